@@ -1,0 +1,33 @@
+//! What both sides of the exchange agree on in bytes. Nothing here touches a file or a socket.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`wire`] | the gRPC services and messages of `exchange.v1` |
+//! | [`identity`] | who a certificate speaks for |
+//! | [`problem`] | every refusal, with its gRPC and HTTP status |
+//! | [`envelope`] | signed bytes: DSSE pre-authentication encoding, Ed25519 |
+//! | [`manifest`] | what an agency signs of a batch |
+//! | [`record`] | what the journal records, and its commitment |
+//! | [`receipt`] | proof that a batch stands in the log |
+//! | [`tlog`] | the log's tree, tiles, notes, checkpoints |
+//! | [`limits`] | how large anything from outside may be |
+//! | [`clock`] | time, handed in |
+
+pub mod clock;
+pub mod envelope;
+pub mod identity;
+pub mod limits;
+pub mod manifest;
+pub mod problem;
+pub mod receipt;
+pub mod record;
+pub mod tlog;
+
+/// The gRPC services and messages of `exchange.v1`, as generated.
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from exchange/v1/*.proto")]
+pub mod wire {
+    tonic::include_proto!("exchange.v1");
+
+    /// The file descriptors, for gRPC server reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/exchange.v1.bin"));
+}

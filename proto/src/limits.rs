@@ -1,0 +1,26 @@
+//! How large anything that comes from outside may be.
+
+/// Observations in one block of columns.
+pub const BLOCK_ROWS: usize = 65_536;
+/// Blocks in one batch: 1,024 × 65,536 is 67 million observations.
+pub const BLOCKS: usize = 1_024;
+/// Bytes of one block as encoded.
+pub const BLOCK_BYTES: usize = 8 << 20;
+/// Bytes of one gRPC message.
+pub const MESSAGE_BYTES: usize = BLOCK_BYTES + (1 << 20);
+/// Bytes of a manifest.
+pub const MANIFEST_BYTES: usize = 1 << 20;
+/// Columns of a block: dimensions and attributes.
+pub const COLUMNS: usize = 64;
+/// Bytes of one string in a column (a code or a comment).
+pub const STRING_BYTES: usize = 1_024;
+/// Reference periods that one batch may name.
+pub const PERIODS: usize = 1_000;
+/// Keys that a replacement may announce as removed.
+pub const REMOVES: usize = 10_000;
+/// Codes that one selection of a query may name.
+pub const SELECTION_CODES: usize = 10_000;
+/// Findings listed in a report; those beyond are counted.
+pub const FINDINGS: usize = 1_000;
+/// Bytes of a batch file that a node reads (CSV or JSON).
+pub const FILE_BYTES: u64 = 4 << 30;

@@ -1,0 +1,186 @@
+//! What an agency signs of a batch: who hands in what for which periods, and the digest of
+//! every block, as exact JSON bytes (decree, article 5).
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{envelope::sha256, identity::AgencyId, limits};
+
+/// The name of a batch: SHA-256 of its manifest's bytes, in hex as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BatchId(pub [u8; 32]);
+
+impl BatchId {
+    /// The name of the batch whose manifest is `bytes`.
+    #[must_use]
+    pub fn of(manifest: &[u8]) -> Self {
+        Self(sha256(manifest))
+    }
+}
+
+impl fmt::Display for BatchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl FromStr for BatchId {
+    type Err = ManifestError;
+
+    fn from_str(text: &str) -> Result<Self, ManifestError> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| ManifestError::BatchId)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl TryFrom<String> for BatchId {
+    type Error = ManifestError;
+
+    fn try_from(text: String) -> Result<Self, ManifestError> {
+        text.parse()
+    }
+}
+
+impl From<BatchId> for String {
+    fn from(id: BatchId) -> Self {
+        id.to_string()
+    }
+}
+
+/// What a batch does to what stands, as the actions of SDMX.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Nothing: the batch is checked and answered, and changes no figure.
+    Information,
+    /// Adds observations; one that stands with another value is a conflict.
+    Append,
+    /// Takes the place of everything that stands for its reference periods.
+    Replace,
+    /// Takes away the observations that it lists.
+    Delete,
+}
+
+/// The signed description of a batch. Parsed from bytes that are kept as they came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Manifest {
+    /// Dataset, an SDMX dataflow id: `TRAFFICKING`.
+    pub dataset: String,
+    /// Version of the dataset's structure: `1.0.0`.
+    pub version: String,
+    /// Who hands it in.
+    pub agency: AgencyId,
+    /// Reference periods that the batch speaks of, ascending.
+    pub periods: Vec<String>,
+    /// What it does.
+    pub action: Action,
+    /// The newest accepted batch that touches any of these periods; none for a first delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revises: Option<BatchId>,
+    /// Why it revises (article 5(2)). Free text: never enters a record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Keys that disappear by a replacement: codes in the structure's order, joined by `.`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removes: Vec<String>,
+    /// Whom to ask: an office and its address.
+    pub contact: String,
+    /// The responsible officer's approval (article 5(1)): the office held.
+    pub approved_by: String,
+    /// When the batch was prepared.
+    pub prepared: Timestamp,
+    /// Number of observations in all blocks.
+    pub observations: u64,
+    /// SHA-256 of each block's bytes in order, in hex.
+    pub blocks: Vec<BatchId>,
+}
+
+impl Manifest {
+    /// Parses the bytes that were signed, within [`limits`].
+    ///
+    /// # Errors
+    /// When they are not a manifest, or larger than allowed.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        if bytes.len() > limits::MANIFEST_BYTES {
+            return Err(ManifestError::TooLarge("bytes", limits::MANIFEST_BYTES));
+        }
+        let manifest: Self = serde_json::from_slice(bytes)
+            .map_err(|error| ManifestError::Json(error.to_string()))?;
+        let limits = [
+            ("blocks", manifest.blocks.len(), limits::BLOCKS),
+            ("periods", manifest.periods.len(), limits::PERIODS),
+            ("removes", manifest.removes.len(), limits::REMOVES),
+        ];
+        for (what, count, most) in limits {
+            if count > most {
+                return Err(ManifestError::TooLarge(what, most));
+            }
+        }
+        Ok(manifest)
+    }
+
+    /// The bytes to sign.
+    ///
+    /// # Errors
+    /// Never for a manifest that was built; the type leaves room for the encoder's own error.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
+        serde_json::to_vec(self).map_err(|error| ManifestError::Json(error.to_string()))
+    }
+}
+
+/// Why bytes are not a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// Not JSON of this shape.
+    #[error("the manifest does not parse: {0}")]
+    Json(String),
+    /// Over a limit.
+    #[error("the manifest has more {0} than the {1} allowed")]
+    TooLarge(&'static str, usize),
+    /// Not a digest.
+    #[error("expected a SHA-256 digest: 64 hexadecimal digits")]
+    BatchId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            dataset: "TRAFFICKING".into(),
+            version: "1.0.0".into(),
+            agency: "MIA".parse().unwrap(),
+            periods: vec!["2023".into()],
+            action: Action::Append,
+            revises: None,
+            reason: None,
+            removes: vec![],
+            contact: "statistics office".into(),
+            approved_by: "head of statistics".into(),
+            prepared: "2026-01-01T00:00:00Z".parse().unwrap(),
+            observations: 3,
+            blocks: vec![BatchId([7; 32])],
+        }
+    }
+
+    #[test]
+    fn it_survives_its_bytes() {
+        let bytes = manifest().to_bytes().unwrap();
+        assert_eq!(Manifest::parse(&bytes), Ok(manifest()));
+    }
+
+    #[test]
+    fn what_is_unknown_or_too_large_is_refused() {
+        let mut large = manifest();
+        large.periods = vec!["2023".into(); limits::PERIODS + 1];
+        assert!(Manifest::parse(&large.to_bytes().unwrap()).is_err());
+        assert!(Manifest::parse(br#"{"dataset":"X"}"#).is_err());
+        let unknown = String::from_utf8(manifest().to_bytes().unwrap()).unwrap();
+        assert!(Manifest::parse(unknown.replacen('{', r#"{"extra":1,"#, 1).as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,226 @@
+//! Every refusal: one table gives its code, its gRPC status, its HTTP status and whether the
+//! same call may succeed later.
+//!
+//! On gRPC a problem travels as a `google.rpc.Status` with `ErrorInfo` (reason, articles) and
+//! `Help`-like hints as `PreconditionFailure` entries; over HTTP as RFC 9457 problem details.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt};
+
+/// Domain of the reasons in `google.rpc.ErrorInfo`.
+pub const DOMAIN: &str = "birge";
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $grpc:ident, $http:literal, $retry:literal, $title:literal;)*) => {
+        /// What kind of refusal.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Kind { $($(#[$doc])* #[serde(rename = $code)] $name,)* }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            /// Stable code, as in records and `ErrorInfo.reason`.
+            #[must_use]
+            pub fn code(self) -> &'static str { match self { $(Self::$name => $code,)* } }
+            /// Status on gRPC.
+            #[must_use]
+            pub fn grpc(self) -> Code { match self { $(Self::$name => Code::$grpc,)* } }
+            /// Status over HTTP.
+            #[must_use]
+            pub fn http(self) -> u16 { match self { $(Self::$name => $http,)* } }
+            /// May the same call succeed later?
+            #[must_use]
+            pub fn retryable(self) -> bool { match self { $(Self::$name => $retry,)* } }
+            /// One line for people.
+            #[must_use]
+            pub fn title(self) -> &'static str { match self { $(Self::$name => $title,)* } }
+        }
+    };
+}
+
+kinds! {
+    /// The decree does not permit it.
+    NotPermitted = "NOT_PERMITTED", PermissionDenied, 403, false, "the decree does not permit this";
+    /// The certificate is not, or no longer, enrolled.
+    NotEnrolled = "NOT_ENROLLED", Unauthenticated, 401, false, "this identity is not enrolled";
+    /// The role may not do this.
+    WrongRole = "WRONG_ROLE", PermissionDenied, 403, false, "this role may not do this";
+    /// The signature, the key or a digest does not match.
+    BadSignature = "BAD_SIGNATURE", InvalidArgument, 400, false, "the signature does not match";
+    /// The batch breaks rules; the report tells which.
+    InvalidBatch = "INVALID_BATCH", InvalidArgument, 422, false, "the batch breaks rules";
+    /// The request cannot be read.
+    Malformed = "MALFORMED", InvalidArgument, 400, false, "the request cannot be read";
+    /// Larger than allowed.
+    TooLarge = "TOO_LARGE", InvalidArgument, 413, false, "larger than allowed";
+    /// The batch revises what is no longer current.
+    Stale = "STALE", FailedPrecondition, 409, false, "the batch revised is not the current one";
+    /// The stream ended before the batch did.
+    Truncated = "TRUNCATED", Aborted, 400, true, "the stream ended before the batch did";
+    /// No such dataset, batch, record, tile.
+    NotFound = "NOT_FOUND", NotFound, 404, false, "there is no such thing here";
+    /// Too many requests for now.
+    OverQuota = "OVER_QUOTA", ResourceExhausted, 429, true, "the quota is used up for now";
+    /// The disk is nearly full; what is left is reserved.
+    DiskReserved = "DISK_RESERVED", ResourceExhausted, 507, true, "the disk's reserve is touched";
+    /// The journal cannot be written: nothing is accepted or answered.
+    Fenced = "FENCED", Unavailable, 503, false, "the gateway has fenced itself";
+    /// Stopping, or not yet up.
+    Unavailable = "UNAVAILABLE", Unavailable, 503, true, "the gateway is not serving now";
+    /// What is stored does not match its digest.
+    Damaged = "DAMAGED", DataLoss, 500, false, "what is stored is damaged";
+    /// A fault of the gateway's own.
+    Internal = "INTERNAL", Internal, 500, false, "a fault of the gateway";
+}
+
+/// A refusal: what was wrong, where, under which articles, what to do next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {detail}", kind.title())]
+pub struct Problem {
+    /// What kind.
+    pub kind: Kind,
+    /// What exactly, for people.
+    pub detail: String,
+    /// Articles of the decree that were applied.
+    pub articles: Vec<String>,
+    /// What to do next: coarser requests that would be permitted, limits, and so on.
+    pub hints: Vec<String>,
+    /// The exchange number under which the refusal is recorded.
+    pub exchange: Option<u64>,
+}
+
+impl Problem {
+    /// A problem with a detail and nothing more.
+    #[must_use]
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), articles: vec![], hints: vec![], exchange: None }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds the articles applied.
+    #[must_use]
+    pub fn under(mut self, articles: impl IntoIterator<Item = String>) -> Self {
+        self.articles.extend(articles);
+        self
+    }
+
+    /// Adds the exchange number.
+    #[must_use]
+    pub fn recorded_as(mut self, exchange: u64) -> Self {
+        self.exchange = Some(exchange);
+        self
+    }
+
+    /// The problem details of RFC 9457.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "type": format!("urn:birge:problem:{}", self.kind.code()),
+            "title": self.kind.title(),
+            "status": self.kind.http(),
+            "detail": self.detail,
+            "code": self.kind.code(),
+            "retryable": self.kind.retryable(),
+            "articles": self.articles,
+            "hints": self.hints,
+            "exchange": self.exchange,
+        })
+    }
+
+    /// Reads a problem back from a gRPC status. A status that is not ours becomes
+    /// `Unavailable` or `Internal` with its message.
+    #[must_use]
+    pub fn from_status(status: &Status) -> Self {
+        let details = status.get_error_details();
+        let kind = details.error_info().and_then(|info| {
+            Kind::ALL
+                .iter()
+                .copied()
+                .find(|kind| info.domain == DOMAIN && kind.code() == info.reason)
+        });
+        let Some((kind, info)) = kind.zip(details.error_info()) else {
+            let kind = match status.code() {
+                Code::Unavailable | Code::Unknown | Code::Cancelled | Code::DeadlineExceeded => {
+                    Kind::Unavailable
+                }
+                Code::OutOfRange | Code::ResourceExhausted => Kind::TooLarge,
+                _ => Kind::Internal,
+            };
+            return Self::new(kind, status.message());
+        };
+        let listed = |key: &str| -> Vec<String> {
+            info.metadata
+                .get(key)
+                .map(|text| {
+                    text.split(';').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+                })
+                .unwrap_or_default()
+        };
+        let hints = details.precondition_failure().map(|failure| {
+            failure.violations.iter().map(|violation| violation.description.clone()).collect()
+        });
+        Self {
+            kind,
+            detail: status.message().to_owned(),
+            articles: listed("articles"),
+            hints: hints.unwrap_or_default(),
+            exchange: info.metadata.get("exchange").and_then(|text| text.parse().ok()),
+        }
+    }
+}
+
+impl From<Problem> for Status {
+    fn from(problem: Problem) -> Self {
+        let mut metadata = HashMap::from([("articles".to_owned(), problem.articles.join(";"))]);
+        if let Some(exchange) = problem.exchange {
+            metadata.insert("exchange".to_owned(), exchange.to_string());
+        }
+        let mut details = ErrorDetails::with_error_info(problem.kind.code(), DOMAIN, metadata);
+        if !problem.hints.is_empty() {
+            let violations = problem
+                .hints
+                .into_iter()
+                .map(|hint| PreconditionViolation::new(problem.kind.code(), "", hint));
+            details.set_precondition_failure(violations.collect::<Vec<_>>());
+        }
+        Self::with_error_details(problem.kind.grpc(), problem.detail, details)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_survives_grpc() {
+        for kind in Kind::ALL {
+            let problem = Problem::new(*kind, "what was wrong")
+                .under(["6(5)".to_owned(), "1".to_owned()])
+                .hint("ask for national totals")
+                .recorded_as(7);
+            assert_eq!(Problem::from_status(&Status::from(problem.clone())), problem);
+        }
+    }
+
+    #[test]
+    fn codes_are_distinct() {
+        let codes: std::collections::HashSet<_> =
+            Kind::ALL.iter().map(|kind| kind.code()).collect();
+        assert_eq!(codes.len(), Kind::ALL.len());
+    }
+
+    #[test]
+    fn a_foreign_status_is_unavailable_or_internal() {
+        assert_eq!(Problem::from_status(&Status::unavailable("x")).kind, Kind::Unavailable);
+        assert_eq!(Problem::from_status(&Status::unimplemented("x")).kind, Kind::Internal);
+    }
+}

@@ -1,0 +1,3 @@
+//! What the exchanged figures mean.
+
+pub mod detail;
