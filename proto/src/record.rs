@@ -228,6 +228,17 @@ pub enum Event {
         /// Why it was permitted.
         ruling: Ruling,
     },
+    /// A batch was checked at its agency's wish, and not kept.
+    SubmissionChecked {
+        /// Its name.
+        batch: BatchId,
+        /// Dataset.
+        dataset: String,
+        /// What it would have come to.
+        outcome: Outcome,
+        /// Findings by code.
+        findings: BTreeMap<String, u64>,
+    },
     /// A batch was refused.
     SubmissionRejected {
         /// Its name, where the manifest could be read.
@@ -302,8 +313,6 @@ pub enum Event {
         from: u64,
         /// Up to before this one.
         to: u64,
-        /// How many were shown.
-        shown: u64,
     },
     /// In sums: what failed before anybody was identified, and what went beyond a quota.
     Turned {
@@ -323,7 +332,7 @@ mod tests {
             time: "2026-01-01T00:00:00Z".parse().unwrap(),
             actor: "agency/NSC".parse().unwrap(),
             parties: BTreeMap::from([("agency/NSC".parse().unwrap(), 1)]),
-            event: Event::RecordsRead { from: 0, to: 7, shown: 3 },
+            event: Event::RecordsRead { from: 0, to: 7 },
         }
     }
 
@@ -333,7 +342,7 @@ mod tests {
         assert_eq!(Record::parse(&bytes).unwrap(), record());
         assert_eq!(
             String::from_utf8(bytes).unwrap(),
-            r#"{"actor":"agency/NSC","from":0,"kind":"records-read","parties":{"agency/NSC":1},"shown":3,"time":"2026-01-01T00:00:00Z","to":7}"#
+            r#"{"actor":"agency/NSC","from":0,"kind":"records-read","parties":{"agency/NSC":1},"time":"2026-01-01T00:00:00Z","to":7}"#
         );
     }
 
