@@ -1,3 +1,32 @@
 //! What the exchanged figures mean.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`structure`] | the datasets: dimensions, attributes, rules, read from SDMX structure JSON |
+//! | [`codelist`] | codes, their names by language, their parents |
+//! | [`period`] | reference periods and frequencies |
+//! | [`detail`] | how finely a cell is broken down |
+//! | [`table`] | a batch as columns: raw as it came, and checked |
+//! | [`wire`] | columns to signed blocks and back |
+//! | [`validate`] | the rules, and the only way to a [`validate::ValidBatch`] |
+//! | [`finding`] | what the rules find: stable codes, row, column, key |
+//! | [`mod@slice`] | all that stands of a dataset for one period, and how a batch changes it |
+//! | [`json_schema`] | the JSON Schema of a batch, generated from a structure |
+//! | [`json_batch`] | the JSON door |
 
+pub mod codelist;
+pub mod decree;
 pub mod detail;
+pub mod finding;
+pub mod json_batch;
+pub mod json_schema;
+pub mod period;
+mod rules;
+pub mod slice;
+pub mod structure;
+pub mod table;
+pub mod validate;
+pub mod wire;
+
+#[cfg(test)]
+mod testing;

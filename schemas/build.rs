@@ -1,0 +1,11 @@
+//! Has the crate compiled again when a file that it embeds changes.
+
+use std::path::Path;
+
+fn main() {
+    for folder in ["structures", "decrees"] {
+        if Path::new(folder).exists() {
+            println!("cargo:rerun-if-changed={folder}");
+        }
+    }
+}

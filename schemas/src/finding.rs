@@ -1,0 +1,334 @@
+//! What the rules find in a batch: stable codes, where, what was expected and what stood there.
+
+use std::{collections::BTreeMap, fmt};
+
+use birge_proto::{limits, wire};
+use serde::{Serialize, Serializer};
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The batch is refused.
+    Error,
+    /// The batch is taken and marked.
+    Warning,
+    /// Told, without consequence.
+    Info,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $severity:ident, $rule:literal;)*) => {
+        /// What kind of finding. The text of each code is stable.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            /// The stable text.
+            #[must_use]
+            pub fn as_str(self) -> &'static str { match self { $(Self::$name => $code,)* } }
+            /// How much it matters, always the same for one code.
+            #[must_use]
+            pub fn severity(self) -> Severity { match self { $(Self::$name => Severity::$severity,)* } }
+            /// The rule that it comes from: a content rule of the field or an article of the decree.
+            #[must_use]
+            pub fn rule(self) -> &'static str { match self { $(Self::$name => $rule,)* } }
+        }
+    };
+}
+
+codes! {
+    /// The batch cannot be read as one.
+    Format = "FORMAT", Error, "sdmx rule 1";
+    /// Another dataset, version or count than the batch's header says.
+    Provider = "PROVIDER", Error, "sdmx rule 2";
+    /// A dimension has no column.
+    ColumnMissing = "COLUMN_MISSING", Error, "sdmx rule 3";
+    /// A column is neither dimension nor attribute, or stands twice.
+    ColumnUnknown = "COLUMN_UNKNOWN", Error, "sdmx rule 3";
+    /// A code is not in the code list.
+    CodeUnknown = "CODE_UNKNOWN", Error, "sdmx rule 4";
+    /// A code is in the list, but not allowed in this dataset.
+    CodeConstraint = "CODE_CONSTRAINT", Error, "sdmx rule 4";
+    /// A period that does not fit the frequency.
+    PeriodFormat = "PERIOD_FORMAT", Error, "sdmx rule 5";
+    /// A period that has not begun.
+    PeriodFuture = "PERIOD_FUTURE", Error, "sdmx rule 5";
+    /// A period that the batch's header does not name.
+    PeriodUndeclared = "PERIOD_UNDECLARED", Error, "sdmx rule 5";
+    /// The same key as in an earlier row.
+    DuplicateKey = "DUPLICATE_KEY", Error, "sdmx rule 6";
+    /// A mandatory attribute is not given.
+    AttributeMissing = "ATTRIBUTE_MISSING", Error, "sdmx rule 7";
+    /// Not a finite number, or an attribute not of its format.
+    ValueFormat = "VALUE_FORMAT", Error, "sdmx rule 8";
+    /// A fraction of a person.
+    ValueFraction = "VALUE_FRACTION", Error, "sdmx rule 8";
+    /// Below zero, where nothing can be.
+    ValueNegative = "VALUE_NEGATIVE", Error, "sdmx rule 9";
+    /// Beyond what the unit allows or a double carries exactly.
+    ValueRange = "VALUE_RANGE", Error, "sdmx rule 10";
+    /// No value, and a status that does not say why.
+    ValueBlank = "VALUE_BLANK", Error, "sdmx rule 11";
+    /// A value, and a status that says that there is none.
+    ValueStatus = "VALUE_STATUS", Error, "sdmx rule 11";
+    /// The sexes do not add up to their total.
+    SumSex = "SUM_SEX", Error, "sdmx rule 12";
+    /// A total by sex that cannot be checked, for a part is missing.
+    SumSexSkipped = "SUM_SEX_SKIPPED", Info, "sdmx rule 12";
+    /// A part is larger than its whole.
+    PartExceedsWhole = "PART_EXCEEDS_WHOLE", Error, "sdmx rule 15";
+    /// A count of persons without the split by sex, and no reason.
+    SexSplitMissing = "SEX_SPLIT_MISSING", Error, "article 4(3)";
+    /// A count of persons without the split by sex, with a reason.
+    SexSplitExplained = "SEX_SPLIT_EXPLAINED", Warning, "article 4(3)";
+    /// A text longer than its attribute allows.
+    TextTooLong = "TEXT_TOO_LONG", Error, "sdmx rule 1";
+}
+
+impl Code {
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What kind.
+    pub code: Code,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The observation's row in the batch from 1; 0 where it is on no row.
+    pub row: u64,
+    /// The column, empty where it is on none.
+    pub column: String,
+    /// Codes of the dimensions as they came, in the structure's order, joined by `.`.
+    pub key: String,
+    /// What the rule asks for.
+    pub expected: String,
+    /// What stands there.
+    pub found: String,
+}
+
+impl Finding {
+    /// A finding on no row.
+    #[must_use]
+    pub fn new(code: Code, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: code.severity(),
+            row: 0,
+            column: String::new(),
+            key: String::new(),
+            expected: expected.into(),
+            found: clip(found.into()),
+        }
+    }
+
+    /// Says on which column.
+    #[must_use]
+    pub fn column(mut self, column: impl Into<String>) -> Self {
+        self.column = clip(column.into());
+        self
+    }
+
+    /// Says on which row, counted from 0, and which key stands there.
+    #[must_use]
+    pub fn at(mut self, row: usize, key: impl Into<String>) -> Self {
+        self.row = row as u64 + 1;
+        self.key = clip(key.into());
+        self
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if self.row > 0 {
+            write!(f, " in row {}", self.row)?;
+        }
+        if !self.column.is_empty() {
+            write!(f, ", column {}", self.column)?;
+        }
+        if !self.key.is_empty() {
+            write!(f, ", key {}", self.key)?;
+        }
+        write!(f, ": found {}, expected {} ({})", self.found, self.expected, self.code.rule())
+    }
+}
+
+/// Everything found in one batch: listed up to [`limits::FINDINGS`], counted beyond.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The findings, in the order of the rules and of the rows.
+    pub findings: Vec<Finding>,
+    /// Findings past the cap, not listed.
+    pub unlisted: u64,
+    /// Errors, the unlisted ones included.
+    pub errors: u64,
+    /// Warnings, the unlisted ones included.
+    pub warnings: u64,
+    /// How many of each code, the unlisted ones included.
+    pub by_code: BTreeMap<Code, u64>,
+}
+
+impl Report {
+    /// Adds a finding.
+    pub fn push(&mut self, finding: Finding) {
+        self.add(finding.code, || finding);
+    }
+
+    /// Counts a finding; builds it only while there is room to list it.
+    pub fn add(&mut self, code: Code, finding: impl FnOnce() -> Finding) {
+        *self.by_code.entry(code).or_default() += 1;
+        match code.severity() {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
+            Severity::Info => {}
+        }
+        if self.findings.len() < limits::FINDINGS {
+            self.findings.push(finding());
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    /// How many findings of `code`.
+    #[must_use]
+    pub fn count(&self, code: Code) -> u64 {
+        self.by_code.get(&code).copied().unwrap_or_default()
+    }
+
+    /// The report as it travels.
+    #[must_use]
+    pub fn to_wire(&self) -> wire::Report {
+        wire::Report {
+            findings: self.findings.iter().map(Finding::to_wire).collect(),
+            unlisted: self.unlisted,
+            errors: self.errors,
+            warnings: self.warnings,
+        }
+    }
+
+    /// Reads a report that travelled. Findings of a code that this side does not know are
+    /// counted as unlisted; counts by code cover what is listed.
+    #[must_use]
+    pub fn from_wire(report: &wire::Report) -> Self {
+        let mut read = Self::default();
+        let mut strange = 0;
+        for finding in &report.findings {
+            match Finding::from_wire(finding) {
+                Some(finding) => read.push(finding),
+                None => strange += 1,
+            }
+        }
+        read.unlisted += report.unlisted + strange;
+        read.errors = report.errors;
+        read.warnings = report.warnings;
+        read
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            writeln!(f, "{finding}")?;
+        }
+        if self.unlisted > 0 {
+            writeln!(f, "and {} more findings, not listed", self.unlisted)?;
+        }
+        for (code, count) in &self.by_code {
+            writeln!(f, "{code:<20} {count:>8}  {}", code.rule())?;
+        }
+        write!(f, "{} errors, {} warnings", self.errors, self.warnings)
+    }
+}
+
+impl Finding {
+    fn to_wire(&self) -> wire::Finding {
+        let severity = match self.severity {
+            Severity::Error => wire::Severity::Error,
+            Severity::Warning => wire::Severity::Warning,
+            Severity::Info => wire::Severity::Info,
+        };
+        wire::Finding {
+            code: self.code.to_string(),
+            severity: severity.into(),
+            row: self.row,
+            column: self.column.clone(),
+            key: self.key.clone(),
+            expected: self.expected.clone(),
+            found: self.found.clone(),
+            rule: self.code.rule().to_owned(),
+        }
+    }
+
+    fn from_wire(finding: &wire::Finding) -> Option<Self> {
+        let code = Code::parse(&finding.code)?;
+        Some(Self {
+            code,
+            severity: code.severity(),
+            row: finding.row,
+            column: finding.column.clone(),
+            key: finding.key.clone(),
+            expected: finding.expected.clone(),
+            found: finding.found.clone(),
+        })
+    }
+}
+
+/// At most 120 characters of a text from outside.
+fn clip(text: String) -> String {
+    match text.char_indices().nth(120) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_survives_the_wire() {
+        let mut report = Report::default();
+        for code in Code::ALL {
+            report.push(Finding::new(*code, "a", "b").column("SEX").at(0, "A.KG"));
+        }
+        assert_eq!(Report::from_wire(&report.to_wire()), report);
+        assert_eq!((report.errors, report.warnings), (Code::ALL.len() as u64 - 2, 1));
+    }
+
+    #[test]
+    fn what_is_past_the_cap_is_counted() {
+        let mut report = Report::default();
+        for _ in 0..limits::FINDINGS + 5 {
+            report.push(Finding::new(Code::SumSex, "5", "6"));
+        }
+        assert_eq!((report.findings.len(), report.unlisted), (limits::FINDINGS, 5));
+        assert_eq!(report.count(Code::SumSex), limits::FINDINGS as u64 + 5);
+        assert!(report.to_string().contains("5 more findings"));
+    }
+
+    #[test]
+    fn long_texts_are_clipped_between_characters() {
+        let finding = Finding::new(Code::CodeUnknown, "a code", "ы".repeat(500));
+        assert_eq!(finding.found.chars().count(), 121);
+    }
+}

@@ -1,0 +1,238 @@
+//! Blocks to raw table. Everything here comes from outside: each length and index is checked
+//! before it is used, and nothing is reserved for what a block merely claims.
+
+use std::collections::HashMap;
+
+use birge_proto::{limits, wire};
+use prost::Message;
+
+use super::{TEXT_BYTES, WireError};
+use crate::table::{Bitmap, RawColumn, RawTable};
+
+/// Decodes the blocks of one batch into one table.
+///
+/// # Errors
+/// When a block does not parse, is over a limit, contradicts itself, or has other columns than
+/// the first one.
+pub fn from_blocks<B: AsRef<[u8]>>(blocks: &[B]) -> Result<RawTable, WireError> {
+    at_most(0, "blocks", blocks.len(), limits::BLOCKS)?;
+    let mut table = RawTable::default();
+    let mut columns: Vec<Joined> = vec![];
+    for (block, bytes) in blocks.iter().enumerate() {
+        at_most(block, "bytes", bytes.as_ref().len(), limits::BLOCK_BYTES)?;
+        let part = wire::Columns::decode(bytes.as_ref())
+            .map_err(|error| WireError::Malformed { block, what: error.to_string() })?;
+        let present = check(block, &part)?;
+        if block == 0 {
+            columns = part.columns.iter().map(|column| Joined::new(&column.id)).collect();
+        } else if columns.len() != part.columns.len() {
+            return Err(inconsistent(block, "other columns than in the first block"));
+        }
+        let rows = part.values.len();
+        for column in part.columns {
+            let joined = columns
+                .iter_mut()
+                .find(|joined| joined.column.id == column.id)
+                .ok_or_else(|| inconsistent(block, "other columns than in the first block"))?;
+            joined.append(column, table.rows, rows);
+        }
+        table.rows += rows;
+        table.values.extend(part.values);
+        table.present.append(&present);
+    }
+    table.columns = columns.into_iter().map(|joined| joined.column).collect();
+    Ok(table)
+}
+
+/// Checks one block against the limits and against itself; gives which rows have a value.
+fn check(block: usize, part: &wire::Columns) -> Result<Bitmap, WireError> {
+    let rows = part.values.len();
+    at_most(block, "observations", rows, limits::BLOCK_ROWS)?;
+    at_most(block, "columns", part.columns.len(), limits::COLUMNS)?;
+    if rows == 0 || part.rows as usize != rows {
+        let what = format!("says {} rows and has {rows} values", part.rows);
+        return Err(inconsistent(block, what));
+    }
+    for (at, column) in part.columns.iter().enumerate() {
+        at_most(block, "bytes of a column's id", column.id.len(), limits::STRING_BYTES)?;
+        let wrong = |what: &str| inconsistent(block, format!("column {:?}: {what}", column.id));
+        if part.columns[..at].iter().any(|other| other.id == column.id) {
+            return Err(wrong("stands twice"));
+        }
+        let longest = column.dictionary.iter().map(String::len).max().unwrap_or_default();
+        at_most(block, "bytes of a text", longest, TEXT_BYTES)?;
+        if column.dictionary.is_empty() || column.dictionary.len() > rows {
+            return Err(wrong("a dictionary has from one entry to one per row"));
+        }
+        if !column.index.is_empty() && column.index.len() != rows {
+            return Err(wrong("the index has neither no entry nor one per row"));
+        }
+        let largest = column.index.iter().copied().max().unwrap_or_default();
+        if largest as usize >= column.dictionary.len() {
+            return Err(wrong("the index points past the dictionary"));
+        }
+    }
+    if part.present.is_empty() {
+        return Ok(Bitmap::filled(true, rows));
+    }
+    Bitmap::from_bytes(&part.present, rows)
+        .ok_or_else(|| inconsistent(block, "the bitmap of values has not one bit per row"))
+}
+
+/// A column while the blocks are joined.
+struct Joined {
+    column: RawColumn,
+    entries: HashMap<String, u32>,
+}
+
+impl Joined {
+    fn new(id: &str) -> Self {
+        let column = RawColumn { id: id.to_owned(), ..RawColumn::default() };
+        Self { column, entries: HashMap::new() }
+    }
+
+    /// Adds `rows` rows behind the `before` rows that the column has.
+    fn append(&mut self, part: wire::Column, before: usize, rows: usize) {
+        let joined: Vec<u32> = part.dictionary.into_iter().map(|text| self.entry(text)).collect();
+        let whole = self.column.index.is_empty();
+        if whole && part.index.is_empty() && joined == [0] {
+            return;
+        }
+        if whole {
+            self.column.index.resize(before, 0);
+        }
+        if part.index.is_empty() {
+            self.column.index.resize(before + rows, joined[0]);
+        } else {
+            self.column.index.extend(part.index.iter().map(|entry| joined[*entry as usize]));
+        }
+    }
+
+    fn entry(&mut self, text: String) -> u32 {
+        let next = self.column.dictionary.len() as u32;
+        let dictionary = &mut self.column.dictionary;
+        *self.entries.entry(text).or_insert_with_key(|text| {
+            dictionary.push(text.clone());
+            next
+        })
+    }
+}
+
+fn at_most(block: usize, what: &'static str, found: usize, most: usize) -> Result<(), WireError> {
+    if found > most { Err(WireError::TooLarge { block, what, found, most }) } else { Ok(()) }
+}
+
+fn inconsistent(block: usize, what: impl Into<String>) -> WireError {
+    WireError::Inconsistent { block, what: what.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::to_blocks;
+    use proptest::prelude::*;
+
+    fn column(id: &str, dictionary: &[&str], index: &[u32]) -> wire::Column {
+        let dictionary = dictionary.iter().map(|text| (*text).to_owned()).collect();
+        wire::Column { id: id.to_owned(), dictionary, index: index.to_vec() }
+    }
+
+    fn columns() -> wire::Columns {
+        let columns = vec![column("SEX", &["F", "M"], &[0, 1]), column("FREQ", &["A"], &[])];
+        wire::Columns { rows: 2, columns, values: vec![1.0, 2.0], present: vec![] }
+    }
+
+    fn decoded(change: impl Fn(&mut wire::Columns)) -> Result<RawTable, WireError> {
+        let mut columns = columns();
+        change(&mut columns);
+        from_blocks(&[columns.encode_to_vec()])
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        assert!(decoded(|_| ()).is_ok());
+        let changes: [fn(&mut wire::Columns); 9] = [
+            |c| c.rows = 3,
+            |c| c.values.push(1.0),
+            |c| c.columns[0].index[1] = 2,
+            |c| c.columns[0].index.truncate(1),
+            |c| c.columns[1].dictionary.clear(),
+            |c| c.columns[1].dictionary = vec!["A".into(), "B".into(), "C".into()],
+            |c| c.columns[1].id = "SEX".into(),
+            |c| c.present = vec![0b111],
+            |c| c.present = vec![1, 0],
+        ];
+        for (at, change) in changes.into_iter().enumerate() {
+            let refused = matches!(decoded(change), Err(WireError::Inconsistent { .. }));
+            assert!(refused, "change {at} was not refused");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused() {
+        let long = "x".repeat(TEXT_BYTES + 1);
+        let result = decoded(|c| c.columns[1].dictionary[0] = long.clone());
+        assert!(matches!(result, Err(WireError::TooLarge { .. })));
+        let result = decoded(|c| c.columns = vec![c.columns[0].clone(); limits::COLUMNS + 1]);
+        assert!(matches!(result, Err(WireError::TooLarge { .. })));
+        let result = from_blocks(&vec![vec![0_u8]; limits::BLOCKS + 1]);
+        assert!(matches!(result, Err(WireError::TooLarge { .. })));
+        assert!(from_blocks(&[columns().encode_to_vec(), vec![]]).is_err());
+    }
+
+    #[test]
+    fn blocks_have_the_same_columns() {
+        let mut other = columns();
+        other.columns[0].id = "AGE".into();
+        let blocks = [columns().encode_to_vec(), other.encode_to_vec()];
+        assert!(matches!(from_blocks(&blocks), Err(WireError::Inconsistent { block: 1, .. })));
+    }
+
+    #[test]
+    fn a_table_of_many_blocks_comes_back() {
+        let rows = limits::BLOCK_ROWS * 2 + 77;
+        let table = RawTable {
+            rows,
+            columns: vec![
+                RawColumn {
+                    id: "AGE".into(),
+                    dictionary: (0..50).map(|n| format!("Y{n}")).collect(),
+                    index: (0..rows as u32).map(|row| row / 7000).collect(),
+                },
+                RawColumn { id: "FREQ".into(), dictionary: vec!["A".into()], index: vec![] },
+            ],
+            values: (0..rows).map(|row| if row % 3 == 0 { 0.0 } else { row as f64 }).collect(),
+            present: (0..rows).map(|row| row % 3 != 0).collect(),
+            ..RawTable::default()
+        };
+        let blocks = to_blocks(&table).unwrap();
+        assert_eq!(blocks.len(), 3);
+        let read = from_blocks(&blocks).unwrap();
+        assert_eq!((read.rows, &read.values, &read.present), (rows, &table.values, &table.present));
+        assert!((0..rows).all(|row| read.columns[0].at(row) == table.columns[0].at(row)));
+        assert!(read.columns[1].index.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn small_tables_come_back(texts in prop::collection::vec("[a-c]{0,2}", 1..40), long in any::<bool>()) {
+            let mut builder = crate::table::RawColumnBuilder::new("X");
+            let mut table = RawTable::default();
+            for (row, text) in texts.iter().enumerate() {
+                builder.push(text);
+                table.push_value((long || row % 2 == 0).then_some(row as f64));
+            }
+            table.columns = vec![builder.finish()];
+            prop_assert_eq!(from_blocks(&to_blocks(&table).unwrap()).unwrap(), table);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+            let _ = from_blocks(&[bytes]);
+            let mut block = columns().encode_to_vec();
+            let at = at.index(block.len());
+            block[at] ^= 1_u8 << bit;
+            let _ = from_blocks(&[block]);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Raw table to blocks.
+
+use std::ops::Range;
+
+use birge_proto::{limits, wire};
+use prost::Message;
+
+use super::{TEXT_BYTES, WireError};
+use crate::table::{RawColumn, RawTable};
+
+/// Encodes a table as blocks of at most [`limits::BLOCK_ROWS`] observations, fewer where long
+/// texts would make a block larger than [`limits::BLOCK_BYTES`]. The same table always gives
+/// the same bytes.
+///
+/// # Errors
+/// When the table is over a limit, or holds a value that is no number.
+pub fn to_blocks(table: &RawTable) -> Result<Vec<Vec<u8>>, WireError> {
+    if let Some(row) = table.unreadable.keys().next() {
+        return Err(WireError::Unreadable { row: row + 1 });
+    }
+    let longest = table.columns.iter().flat_map(|column| &column.dictionary).map(String::len).max();
+    let sizes = [
+        ("columns", table.columns.len(), limits::COLUMNS),
+        ("bytes of a text", longest.unwrap_or_default(), TEXT_BYTES),
+    ];
+    for (what, found, most) in sizes {
+        if found > most {
+            return Err(WireError::TooLarge { block: 0, what, found, most });
+        }
+    }
+    let mut blocks = vec![];
+    let mut start = 0;
+    while start < table.rows {
+        let end = table.rows.min(start + limits::BLOCK_ROWS);
+        encode(table, start..end, &mut blocks)?;
+        start = end;
+    }
+    if blocks.len() > limits::BLOCKS {
+        let (found, most) = (blocks.len(), limits::BLOCKS);
+        return Err(WireError::TooLarge { block: most, what: "blocks", found, most });
+    }
+    Ok(blocks)
+}
+
+fn encode(
+    table: &RawTable,
+    rows: Range<usize>,
+    blocks: &mut Vec<Vec<u8>>,
+) -> Result<(), WireError> {
+    let all_present = rows.clone().all(|row| table.present.at(row));
+    let columns = wire::Columns {
+        rows: rows.len() as u32,
+        columns: table.columns.iter().map(|column| part(column, rows.clone())).collect(),
+        values: table.values[rows.clone()].to_vec(),
+        present: if all_present { vec![] } else { table.present.bytes(rows.clone()) },
+    };
+    let found = columns.encoded_len();
+    if found <= limits::BLOCK_BYTES {
+        blocks.push(columns.encode_to_vec());
+        return Ok(());
+    }
+    if rows.len() == 1 {
+        let (block, most) = (blocks.len(), limits::BLOCK_BYTES);
+        return Err(WireError::TooLarge { block, what: "bytes", found, most });
+    }
+    let middle = rows.start + rows.len() / 2;
+    encode(table, rows.start..middle, blocks)?;
+    encode(table, middle..rows.end, blocks)
+}
+
+/// The rows of one column with a dictionary of their own, entries in the order they occur.
+fn part(column: &RawColumn, rows: Range<usize>) -> wire::Column {
+    let id = column.id.clone();
+    let Some(index) = column.index.get(rows) else {
+        let first = column.dictionary.first().cloned().unwrap_or_default();
+        return wire::Column { id, dictionary: vec![first], index: vec![] };
+    };
+    let mut dictionary = vec![];
+    let mut local = vec![u32::MAX; column.dictionary.len()];
+    let mut renumber = |entry: &u32| {
+        let slot = &mut local[*entry as usize];
+        if *slot == u32::MAX {
+            *slot = dictionary.len() as u32;
+            dictionary.push(column.dictionary[*entry as usize].clone());
+        }
+        *slot
+    };
+    let index: Vec<u32> = index.iter().map(&mut renumber).collect();
+    let index = if dictionary.len() == 1 { vec![] } else { index };
+    wire::Column { id, dictionary, index }
+}
