@@ -1,1 +1,170 @@
-//! To come.
+//! What is known and can be asked for: follows the journal, and can be made anew from it.
+//!
+//! Columns and patterns are held in memory; the index of submissions lies in sled. Both are
+//! changed by the follower alone, one entry of the journal at a time.
+
+mod cells;
+mod follow;
+mod holding;
+mod index;
+mod overview;
+mod release;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use anyhow::Result;
+use birge_proto::{
+    clock::Timestamp,
+    identity::{AgencyId, Identity},
+    manifest::BatchId,
+    problem::{Kind, Problem},
+    record::DecreeName,
+};
+use birge_schemas::structure::{Structure, Structures};
+use tokio::sync::watch;
+
+use self::index::Index;
+pub use self::{
+    follow::Follower,
+    holding::{Held, Holding},
+    index::{Stage, Submission},
+    overview::overview,
+    release::{Merged, Release, merge},
+};
+use crate::{
+    decree::{Access, Decree},
+    journal::Reader,
+    registry::Registry,
+};
+
+/// The catalogue.
+pub struct Catalog {
+    state: RwLock<State>,
+    index: Index,
+    /// Merged by intake and about to be met in the journal: spares the follower the work.
+    prepared: Mutex<HashMap<BatchId, Arc<Merged>>>,
+    reached: watch::Sender<u64>,
+}
+
+/// What is known at one moment.
+pub struct State {
+    /// Who takes part, which batches stand.
+    pub registry: Registry,
+    /// The datasets.
+    pub structures: Arc<Structures>,
+    decrees: BTreeMap<DecreeName, Arc<Decree>>,
+    holdings: HashMap<String, Arc<Holding>>,
+    access: Mutex<BTreeMap<AccessKey, Arc<Access>>>,
+}
+
+type AccessKey = (DecreeName, Identity, String);
+
+impl Catalog {
+    /// Opens the catalogue and takes in everything that the journal holds.
+    ///
+    /// # Errors
+    /// When the journal is damaged, or holds what this version cannot read.
+    pub fn open(index: &Path, journal: Reader) -> Result<(Arc<Self>, Follower)> {
+        let size = journal.size();
+        let (index, indexed) = Index::open(index, size)?;
+        let catalog = Arc::new(Self {
+            state: RwLock::new(State::default()),
+            index,
+            prepared: Mutex::default(),
+            reached: watch::Sender::new(0),
+        });
+        let mut follower = Follower::new(Arc::clone(&catalog), journal, indexed);
+        follower.catch_up()?;
+        Ok((catalog, follower))
+    }
+
+    /// Reads the state. The reader is short: the follower waits for it.
+    pub fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is known of a batch.
+    ///
+    /// # Errors
+    /// When the index fails.
+    pub fn submission(&self, batch: &BatchId) -> Result<Option<Submission>, Problem> {
+        self.index
+            .submission(batch)
+            .map_err(|error| Problem::new(Kind::Internal, error.to_string()))
+    }
+
+    /// Keeps what intake has merged until the follower meets the batch in the journal.
+    pub fn prepare(&self, batch: BatchId, merged: Arc<Merged>) {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(batch, merged);
+    }
+
+    /// What intake has merged of a batch, once.
+    pub fn take_prepared(&self, batch: &BatchId) -> Option<Arc<Merged>> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).remove(batch)
+    }
+
+    /// Waits until the first `size` entries of the journal are taken in.
+    pub async fn reached(&self, size: u64) {
+        let mut reached = self.reached.subscribe();
+        drop(reached.wait_for(|reached| *reached >= size).await);
+    }
+
+    /// Writes the index to the disk.
+    pub fn flush(&self) {
+        self.index.flush();
+    }
+}
+
+impl State {
+    /// The decree in force.
+    ///
+    /// # Errors
+    /// `NOT_PERMITTED` when there is none yet.
+    pub fn decree_at(&self, time: Timestamp) -> Result<Arc<Decree>, Problem> {
+        let enacted = self.registry.decree_at(time);
+        enacted.and_then(|enacted| self.decrees.get(&enacted.name)).cloned().ok_or_else(|| {
+            Problem::new(Kind::NotPermitted, "no decree is in force, so nothing is permitted")
+        })
+    }
+
+    /// What somebody may see of a dataset, computed once for each decree.
+    #[must_use]
+    pub fn access(
+        &self,
+        decree: &Decree,
+        principal: &Identity,
+        structure: &Structure,
+        owner: &AgencyId,
+    ) -> Arc<Access> {
+        let key = (decree.name(), principal.clone(), structure.id.clone());
+        let mut known = self.access.lock().unwrap_or_else(PoisonError::into_inner);
+        let access = known.entry(key).or_insert_with(|| {
+            let suspended = decree.suspends(&principal.body);
+            let breakdowns = structure.breakdowns();
+            Arc::new(decree.access(principal, suspended, &structure.id, owner, breakdowns))
+        });
+        Arc::clone(access)
+    }
+
+    /// The figures of a dataset.
+    #[must_use]
+    pub fn holding(&self, dataset: &str) -> Arc<Holding> {
+        self.holdings.get(dataset).cloned().unwrap_or_default()
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            registry: Registry::default(),
+            structures: Arc::new(Structures::default()),
+            decrees: BTreeMap::new(),
+            holdings: HashMap::new(),
+            access: Mutex::default(),
+        }
+    }
+}

@@ -1,1 +1,151 @@
-//! To come.
+//! The gateway's configuration: one TOML file of sections, each handed to one component.
+//!
+//! Relative paths are taken from the folder that the file lies in.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::{journal::JournalConfig, ledger::LedgerConfig};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Names of this exchange.
+    pub exchange: Exchange,
+    /// Where it listens.
+    #[serde(default)]
+    pub listen: Listen,
+    /// Where its state lies.
+    #[serde(default)]
+    pub paths: Paths,
+    /// The journal.
+    #[serde(default)]
+    pub journal: JournalConfig,
+    /// The ledger.
+    #[serde(default)]
+    pub ledger: LedgerConfig,
+    /// What one principal may ask for.
+    #[serde(default)]
+    pub quota: Quota,
+}
+
+/// Names of this exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// Trust domain of the SAN URIs: `birge.example`.
+    pub trust_domain: String,
+    /// Origin line of the log's checkpoints: `birge.example/log`.
+    pub origin: String,
+    /// Names under which nodes reach the gateway; they stand in its TLS certificate.
+    pub server_names: Vec<String>,
+}
+
+/// Where it listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// gRPC over mutual TLS, for everybody who is enrolled.
+    pub exchange: SocketAddr,
+    /// HTTPS without client certificates: the log's checkpoint and tiles, nothing else.
+    pub public: SocketAddr,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            exchange: (Ipv4Addr::LOCALHOST, 7443).into(),
+            public: (Ipv4Addr::LOCALHOST, 7444).into(),
+        }
+    }
+}
+
+/// Where its state lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Paths {
+    /// Private keys and certificates; to be backed up apart from the journal.
+    pub keys: PathBuf,
+    /// The journal: the only durable truth.
+    pub journal: PathBuf,
+    /// Tiles and checkpoint; can be rebuilt from the journal.
+    pub ledger: PathBuf,
+    /// Index of submissions; can be rebuilt from the journal.
+    pub index: PathBuf,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            keys: "keys".into(),
+            journal: "journal".into(),
+            ledger: "ledger".into(),
+            index: "index".into(),
+        }
+    }
+}
+
+/// What one principal may ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quota {
+    /// Records that one principal may cause each minute; further requests are refused and
+    /// recorded in sums.
+    pub records_per_minute: u32,
+    /// Batches of one principal received at the same time.
+    pub submissions_at_once: usize,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self { records_per_minute: 6_000, submissions_at_once: 4 }
+    }
+}
+
+impl Config {
+    /// Reads a configuration file and makes its paths absolute.
+    ///
+    /// # Errors
+    /// When the file cannot be read, does not parse, or holds an unknown key.
+    pub fn load(file: &Path) -> Result<Self> {
+        let text = fs::read_to_string(file)
+            .with_context(|| format!("cannot read the configuration {}", file.display()))?;
+        let mut config: Self = toml::from_str(&text)
+            .with_context(|| format!("the configuration {} is wrong", file.display()))?;
+        let folder = file.parent().unwrap_or_else(|| Path::new("."));
+        let paths = &mut config.paths;
+        for path in [&mut paths.keys, &mut paths.journal, &mut paths.ledger, &mut paths.index] {
+            *path = folder.join(&*path);
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_is_the_defaults() {
+        let sample = include_str!("../../deploy/gateway.sample.toml");
+        let config: Config = toml::from_str(sample).unwrap();
+        assert_eq!(config.listen, Listen::default());
+        assert_eq!(config.paths, Paths::default());
+        assert_eq!(config.journal, JournalConfig::default());
+        assert_eq!(config.ledger, LedgerConfig::default());
+        assert_eq!(config.quota, Quota::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let sample = include_str!("../../deploy/gateway.sample.toml");
+        assert!(toml::from_str::<Config>(&format!("surprise = 1\n{sample}")).is_err());
+    }
+}

@@ -1,1 +1,198 @@
-//! To come.
+//! The decree in force: its parameters, its rules, and what they decide. Pure: a bundle of
+//! bytes comes in, decisions that cite articles come out.
+//!
+//! Order of reading: [`Decree`] here, `request` for what is asked and answered, `access` for
+//! what a body may see of a dataset, `rules` for the policies, `parameters` and `calendar` for
+//! the rest of the decree, `lineage` for which decree holds when.
+
+mod access;
+mod article;
+mod calendar;
+mod error;
+mod lineage;
+mod parameters;
+mod request;
+mod rules;
+
+use birge_proto::{clock::Timestamp, identity::AgencyId, identity::Identity, record};
+use birge_schemas::{decree as bundle, detail::Detail};
+
+pub use self::{
+    access::{Access, Named, Narrowed, Refusal},
+    calendar::Obligation,
+    error::DecreeError,
+    lineage::{Lineage, LineageError},
+    parameters::{Body, Disclosure, Mandate},
+    request::{Act, Decision, Request, SexSplit},
+};
+use self::{
+    article::{Article, Articles},
+    calendar::Calendar,
+    parameters::{PARAMETERS, Parameters},
+    rules::{Rules, Verdict},
+};
+
+/// One decree: parameters, text and rules, checked against each other.
+#[derive(Debug)]
+pub struct Decree {
+    parameters: Parameters,
+    calendar: Calendar,
+    residual: Article,
+    articles: Articles,
+    rules: Rules,
+}
+
+impl Decree {
+    /// Reads a decree from its bundle (`birge_schemas::decree`).
+    ///
+    /// # Errors
+    /// When a file is missing or does not parse, a rule does not type-check, cites no article
+    /// or one without text, or names a body or dataset that the parameters do not.
+    pub fn from_bundle(bytes: &[u8]) -> Result<Self, DecreeError> {
+        let files =
+            bundle::files(bytes).map_err(|error| DecreeError::new("the bundle", None, error))?;
+        let parameters = Parameters::parse(error::file(&files, PARAMETERS)?)?;
+        let calendar = Calendar::new(&parameters)?;
+        let articles = Articles::parse(&files)?;
+        let residual = parameters.residual_article()?;
+        articles.require([residual], PARAMETERS, None)?;
+        let rules = Rules::parse(&files, &parameters, &articles)?;
+        Ok(Self { parameters, calendar, residual, articles, rules })
+    }
+
+    /// Number and version.
+    #[must_use]
+    pub fn name(&self) -> record::DecreeName {
+        let Parameters { number, version, .. } = &self.parameters;
+        record::DecreeName { number: number.clone(), version: version.clone() }
+    }
+
+    /// The title in `language`, else in English, else in any.
+    #[must_use]
+    pub fn title(&self, language: &str) -> &str {
+        parameters::in_language(&self.parameters.title, language)
+    }
+
+    /// First moment in force (article 11).
+    #[must_use]
+    pub fn in_force_from(&self) -> Timestamp {
+        self.parameters.in_force_from
+    }
+
+    /// The participants (article 3(1)).
+    #[must_use]
+    pub fn participants(&self) -> &[Body] {
+        &self.parameters.participants
+    }
+
+    /// The bodies that name auditors (article 3(3)).
+    #[must_use]
+    pub fn auditors(&self) -> &[Body] {
+        &self.parameters.auditors
+    }
+
+    /// Every mandate (article 4(1)).
+    #[must_use]
+    pub fn mandates(&self) -> &[Mandate] {
+        &self.parameters.mandates
+    }
+
+    /// Who must hand in `dataset`, if anybody must.
+    #[must_use]
+    pub fn mandate(&self, dataset: &str) -> Option<&Mandate> {
+        self.parameters.mandates.iter().find(|mandate| mandate.dataset == dataset)
+    }
+
+    /// How small counts of `dataset` are protected (article 7(1)); none for what the decree
+    /// does not name, of which nothing may be given out.
+    #[must_use]
+    pub fn disclosure(&self, dataset: &str) -> Option<Disclosure> {
+        self.parameters.disclosure.iter().find(|rule| rule.dataset == dataset).map(Into::into)
+    }
+
+    /// First moment at which figures of `period` are late (article 4(2)); none for a dataset
+    /// without a mandate, or a period that is not of its frequency.
+    #[must_use]
+    pub fn deadline(&self, dataset: &str, period: &str) -> Option<Timestamp> {
+        self.calendar.deadline(self.mandate(dataset)?, period)
+    }
+
+    /// Everything whose deadline has passed by `until`, whether handed in or not, by mandate
+    /// and period.
+    #[must_use]
+    pub fn obligations(&self, until: Timestamp) -> Vec<Obligation> {
+        let mandates = self.parameters.mandates.iter();
+        mandates.flat_map(|mandate| self.calendar.obligations(mandate, until)).collect()
+    }
+
+    /// Is `period`, of whatever frequency, over for so long that it is frozen (article 5(2))?
+    #[must_use]
+    pub fn frozen(&self, period: &str, at: Timestamp) -> bool {
+        self.calendar.frozen(period, at, self.parameters.frozen_after_years)
+    }
+
+    /// The text of an article in `language`, else in English, else in any.
+    #[must_use]
+    pub fn article(&self, article: &str, language: &str) -> Option<&str> {
+        self.articles.text(article.parse().ok()?, language)
+    }
+
+    /// Has the government suspended this body (article 10)?
+    #[must_use]
+    pub fn suspends(&self, body: &AgencyId) -> bool {
+        self.parameters.participants.iter().any(|each| each.id == *body && each.suspended)
+    }
+
+    /// What the decree says to `request`, citing its articles.
+    #[must_use]
+    pub fn decide(&self, request: &Request) -> Decision {
+        let verdict = self.verdict(request);
+        Decision {
+            permit: verdict.permit,
+            articles: article::texts(&verdict.articles),
+            request: serde_json::to_value(request).unwrap_or_default(),
+        }
+    }
+
+    /// What `principal` may see of a dataset with these `breakdowns`, handed in by `owner`:
+    /// the decision on every detail, to be kept while decree and suspensions stand.
+    #[must_use]
+    pub fn access(
+        &self,
+        principal: &Identity,
+        suspended: bool,
+        dataset: &str,
+        owner: &AgencyId,
+        breakdowns: Detail,
+    ) -> Access {
+        let ask = |act| {
+            self.verdict(&Request { principal: principal.clone(), suspended, recorded: true, act })
+        };
+        let verdicts = breakdowns.subsets().map(|detail| {
+            let (dataset, owner) = (dataset.to_owned(), owner.clone());
+            let query = Act::Query { dataset: dataset.clone(), owner: owner.clone(), detail };
+            let small_counts = Act::SmallCounts { dataset, owner, detail };
+            (detail, ask(query), ask(small_counts))
+        });
+        Access::new(breakdowns, verdicts)
+    }
+
+    /// A decision as the journal records it.
+    #[must_use]
+    pub fn ruling(&self, decision: Decision) -> record::Ruling {
+        let Decision { permit, articles, request } = decision;
+        record::Ruling { decree: self.name(), permit, articles, request }
+    }
+
+    fn verdict(&self, request: &Request) -> Verdict {
+        let verdict = self.rules.decide(request, &self.parameters);
+        if verdict.articles.is_empty() {
+            Verdict { permit: false, articles: vec![self.residual] }
+        } else {
+            verdict
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

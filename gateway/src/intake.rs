@@ -1,1 +1,291 @@
-//! To come.
+//! THE WRITE PATH: certificate → signature → blocks → rules → decree → disclosure → journal →
+//! checkpoint → receipt. Each step takes what the step before gives, so the compiler keeps
+//! their order. A batch that fails a step changes nothing, and its refusal is recorded.
+
+mod refusal;
+mod steps;
+
+use std::{collections::HashMap, sync::Arc};
+
+use birge_proto::{
+    clock::SharedClock,
+    identity::Identity,
+    manifest::BatchId,
+    problem::{Kind, Problem},
+    record::Outcome,
+    wire::{self, Receipt, StatusResponse, SubmitHeader, SubmitResponse},
+};
+use futures::Stream;
+use prost::bytes::Bytes;
+use tokio::sync::{Mutex, Semaphore};
+
+use self::{
+    refusal::Refusal,
+    steps::{Checked, Permitted, Ready, Received, Signed},
+};
+use crate::{
+    catalog::{Catalog, Stage, Submission},
+    journal::{Class, Reader},
+    ledger::Ledger,
+    recorder::Recorder,
+    sequence::{Draft, Reply},
+};
+
+/// The write path.
+pub struct Intake {
+    catalog: Arc<Catalog>,
+    recorder: Recorder,
+    ledger: Arc<Ledger>,
+    journal: Reader,
+    clock: SharedClock,
+    at_once: usize,
+    under_way: Mutex<HashMap<Identity, Arc<Semaphore>>>,
+}
+
+impl Intake {
+    /// A write path that takes in so many batches of one agency at once.
+    #[must_use]
+    pub fn new(
+        catalog: Arc<Catalog>,
+        recorder: Recorder,
+        ledger: Arc<Ledger>,
+        journal: Reader,
+        clock: SharedClock,
+        at_once: usize,
+    ) -> Self {
+        Self { catalog, recorder, ledger, journal, clock, at_once, under_way: Mutex::default() }
+    }
+
+    /// Takes in a batch. A batch that breaks rules is answered with its whole report; one that
+    /// was accepted before, with the same index and record.
+    ///
+    /// # Errors
+    /// A [`Problem`] that is recorded.
+    pub async fn submit(
+        &self,
+        agency: &Identity,
+        header: SubmitHeader,
+        blocks: impl Stream<Item = Result<Bytes, Problem>> + Send + Unpin,
+    ) -> Result<SubmitResponse, Problem> {
+        let dry_run = header.dry_run;
+        match self.attempt(agency, header, blocks).await {
+            Ok(response) => Ok(response),
+            Err(refusal) => self.refuse(agency, refusal, dry_run).await,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        agency: &Identity,
+        header: SubmitHeader,
+        blocks: impl Stream<Item = Result<Bytes, Problem>> + Send + Unpin,
+    ) -> Result<SubmitResponse, Refusal> {
+        let _turn = self.turn(agency).await;
+        let signed = self.catalog.read(|state| Signed::verify(&state.registry, agency, header))?;
+        if let Some(submission) = self.catalog.submission(&signed.id())? {
+            return Ok(self.accepted(submission, wire::Report::default()).await?);
+        }
+        let received = Received::read(signed, blocks).await?;
+        let structures = self.catalog.read(|state| Arc::clone(&state.structures));
+        let now = self.clock.now();
+        let mut checked = blocking(move || Checked::check(&structures, received, now)).await?;
+        let dry_run = checked.dry_run();
+        loop {
+            let now = self.clock.now();
+            let (decree, holding, current) = self.catalog.read(|state| {
+                let manifest = checked.manifest();
+                let current = state.registry.current(&manifest.dataset, &manifest.periods);
+                (state.decree_at(now), state.holding(&manifest.dataset), current)
+            });
+            let permitted = Permitted::decide(checked, agency, &*decree?, current, now)?;
+            let ready = blocking(move || Ready::prepare(permitted, &holding)).await?;
+            if dry_run {
+                return Ok(self.would_be_accepted(agency, &ready).await?);
+            }
+            checked = match self.commit(agency, ready).await? {
+                Committed::At(response) => return Ok(response),
+                Committed::DecreeChanged(again) => *again,
+            };
+        }
+    }
+
+    /// Commits a batch with its release, both or neither.
+    async fn commit(&self, agency: &Identity, ready: Ready) -> Result<Committed, Refusal> {
+        let id = ready.id();
+        self.catalog.prepare(id, ready.merged());
+        let draft = Draft {
+            actor: agency.clone(),
+            parties: vec![],
+            decree: Some(ready.decree()),
+            events: ready.events(),
+            signed_by: Some(ready.signed_by()),
+        };
+        let committed = self.recorder.record(Class::Submission, draft).await;
+        if !matches!(&committed, Ok(committed) if committed.reply == Reply::Recorded) {
+            drop(self.catalog.take_prepared(&id));
+        }
+        let committed = committed.map_err(|problem| ready.known().refuse(problem))?;
+        match committed.reply {
+            Reply::Recorded => {
+                self.catalog.reached(committed.first + 2).await;
+                let submission = self.standing(&id)?;
+                Ok(Committed::At(self.accepted(submission, ready.report()).await?))
+            }
+            Reply::Already(index) => {
+                self.catalog.reached(index + 1).await;
+                let submission = self.standing(&id)?;
+                Ok(Committed::At(self.accepted(submission, ready.report()).await?))
+            }
+            Reply::DecreeChanged => {
+                self.catalog.reached(committed.first).await;
+                Ok(Committed::DecreeChanged(Box::new(ready.again())))
+            }
+            Reply::Refused(kind, detail) => {
+                let problem = Problem::new(kind, detail).recorded_as(committed.first);
+                Err(ready.known().refuse(problem))
+            }
+        }
+    }
+
+    /// The answer for a batch that stands, once a signed checkpoint covers it.
+    async fn accepted(
+        &self,
+        submission: Submission,
+        report: wire::Report,
+    ) -> Result<SubmitResponse, Problem> {
+        Ok(SubmitResponse {
+            outcome: outcome(submission.outcome).into(),
+            counts: Some(counts(submission.counts)),
+            report: Some(report),
+            receipt: Some(self.receipt(submission.index).await?),
+        })
+    }
+
+    async fn would_be_accepted(
+        &self,
+        agency: &Identity,
+        ready: &Ready,
+    ) -> Result<SubmitResponse, Problem> {
+        let draft = Draft::of(agency.clone(), ready.checked_event());
+        self.recorder.record(Class::Submission, draft).await?;
+        Ok(SubmitResponse {
+            outcome: outcome(ready.outcome()).into(),
+            counts: Some(counts(ready.counts())),
+            report: Some(ready.report()),
+            receipt: None,
+        })
+    }
+
+    /// Records a refusal; a batch that breaks rules is answered with its report, any other
+    /// refusal is a problem.
+    async fn refuse(
+        &self,
+        agency: &Identity,
+        refusal: Refusal,
+        dry_run: bool,
+    ) -> Result<SubmitResponse, Problem> {
+        let recorded = refusal.problem.exchange.is_some();
+        let event = refusal.event(dry_run);
+        let Refusal { problem, report, .. } = refusal;
+        let problem = if recorded {
+            problem
+        } else {
+            self.recorder.refuse(Class::Submission, agency, vec![], event, problem).await
+        };
+        match report {
+            Some(report) if problem.kind == Kind::InvalidBatch => Ok(SubmitResponse {
+                outcome: wire::Outcome::Error.into(),
+                counts: Some(wire::Counts::default()),
+                report: Some(report.to_wire()),
+                receipt: None,
+            }),
+            _ => Err(problem),
+        }
+    }
+
+    /// Records that a stream could not even be read as far as its header.
+    pub async fn refuse_unread(&self, agency: &Identity, problem: Problem) -> Problem {
+        let event = Refusal::from(problem.clone()).event(false);
+        self.recorder.refuse(Class::Submission, agency, vec![], event, problem).await
+    }
+
+    /// Where a submission stands.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a batch that was not accepted, or is another agency's.
+    pub async fn status(&self, agency: &Identity, id: BatchId) -> Result<StatusResponse, Problem> {
+        let submission = self.standing(&id)?;
+        if submission.agency != *agency {
+            return Err(unknown(&id));
+        }
+        let stage = match submission.stage {
+            Stage::Committed => wire::Stage::Committed,
+            Stage::Released => wire::Stage::Released,
+            Stage::Superseded => wire::Stage::Superseded,
+        };
+        Ok(StatusResponse {
+            batch: id.to_string(),
+            stage: stage.into(),
+            outcome: outcome(submission.outcome).into(),
+            counts: Some(counts(submission.counts)),
+            receipt: Some(self.receipt(submission.index).await?),
+        })
+    }
+
+    /// The proof that a record stands in the log, with the record and its opening.
+    async fn receipt(&self, index: u64) -> Result<Receipt, Problem> {
+        let proof = self.ledger.evidence(index).await?;
+        let journal = self.journal.clone();
+        let entry = tokio::task::spawn_blocking(move || journal.entry(index)).await;
+        let entry =
+            entry.ok().and_then(Result::ok).flatten().ok_or_else(|| {
+                Problem::new(Kind::Damaged, format!("record {index} cannot be read"))
+            })?;
+        Ok(Receipt { proof, record: entry.record.to_vec(), opening: entry.opening.0.to_vec() })
+    }
+
+    fn standing(&self, id: &BatchId) -> Result<Submission, Problem> {
+        self.catalog.submission(id)?.ok_or_else(|| unknown(id))
+    }
+
+    /// One agency's turn: so many batches at once, so that it cannot fill the memory.
+    async fn turn(&self, agency: &Identity) -> Option<tokio::sync::OwnedSemaphorePermit> {
+        let mut under_way = self.under_way.lock().await;
+        let turns = under_way
+            .entry(agency.clone())
+            .or_insert_with(|| Arc::new(Semaphore::new(self.at_once.max(1))));
+        let turns = Arc::clone(turns);
+        drop(under_way);
+        turns.acquire_owned().await.ok()
+    }
+}
+
+enum Committed {
+    At(SubmitResponse),
+    DecreeChanged(Box<Checked>),
+}
+
+fn unknown(id: &BatchId) -> Problem {
+    Problem::new(Kind::NotFound, format!("no batch {id} of yours was accepted"))
+        .hint("if it was handed in, its refusal is among your records")
+}
+
+fn outcome(outcome: Outcome) -> wire::Outcome {
+    match outcome {
+        Outcome::Success => wire::Outcome::Success,
+        Outcome::Warning => wire::Outcome::Warning,
+        Outcome::Error => wire::Outcome::Error,
+    }
+}
+
+fn counts(counts: birge_proto::record::Counts) -> wire::Counts {
+    let birge_proto::record::Counts { imported, updated, unchanged, deleted, ignored } = counts;
+    wire::Counts { imported, updated, unchanged, deleted, ignored }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let failed = || Problem::new(Kind::Internal, "the batch could not be checked").into();
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(failed()))
+}

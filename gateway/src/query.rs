@@ -1,1 +1,238 @@
-//! To come.
+//! THE READ PATH: selection → decree → disclosure → cells → record → answer.
+//!
+//! No byte of an answer, nor of a refusal, leaves before its record is durable (promise 2).
+
+mod protected;
+mod selection;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use aws_lc_rs::rand;
+use birge_proto::{
+    clock::{SharedClock, Timestamp},
+    identity::Identity,
+    manifest::BatchId,
+    problem::{Kind, Problem},
+    record::{Event, Ruling, keyed_digest},
+    wire::{AskRequest, Decree as WireDecree, Provenance},
+};
+use birge_schemas::structure::Structure;
+use serde_json::json;
+
+use self::protected::ProtectedTable;
+pub use self::selection::Selection;
+use crate::{
+    catalog::{Catalog, Holding},
+    decree::{Access, Decree, Narrowed, Refusal},
+    journal::Class,
+    recorder::Recorder,
+    sequence::{Draft, Reply},
+};
+
+/// The read path.
+pub struct Query {
+    catalog: Arc<Catalog>,
+    recorder: Recorder,
+    clock: SharedClock,
+}
+
+/// What goes out: on what it rests, and the cells as encoded blocks of columns.
+pub struct Answer {
+    /// On what it rests.
+    pub provenance: Provenance,
+    /// Encoded `exchange.v1.Columns`.
+    pub blocks: Vec<Vec<u8>>,
+}
+
+/// All that a decision needs, at one moment.
+struct Moment {
+    structure: Arc<Structure>,
+    decree: Arc<Decree>,
+    access: Arc<Access>,
+    owner: Identity,
+    holding: Arc<Holding>,
+}
+
+/// An answer that waits for its record.
+struct Prepared {
+    table: ProtectedTable,
+    blocks: Vec<Vec<u8>>,
+    batches: BTreeSet<BatchId>,
+    ruling: Ruling,
+    narrowed: Vec<String>,
+}
+
+/// A refusal, with what the decree said where it was asked.
+struct Refused {
+    problem: Problem,
+    ruling: Option<Ruling>,
+}
+
+impl Query {
+    /// A read path over the catalogue.
+    #[must_use]
+    pub fn new(catalog: Arc<Catalog>, recorder: Recorder, clock: SharedClock) -> Self {
+        Self { catalog, recorder, clock }
+    }
+
+    /// Answers a member's question.
+    ///
+    /// # Errors
+    /// A [`Problem`] that is recorded; a refusal by the decree names its articles and hints at
+    /// every finest request that would be permitted.
+    pub async fn ask(&self, asker: &Identity, request: AskRequest) -> Result<Answer, Problem> {
+        loop {
+            let prepared = match self.moment(asker, &request.dataset, self.clock.now()) {
+                Ok(moment) => {
+                    let outcome = prepare(asker, &request, &moment);
+                    outcome.map(|prepared| (moment, prepared))
+                }
+                Err(problem) => Err(problem.into()),
+            };
+            let (moment, prepared) = match prepared {
+                Ok(prepared) => prepared,
+                Err(refused) => return Err(self.refuse(asker, &request.dataset, refused).await),
+            };
+            if let Some(answer) = self.record(asker, &request, moment, prepared).await? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn moment(&self, asker: &Identity, dataset: &str, now: Timestamp) -> Result<Moment, Problem> {
+        self.catalog.read(|state| {
+            let structure = state.structures.get(dataset).ok_or_else(|| {
+                let known: Vec<_> = state.structures.iter().map(|each| each.id.as_str()).collect();
+                Problem::new(Kind::NotFound, format!("there is no dataset {dataset:?}"))
+                    .hint(format!("the datasets are {}", known.join(", ")))
+            })?;
+            let decree = state.decree_at(now)?;
+            let mandate = decree.mandate(dataset).ok_or_else(|| {
+                Problem::new(Kind::NotPermitted, format!("no agency is mandated for {dataset}"))
+                    .under(["1".to_owned()])
+            })?;
+            let owner = Identity {
+                role: birge_proto::identity::Role::Agency,
+                body: mandate.agency.clone(),
+            };
+            Ok(Moment {
+                access: state.access(&decree, asker, structure, &owner.body),
+                structure: Arc::clone(structure),
+                decree,
+                holding: state.holding(dataset),
+                owner,
+            })
+        })
+    }
+
+    /// Records the answer; none when another decree has come into force meanwhile.
+    async fn record(
+        &self,
+        asker: &Identity,
+        request: &AskRequest,
+        moment: Moment,
+        prepared: Prepared,
+    ) -> Result<Option<Answer>, Problem> {
+        let Prepared { table, blocks, batches, ruling, narrowed } = prepared;
+        let mut key = [0; 32];
+        rand::fill(&mut key)
+            .map_err(|_| Problem::new(Kind::Internal, "the system gave no randomness"))?;
+        let event = Event::QueryAnswered {
+            dataset: moment.structure.id.clone(),
+            selection: hex::encode(keyed_digest(&key, &prost::Message::encode_to_vec(request))),
+            batches: batches.iter().copied().collect(),
+            answered: table.answered,
+            withheld: table.withheld,
+            digest: hex::encode(keyed_digest(&key, &blocks.concat())),
+            ruling: ruling.clone(),
+        };
+        let parties = if moment.owner == *asker { vec![] } else { vec![moment.owner] };
+        let decree = moment.decree.name();
+        let draft =
+            Draft { parties, decree: Some(decree.clone()), ..Draft::of(asker.clone(), event) };
+        let committed = self.recorder.record(Class::Reading, draft).await?;
+        if committed.reply == Reply::DecreeChanged {
+            return Ok(None);
+        }
+        let provenance = Provenance {
+            exchange: committed.first,
+            decree: Some(WireDecree { number: decree.number, version: decree.version }),
+            articles: ruling.articles,
+            batches: batches.iter().map(ToString::to_string).collect(),
+            answered: table.answered,
+            withheld: table.withheld,
+            narrowed,
+            dataset_version: moment.structure.version.clone(),
+            digest_key: key.to_vec(),
+        };
+        Ok(Some(Answer { provenance, blocks }))
+    }
+
+    async fn refuse(&self, asker: &Identity, dataset: &str, refused: Refused) -> Problem {
+        let Refused { problem, ruling } = refused;
+        let known = self.catalog.read(|state| state.structures.get(dataset).is_some());
+        let event = Event::QueryRefused {
+            dataset: known.then(|| dataset.to_owned()),
+            problem: problem.kind.code().to_owned(),
+            ruling,
+        };
+        self.recorder.refuse(Class::Reading, asker, vec![], event, problem).await
+    }
+}
+
+fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Prepared, Refused> {
+    let selection = Selection::parse(&moment.structure, request)?;
+    let seen = |given: &BTreeSet<_>| {
+        json!({
+            "principal": asker, "act": "query", "dataset": moment.structure.id,
+            "owner": moment.owner.body, "named": selection.named_as_json(),
+            "given": given.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    };
+    let narrowed = moment.access.narrow(&selection.named()).map_err(|refusal| {
+        let ruling = Ruling {
+            decree: moment.decree.name(),
+            permit: false,
+            articles: refusal.articles.clone(),
+            request: seen(&BTreeSet::new()),
+        };
+        Refused { problem: refusal_in_words(&moment.structure.id, refusal), ruling: Some(ruling) }
+    })?;
+    let table = ProtectedTable::collect(&moment.structure, &moment.holding, &selection, |detail| {
+        narrowed.given.contains(&detail).then(|| moment.access.sees_small_counts(detail))
+    });
+    let blocks = table
+        .blocks()
+        .map_err(|error| Problem::new(Kind::Internal, format!("the answer: {error}")))?;
+    let ruling = Ruling {
+        decree: moment.decree.name(),
+        permit: true,
+        articles: narrowed.articles.clone(),
+        request: seen(&narrowed.given),
+    };
+    let batches = moment.holding.batches(&selection);
+    Ok(Prepared { table, blocks, batches, ruling, narrowed: narrowed_in_words(&narrowed) })
+}
+
+fn refusal_in_words(dataset: &str, refusal: Refusal) -> Problem {
+    let Refusal { detail, articles, permitted } = refusal;
+    let asked =
+        format!("{dataset}: {detail} is not permitted under article {}", articles.join(", "));
+    let problem = Problem::new(Kind::NotPermitted, asked).under(articles);
+    if permitted.is_empty() {
+        return problem.hint("nothing of this dataset is permitted to you");
+    }
+    permitted.iter().fold(problem, |problem, detail| problem.hint(format!("permitted: {detail}")))
+}
+
+fn narrowed_in_words(narrowed: &Narrowed) -> Vec<String> {
+    let articles = narrowed.left_out_by.join(", ");
+    let words = |detail| format!("{detail} left out under article {articles}");
+    narrowed.left_out.iter().map(words).collect()
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { problem, ruling: None }
+    }
+}

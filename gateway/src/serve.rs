@@ -1,1 +1,192 @@
-//! To come.
+//! What listens: translation between the wire and the components, nothing more.
+
+pub mod admin;
+mod audit;
+mod gate;
+mod intake;
+mod public;
+mod query;
+mod revocations;
+mod tls;
+mod turned;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Result, anyhow};
+use birge_proto::{
+    clock::SharedClock,
+    identity::Identity,
+    limits,
+    wire::{
+        DESCRIPTORS, admin_server::AdminServer, audit_server::AuditServer,
+        intake_server::IntakeServer, query_server::QueryServer,
+    },
+};
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+use self::{
+    admin::AdminService, audit::AuditService, gate::Gate, intake::IntakeService,
+    query::QueryService, revocations::Revocations, tls::Credentials, turned::Turned,
+};
+use crate::{
+    Listeners, authority::Authority, catalog::Catalog, config::Config, intake::Intake,
+    journal::Reader, keys::Keys, ledger::Ledger, query::Query, recorder::Recorder,
+};
+
+/// How often the sums of those turned away are recorded.
+const SUMS: Duration = Duration::from_secs(60);
+/// How long handlers may take to finish at shutdown.
+const FINISH: Duration = Duration::from_secs(30);
+
+/// The components that are served.
+pub struct Parts<'a> {
+    /// The whole configuration; each service is given its own part.
+    pub config: &'a Config,
+    /// Private keys.
+    pub keys: &'a Keys,
+    /// What is known.
+    pub catalog: Arc<Catalog>,
+    /// The way to the journal.
+    pub recorder: Recorder,
+    /// The journal, to read.
+    pub journal: Reader,
+    /// Tiles and proofs.
+    pub ledger: Arc<Ledger>,
+    /// Time.
+    pub clock: SharedClock,
+}
+
+/// Serves until `stop`, then lets the handlers finish.
+///
+/// # Errors
+/// When keys do not fit together, or a client shows a checkpoint newer than the log.
+pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationToken) -> Result<()> {
+    let Parts { config, keys, catalog, recorder, journal, ledger, clock } = parts;
+    let authority = Arc::new(Authority::load(&config.paths.keys)?);
+    let credentials = || {
+        Credentials::from_pem(
+            &keys.read("tls.crt")?,
+            &keys.read("tls.key")?,
+            &authority.certificate,
+        )
+    };
+    let public = TlsAcceptor::from(Arc::new(credentials()?.public()?));
+    let revocations = Arc::new(Revocations::new(
+        credentials()?,
+        Arc::clone(&authority),
+        &catalog,
+        Arc::clone(&clock),
+    )?);
+    let turned = Arc::new(Turned::since(clock.now()));
+    let gate = Arc::new(Gate::new(
+        Arc::clone(&catalog),
+        recorder.clone(),
+        config.quota.records_per_minute,
+        Arc::clone(&turned),
+        Arc::clone(&clock),
+    ));
+    let (overtaken, mut alarm) = mpsc::channel(1);
+
+    let intake = IntakeServer::new(IntakeService {
+        gate: Arc::clone(&gate),
+        intake: Arc::new(Intake::new(
+            Arc::clone(&catalog),
+            recorder.clone(),
+            Arc::clone(&ledger),
+            journal.clone(),
+            Arc::clone(&clock),
+            config.quota.submissions_at_once,
+        )),
+    })
+    .max_decoding_message_size(limits::MESSAGE_BYTES);
+    let query = QueryServer::new(QueryService {
+        gate: Arc::clone(&gate),
+        query: Query::new(Arc::clone(&catalog), recorder.clone(), Arc::clone(&clock)),
+        catalog: Arc::clone(&catalog),
+        clock: Arc::clone(&clock),
+    });
+    let audit = AuditServer::new(AuditService {
+        gate: Arc::clone(&gate),
+        ledger: Arc::clone(&ledger),
+        journal,
+        recorder: recorder.clone(),
+        overtaken,
+    });
+    let admin = AdminServer::new(AdminService {
+        gate: Arc::clone(&gate),
+        catalog,
+        recorder,
+        authority,
+        revocations: Arc::clone(&revocations),
+        trust_domain: config.exchange.trust_domain.clone(),
+        clock,
+    });
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+
+    let public_log = tokio::spawn(public::serve(listeners.public, public, ledger, stop.clone()));
+    let sums = tokio::spawn(record_sums(Arc::clone(&gate), stop.clone()));
+    let connections = tls::accept(
+        listeners.exchange,
+        revocations.config(),
+        config.exchange.trust_domain.clone(),
+        turned,
+        stop.clone(),
+    );
+    let serving = Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .initial_stream_window_size(4 << 20)
+        .initial_connection_window_size(8 << 20)
+        .max_concurrent_streams(Some(256))
+        .add_service(health_service)
+        .add_service(reflection)
+        .add_service(intake)
+        .add_service(query)
+        .add_service(audit)
+        .add_service(admin)
+        .serve_with_incoming_shutdown(
+            ReceiverStream::new(connections),
+            stop.clone().cancelled_owned(),
+        );
+    let finish = async {
+        stop.cancelled().await;
+        tokio::time::sleep(FINISH).await;
+    };
+    let served = tokio::select! {
+        served = serving => served.map_err(Into::into),
+        size = alarm.recv() => Err(anyhow!(
+            "a client holds a checkpoint of this log of size {}, larger than the log: this is an \
+             old copy of its data",
+            size.unwrap_or_default()
+        )),
+        () = finish => {
+            tracing::warn!("some requests did not finish in time and are cut off");
+            Ok(())
+        }
+    };
+    stop.cancel();
+    drop(public_log.await);
+    drop(sums.await);
+    served
+}
+
+async fn record_sums(gate: Arc<Gate>, stop: CancellationToken) -> Result<()> {
+    let gateway: Identity = "gateway/BIRGE".parse()?;
+    loop {
+        let stopping = tokio::time::timeout(SUMS, stop.cancelled()).await.is_ok();
+        if let Err(problem) = gate.record_turned(&gateway).await {
+            tracing::warn!(%problem, "the sums of those turned away could not be recorded");
+        }
+        if stopping {
+            return Ok(());
+        }
+    }
+}

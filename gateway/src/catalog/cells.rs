@@ -1,0 +1,89 @@
+//! A slice as the disclosure control sees it.
+
+use birge_schemas::{
+    detail::{Breakdown, Detail},
+    slice::Slice,
+    structure::Dimension,
+};
+use roaring::RoaringBitmap;
+
+use crate::{
+    decree::Disclosure,
+    disclosure::{Cells, Column, Earlier, Pattern, ShapeError, protect},
+};
+
+/// The columns of a slice, made once and lent out.
+struct Columns {
+    details: Vec<Detail>,
+    codes: Vec<(Option<Breakdown>, Vec<u16>)>,
+    counts: Vec<Option<f64>>,
+}
+
+/// Computes the pattern of a slice, given the earlier releases of the same period.
+///
+/// # Errors
+/// When the dataset has more dimensions than the control can tell apart.
+pub(super) fn pattern<'a>(
+    slice: &Slice,
+    earlier: impl Iterator<Item = (&'a Slice, &'a RoaringBitmap)>,
+    rule: Disclosure,
+) -> Result<Pattern, ShapeError> {
+    let columns = Columns::of(slice);
+    let earlier: Vec<_> = earlier
+        .map(|(then, withheld)| (Columns::of(then), withheld, rows_now(then, slice)))
+        .collect();
+    let then: Vec<Cells<'_>> =
+        earlier.iter().map(|(columns, ..)| columns.cells()).collect::<Result<_, _>>()?;
+    let earlier: Vec<_> = earlier
+        .iter()
+        .zip(&then)
+        .map(|((_, withheld, now), cells)| Earlier { cells, withheld, now })
+        .collect();
+    Ok(protect(&columns.cells()?, rule, &earlier))
+}
+
+fn rows_now(then: &Slice, now: &Slice) -> Vec<Option<u32>> {
+    let table = then.table();
+    (0..table.rows()).map(|row| now.find(table.packed(row)).map(|row| row as u32)).collect()
+}
+
+impl Columns {
+    fn of(slice: &Slice) -> Self {
+        let table = slice.table();
+        let rows = 0..table.rows();
+        let mut codes = vec![];
+        for (place, dimension) in table.structure().coded().enumerate() {
+            let column: Vec<u16> = rows.clone().map(|row| table.code(place, row)).collect();
+            let breakdown = Breakdown::of_dimension(&dimension.id);
+            if matches!(breakdown, Some(Breakdown::Indicator | Breakdown::Region)) {
+                codes.push((None, column.iter().map(|code| root(dimension, *code)).collect()));
+            }
+            codes.push((breakdown, column));
+        }
+        Self {
+            details: rows.clone().map(|row| table.detail(row)).collect(),
+            codes,
+            counts: rows.map(|row| table.value(row)).collect(),
+        }
+    }
+
+    fn cells(&self) -> Result<Cells<'_>, ShapeError> {
+        let columns: Vec<_> = self
+            .codes
+            .iter()
+            .map(|(breakdown, codes)| Column { breakdown: *breakdown, codes })
+            .collect();
+        Cells::new(&self.details, &columns, &self.counts)
+    }
+}
+
+/// The code at the top above a code: the country of a region.
+fn root(dimension: &Dimension, code: u16) -> u16 {
+    let Some(coded) = dimension.codes() else { return code };
+    let mut root = code;
+    // A code list's parents were checked to have no circle when it was read.
+    while let Some(parent) = coded.list.code(root).parent {
+        root = parent;
+    }
+    root
+}

@@ -1,0 +1,184 @@
+//! Follows the journal: takes in one entry after the other, from wherever it stands.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use birge_proto::{
+    manifest::BatchId,
+    record::{Event, Record},
+};
+use birge_schemas::{structure::Structures, validate, wire};
+use tokio::runtime::Handle;
+
+use super::{Catalog, Held, Merged, Release, State, merge};
+use crate::{
+    decree::Decree,
+    journal::{Body, Entry, Reader},
+    submission,
+};
+
+/// The one who changes the catalogue.
+pub struct Follower {
+    catalog: Arc<Catalog>,
+    journal: Reader,
+    next: u64,
+    /// Entries that the index had taken in when it was opened.
+    indexed: u64,
+    /// Accepted batches whose release comes next in the journal.
+    accepted: HashMap<BatchId, Arc<Merged>>,
+}
+
+/// What an entry changes besides the registry. Made without holding the state.
+enum Change {
+    Nothing,
+    Structures(Arc<Structures>),
+    Decree(Arc<Decree>),
+    Release { dataset: String, periods: Vec<(String, Held)> },
+}
+
+impl Follower {
+    pub(super) fn new(catalog: Arc<Catalog>, journal: Reader, indexed: u64) -> Self {
+        Self { catalog, journal, next: 0, indexed, accepted: HashMap::new() }
+    }
+
+    /// Takes in what is durable now.
+    ///
+    /// # Errors
+    /// When the journal is damaged, or holds what this version cannot read.
+    pub fn catch_up(&mut self) -> Result<()> {
+        for entry in self.journal.entries(self.next..self.journal.size()) {
+            let entry = entry?;
+            self.apply(&entry).with_context(|| format!("entry {} of the journal", entry.index))?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what becomes durable, until the journal is closed. Blocks its thread.
+    ///
+    /// # Errors
+    /// As for [`Self::catch_up`].
+    pub fn follow(mut self) -> Result<()> {
+        let mut durable = self.journal.durable();
+        loop {
+            durable.mark_unchanged();
+            self.catch_up()?;
+            if Handle::current().block_on(durable.changed()).is_err() {
+                return self.catch_up();
+            }
+        }
+    }
+
+    fn apply(&mut self, entry: &Entry) -> Result<()> {
+        let record = Record::parse(&entry.record)?;
+        let change = self.change(entry, &record)?;
+        let mut state = self.catalog.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.registry.apply(entry.index, &record);
+        match change {
+            Change::Nothing => {}
+            Change::Structures(structures) => state.structures = structures,
+            Change::Decree(decree) => {
+                state.decrees.insert(decree.name(), decree);
+            }
+            Change::Release { dataset, periods } => state.release(&dataset, periods),
+        }
+        drop(state);
+        if entry.index >= self.indexed {
+            self.catalog.index.apply(entry.index, &record)?;
+        }
+        self.next = entry.index + 1;
+        self.catalog.reached.send_replace(self.next);
+        Ok(())
+    }
+
+    fn change(&mut self, entry: &Entry, record: &Record) -> Result<Change> {
+        Ok(match &record.event {
+            Event::StructuresAdopted { .. } => {
+                let structures = Structures::from_bundle(&body(entry)?.into_bytes())?;
+                Change::Structures(Arc::new(structures))
+            }
+            Event::DecreeEnacted { .. } => {
+                Change::Decree(Arc::new(Decree::from_bundle(&body(entry)?.into_bytes())?))
+            }
+            Event::SubmissionAccepted { batch, dataset, .. } => {
+                let merged = match self.catalog.take_prepared(batch) {
+                    Some(merged) => merged,
+                    None => Arc::new(self.merge(dataset, body(entry)?)?),
+                };
+                self.accepted.insert(*batch, merged);
+                Change::Nothing
+            }
+            Event::Released { dataset, batch, .. } => {
+                let release: Release = serde_json::from_slice(&body(entry)?.into_bytes())?;
+                let merged = self
+                    .accepted
+                    .remove(batch)
+                    .ok_or_else(|| anyhow!("a release of {batch}, which was not accepted"))?;
+                let periods = self.release(record, dataset, *batch, &merged, &release)?;
+                Change::Release { dataset: dataset.clone(), periods }
+            }
+            _ => Change::Nothing,
+        })
+    }
+
+    /// Reads a batch that was accepted, by the structure of then. Its rules are not asked again.
+    fn merge(&self, dataset: &str, body: Body) -> Result<Merged> {
+        let submission = submission::Submission::from_body(body)?;
+        let manifest = submission.manifest()?;
+        let (structure, holding) = self
+            .catalog
+            .read(|state| (state.structures.get(dataset).cloned(), state.holding(dataset)));
+        let structure = structure.ok_or_else(|| anyhow!("no structure of {dataset}"))?;
+        let raw = wire::from_blocks(&submission.blocks)?;
+        let table = validate::accepted(&structure, manifest.action, &raw)
+            .map_err(|report| anyhow!("its structure cannot read it: {} errors", report.errors))?;
+        merge(&structure, &holding, &manifest, &table).map_err(|conflict| anyhow!("{conflict}"))
+    }
+
+    fn release(
+        &self,
+        record: &Record,
+        dataset: &str,
+        batch: BatchId,
+        merged: &Merged,
+        release: &Release,
+    ) -> Result<Vec<(String, Held)>> {
+        let holding = self.catalog.read(|state| state.holding(dataset));
+        let mut periods = vec![];
+        for (period, slice) in &merged.slices {
+            let Some(withheld) = release.pattern(period)? else {
+                bail!("the release says nothing of {period}");
+            };
+            let before = holding.period(period);
+            let mut batches = before.map(|held| (*held.batches).clone()).unwrap_or_default();
+            batches.insert(batch);
+            let held = Held {
+                earlier: before
+                    .into_iter()
+                    .flat_map(Held::releases)
+                    .map(|(slice, withheld)| (Arc::clone(slice), Arc::clone(withheld)))
+                    .collect(),
+                withheld: Arc::new(withheld),
+                slice: Arc::clone(slice),
+                batches: Arc::new(batches),
+                first_accepted: before.map_or(record.time, |held| held.first_accepted),
+            };
+            periods.push((period.clone(), held));
+        }
+        Ok(periods)
+    }
+}
+
+impl State {
+    fn release(&mut self, dataset: &str, periods: Vec<(String, Held)>) {
+        let holding = Arc::make_mut(self.holdings.entry(dataset.to_owned()).or_default());
+        holding.periods.extend(periods);
+    }
+}
+
+fn body(entry: &Entry) -> Result<Body> {
+    let stored = entry.body.as_ref().ok_or_else(|| anyhow!("the record has no body"))?;
+    Ok(stored.read()?)
+}

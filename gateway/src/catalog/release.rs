@@ -1,0 +1,118 @@
+//! What a batch makes of what stands, and which of it may be given out. The pattern is
+//! computed once, when the batch is accepted; it is a record and is never computed anew.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use birge_proto::{manifest::Manifest, record::Counts};
+use birge_schemas::{
+    slice::{self, Applied, Conflict, Slice},
+    structure::Structure,
+    table::Table,
+};
+use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
+
+use super::{Held, Holding, cells};
+use crate::{
+    decree::Disclosure,
+    disclosure::{METHOD, ShapeError},
+};
+
+/// What the periods of a batch are after it.
+#[derive(Debug)]
+pub struct Merged {
+    /// By period.
+    pub slices: BTreeMap<String, Arc<Slice>>,
+    /// What happened to observations.
+    pub counts: Counts,
+}
+
+/// Applies a checked batch to what stands of its dataset.
+///
+/// # Errors
+/// When the batch's action does not fit what stands.
+pub fn merge(
+    structure: &Arc<Structure>,
+    holding: &Holding,
+    manifest: &Manifest,
+    table: &Table,
+) -> Result<Merged, Conflict> {
+    let mut handed_in = slice::split(table);
+    let mut merged = Merged { slices: BTreeMap::new(), counts: Counts::default() };
+    for period in &manifest.periods {
+        let batch = handed_in.remove(period).unwrap_or_else(|| Slice::empty(structure, period));
+        let current = holding.period(period).map(|held| held.slice.as_ref());
+        let Applied { slice, counts, .. } =
+            slice::apply(current, &batch, manifest.action, &manifest.removes)?;
+        merged.counts.imported += counts.imported;
+        merged.counts.updated += counts.updated;
+        merged.counts.unchanged += counts.unchanged;
+        merged.counts.deleted += counts.deleted;
+        merged.counts.ignored += counts.ignored;
+        merged.slices.insert(period.clone(), Arc::new(slice));
+    }
+    Ok(merged)
+}
+
+/// The pattern of a release: for each period the rows withheld, of its cells ascending by key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// Method and version of the suppression.
+    pub method: String,
+    /// Cells in all periods.
+    pub cells: u64,
+    /// Cells withheld.
+    pub withheld: u64,
+    /// Serialised roaring bitmaps in base64, by period.
+    periods: BTreeMap<String, String>,
+}
+
+impl Release {
+    /// Computes the pattern for the periods of a batch.
+    ///
+    /// # Errors
+    /// When the dataset has more dimensions than the control can tell apart.
+    pub fn compute(
+        holding: &Holding,
+        merged: &Merged,
+        rule: Disclosure,
+    ) -> Result<Self, ShapeError> {
+        let mut release =
+            Self { method: METHOD.to_owned(), cells: 0, withheld: 0, periods: BTreeMap::new() };
+        for (period, slice) in &merged.slices {
+            let earlier = holding.period(period).into_iter().flat_map(Held::releases);
+            let earlier = earlier.map(|(slice, withheld)| (&**slice, &**withheld));
+            let pattern = cells::pattern(slice, earlier, rule)?.withheld;
+            release.cells += slice.rows() as u64;
+            release.withheld += pattern.len();
+            release.periods.insert(period.clone(), encode(&pattern));
+        }
+        Ok(release)
+    }
+
+    /// The rows withheld of a period; none where the release does not speak of it.
+    ///
+    /// # Errors
+    /// When the text is no bitmap.
+    pub fn pattern(&self, period: &str) -> Result<Option<RoaringBitmap>, PatternError> {
+        let Some(text) = self.periods.get(period) else { return Ok(None) };
+        let bytes = STANDARD.decode(text).map_err(|_| PatternError(period.to_owned()))?;
+        RoaringBitmap::deserialize_from(bytes.as_slice())
+            .map(Some)
+            .map_err(|_| PatternError(period.to_owned()))
+    }
+}
+
+/// A pattern that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the release's pattern for {0} is no bitmap")]
+pub struct PatternError(String);
+
+fn encode(pattern: &RoaringBitmap) -> String {
+    let mut bytes = Vec::with_capacity(pattern.serialized_size());
+    // Writing to memory does not fail; were it to, the pattern would not be read back.
+    drop(pattern.serialize_into(&mut bytes));
+    STANDARD.encode(bytes)
+}

@@ -1,0 +1,234 @@
+//! The commands of `gateway`: arguments in, words or JSON out, exit codes.
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use anyhow::{Context, Result};
+use birge_proto::clock::SystemClock;
+use clap::{Parser, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Config, Exchange, Listen},
+    decree::Decree,
+    init::{self, Plan},
+    maintenance,
+    operator::{self, ActError},
+};
+
+/// The gateway of the exchange.
+#[derive(Debug, Parser)]
+#[command(name = "gateway", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// How results are printed.
+    #[arg(long, value_enum, default_value = "text", global = true)]
+    output: Output,
+    /// The gateway's configuration.
+    #[arg(long, default_value = "gateway.toml", global = true, value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new exchange: keys, certificates, configuration, the first records of its log.
+    Init {
+        /// Folder to make.
+        #[arg(long)]
+        dir: PathBuf,
+        /// Trust domain of the identities in certificates.
+        #[arg(long, default_value = "birge.example")]
+        trust_domain: String,
+        /// Address for gRPC over mutual TLS.
+        #[arg(long, default_value = "127.0.0.1:7443")]
+        listen: std::net::SocketAddr,
+        /// Address for the log's public tiles over HTTPS.
+        #[arg(long, default_value = "127.0.0.1:7444")]
+        public_listen: std::net::SocketAddr,
+        /// Name under which nodes reach the gateway; may be given several times.
+        #[arg(long = "server-name", default_value = "localhost")]
+        server_names: Vec<String>,
+        /// Folder of the decree; the model decree when absent.
+        #[arg(long)]
+        decree: Option<PathBuf>,
+    },
+    /// Serve until SIGINT or SIGTERM.
+    Serve,
+    /// Turn a node's enrolment.json into a certificate, as a record. Needs a running gateway.
+    Enrol {
+        /// What `agency-node init` wrote.
+        enrolment: PathBuf,
+        /// Where to write what goes back to the node; beside the enrolment when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Revoke every certificate of an identity. Needs a running gateway.
+    Revoke {
+        /// Such as agency/NSC.
+        identity: String,
+        /// Why; for the operator's own log, free text never enters a record.
+        #[arg(long)]
+        reason: String,
+    },
+    /// The decree.
+    Decree {
+        #[command(subcommand)]
+        command: DecreeCommand,
+    },
+    /// Check journal, records, tiles and checkpoint; ends with 1 and the place of any damage.
+    Verify,
+    /// Make tiles and index anew from the journal.
+    Rebuild,
+}
+
+#[derive(Debug, Subcommand)]
+enum DecreeCommand {
+    /// Check a decree's folder without enacting it.
+    Check {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Sign a decree with the authority's key and enact it. Needs a running gateway.
+    Enact {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Refused, or found wrong.
+    Refused = 1,
+    /// The gateway cannot be reached.
+    Unreachable = 3,
+    /// Anything else.
+    Internal = 4,
+}
+
+impl Exit {
+    /// The code for an error.
+    #[must_use]
+    pub fn of(error: &anyhow::Error) -> Self {
+        match error.downcast_ref::<ActError>() {
+            Some(ActError::Refused(_) | ActError::Input(_)) => Self::Refused,
+            Some(ActError::Unreachable(_)) => Self::Unreachable,
+            None if error.is::<maintenance::Wrong>() => Self::Refused,
+            None => Self::Internal,
+        }
+    }
+}
+
+impl Cli {
+    /// Runs the command and prints its result.
+    ///
+    /// # Errors
+    /// What the command met; [`Exit::of`] gives its code.
+    pub async fn run(self) -> Result<Exit> {
+        let clock = Arc::new(SystemClock);
+        let (words, value) = match self.command {
+            Command::Init { dir, trust_domain, listen, public_listen, server_names, decree } => {
+                let origin = format!("{trust_domain}/log");
+                let exchange = Exchange { trust_domain, origin, server_names };
+                let listen = Listen { exchange: listen, public: public_listen };
+                let file = init::init(Plan { dir, exchange, listen, decree }, clock).await?;
+                let keys = file.with_file_name("keys");
+                (
+                    format!(
+                        "made {}\nKeep {} apart: authority.key signs decrees and belongs to the \
+                         authority, ca.key and log.key to the operator.\nNext: gateway serve --config {}",
+                        file.display(),
+                        keys.display(),
+                        file.display()
+                    ),
+                    json!({ "config": file }),
+                )
+            }
+            Command::Serve => return serve(&self.config).await,
+            Command::Enrol { enrolment, out } => {
+                let config = Config::load(&self.config)?;
+                let (enrolled, exchange) = operator::enrol(&config, &enrolment).await?;
+                let out = out.unwrap_or_else(|| enrolment.with_file_name("enrolled.json"));
+                fs::write(&out, serde_json::to_string_pretty(&enrolled)?)
+                    .with_context(|| format!("cannot write {}", out.display()))?;
+                (
+                    format!(
+                        "enrolled {} as exchange {exchange}; hand {} back to the node, beside its node.toml",
+                        enrolled.identity,
+                        out.display()
+                    ),
+                    json!({ "identity": enrolled.identity, "exchange": exchange, "file": out }),
+                )
+            }
+            Command::Revoke { identity, reason } => {
+                let config = Config::load(&self.config)?;
+                let (exchange, count) = operator::revoke(&config, &identity, &reason).await?;
+                (
+                    format!("revoked {count} certificate(s) of {identity} as exchange {exchange}"),
+                    json!({ "identity": identity, "exchange": exchange, "certificates": count }),
+                )
+            }
+            Command::Decree { command: DecreeCommand::Check { folder } } => {
+                let bundle = birge_schemas::decree::from_folder(&folder)
+                    .map_err(|error| ActError::Input(error.into()))?;
+                let decree =
+                    Decree::from_bundle(&bundle).map_err(|error| ActError::Input(error.into()))?;
+                let name = decree.name();
+                (
+                    format!(
+                        "decree {} of {} is sound: in force from {}",
+                        name.number,
+                        name.version,
+                        decree.in_force_from()
+                    ),
+                    json!({ "decree": name, "inForceFrom": decree.in_force_from() }),
+                )
+            }
+            Command::Decree { command: DecreeCommand::Enact { folder } } => {
+                let config = Config::load(&self.config)?;
+                let (exchange, from) = operator::enact(&config, &folder).await?;
+                (
+                    format!("enacted as exchange {exchange}, in force from {from}"),
+                    json!({ "exchange": exchange, "inForceFrom": from }),
+                )
+            }
+            Command::Verify => maintenance::verify(&Config::load(&self.config)?)?.report(),
+            Command::Rebuild => maintenance::rebuild(&Config::load(&self.config)?)?.report(),
+        };
+        print(self.output, &words, &value)?;
+        Ok(Exit::Done)
+    }
+}
+
+async fn serve(file: &std::path::Path) -> Result<Exit> {
+    let config = Config::load(file)?;
+    let listeners = crate::Listeners::bind(&config.listen).await?;
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        if crate::signalled().await.is_ok() {
+            signalled.cancel();
+        }
+    });
+    let ready = |address| println!("gateway ready on https://{address}");
+    crate::run(config, listeners, Arc::new(SystemClock), stop, ready).await?;
+    Ok(Exit::Done)
+}
+
+fn print(output: Output, words: &str, value: &Value) -> Result<()> {
+    match output {
+        Output::Text => println!("{words}"),
+        Output::Json => println!("{}", serde_json::to_string_pretty(value)?),
+    }
+    Ok(())
+}

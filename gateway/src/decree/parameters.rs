@@ -1,0 +1,172 @@
+//! `decree.json`: what of a decree is data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use birge_proto::{clock::Timestamp, identity::AgencyId};
+use birge_schemas::decree::PARAMETERS_SCHEMA;
+use serde::Deserialize;
+
+use super::{
+    article::Article,
+    error::{DecreeError, line_of},
+};
+
+/// The file's path in the decree's folder.
+pub(super) const PARAMETERS: &str = "decree.json";
+
+/// Everything in `decree.json`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Parameters {
+    pub(super) number: String,
+    pub(super) version: String,
+    pub(super) title: BTreeMap<String, String>,
+    pub(super) in_force_from: Timestamp,
+    pub(super) time_zone: String,
+    residual_article: String,
+    pub(super) participants: Vec<Body>,
+    pub(super) auditors: Vec<Body>,
+    pub(super) mandates: Vec<Mandate>,
+    pub(super) deadlines: Vec<Deadline>,
+    pub(super) disclosure: Vec<DisclosureRule>,
+    pub(super) frozen_after_years: i64,
+}
+
+/// A body that the decree names (article 3).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Body {
+    /// Its short name.
+    pub id: AgencyId,
+    /// Its name by language.
+    pub names: BTreeMap<String, String>,
+    /// Suspended by the government (article 10).
+    #[serde(default)]
+    pub suspended: bool,
+}
+
+/// Who must hand in which dataset (article 4(1)).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Mandate {
+    /// Dataset.
+    pub dataset: String,
+    /// Who hands it in.
+    pub agency: AgencyId,
+    /// The article that says so.
+    pub article: String,
+    /// `A`, `Q` or `M`.
+    pub frequency: String,
+    /// `S` stock, `F` flow.
+    pub stock_flow: String,
+    /// Unit of measure, a code of `CL_UNIT_MEASURE`.
+    pub unit: String,
+    /// For people: the day at which a stock is counted.
+    pub reference_date: Option<String>,
+    /// First period due; every later one is due too.
+    pub first_period: Option<String>,
+    /// The periods due, where they are irregular.
+    #[serde(default)]
+    pub rounds: Vec<String>,
+}
+
+/// Until when the figures of a period are in time (article 4(2)).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Deadline {
+    #[serde(rename = "article")]
+    _article: String,
+    pub(super) frequency: String,
+    pub(super) months_after: i32,
+    pub(super) day: i8,
+}
+
+/// The threshold of one dataset (article 7(1)).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct DisclosureRule {
+    #[serde(rename = "article")]
+    _article: String,
+    pub(super) dataset: String,
+    threshold: u64,
+    zeros_withheld: bool,
+}
+
+/// How small counts of a dataset are protected (article 7(1)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disclosure {
+    /// Least positive count that is given out; 0 where figures are no counts of persons.
+    pub threshold: u64,
+    /// Are zeros withheld too?
+    pub zeros_withheld: bool,
+}
+
+impl From<&DisclosureRule> for Disclosure {
+    fn from(rule: &DisclosureRule) -> Self {
+        Self { threshold: rule.threshold, zeros_withheld: rule.zeros_withheld }
+    }
+}
+
+impl Parameters {
+    /// Reads the file: shape first, then the JSON Schema, then what neither can say.
+    pub(super) fn parse(text: &str) -> Result<Self, DecreeError> {
+        let json = |error| DecreeError::json(PARAMETERS, error);
+        let parameters: Self = serde_json::from_str(text).map_err(json)?;
+        against_schema(&serde_json::from_str(text).map_err(json)?)?;
+        parameters.consistent(text)?;
+        Ok(parameters)
+    }
+
+    /// The article cited where no rule says anything.
+    pub(super) fn residual_article(&self) -> Result<Article, DecreeError> {
+        self.residual_article.parse().map_err(|error| DecreeError::new(PARAMETERS, None, error))
+    }
+
+    fn consistent(&self, text: &str) -> Result<(), DecreeError> {
+        let wrong = |named: &str, what: String| {
+            Err(DecreeError::new(PARAMETERS, line_of(text, named), what))
+        };
+        let bodies = self.participants.iter().chain(&self.auditors);
+        if let Some(twice) = first_twice(bodies.map(|body| body.id.as_str())) {
+            return wrong(twice, format!("{twice} is named twice"));
+        }
+        if let Some(twice) = first_twice(self.mandates.iter().map(|each| each.dataset.as_str())) {
+            return wrong(twice, format!("{twice} has two mandates; expected one"));
+        }
+        if let Some(twice) = first_twice(self.disclosure.iter().map(|each| each.dataset.as_str())) {
+            return wrong(twice, format!("{twice} has two thresholds; expected one"));
+        }
+        for Mandate { dataset, agency, .. } in &self.mandates {
+            if !self.participants.iter().any(|body| body.id == *agency) {
+                return wrong(dataset, format!("{agency}, who must hand it in, is no participant"));
+            }
+            if !self.disclosure.iter().any(|rule| rule.dataset == *dataset) {
+                return wrong(dataset, format!("{dataset} has no threshold under `disclosure`"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn against_schema(instance: &serde_json::Value) -> Result<(), DecreeError> {
+    let schema = serde_json::from_str(PARAMETERS_SCHEMA)
+        .map_err(|error| DecreeError::json("the schema of decree.json", error))?;
+    let validator = jsonschema::validator_for(&schema)
+        .map_err(|error| DecreeError::new("the schema of decree.json", None, error))?;
+    let found = validator.iter_errors(instance).next();
+    found.map_or(Ok(()), |error| {
+        let what = format!("at {}: {error}", error.instance_path());
+        Err(DecreeError::new(PARAMETERS, None, what))
+    })
+}
+
+fn first_twice<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = BTreeSet::new();
+    names.find(|name| !seen.insert(*name))
+}
+
+/// The text in `language`, else in English, else in any.
+pub(super) fn in_language<'a>(texts: &'a BTreeMap<String, String>, language: &str) -> &'a str {
+    let any = || texts.values().next();
+    texts.get(language).or_else(|| texts.get("en")).or_else(any).map_or("", String::as_str)
+}

@@ -1,0 +1,230 @@
+//! The rule on real figures and on each of the traps it was made for.
+
+use std::collections::BTreeMap;
+
+use birge_schemas::detail::{Breakdown, Detail};
+use roaring::RoaringBitmap;
+
+use super::{Cells, Column, Earlier, Pattern, ShapeError, protect};
+use crate::decree::Disclosure;
+
+const TRAFFICKING: Disclosure = Disclosure { threshold: 10, zeros_withheld: true };
+const PLAIN: Disclosure = Disclosure { threshold: 5, zeros_withheld: false };
+const DIMENSIONS: [Breakdown; 4] =
+    [Breakdown::Sex, Breakdown::Age, Breakdown::Region, Breakdown::Indicator];
+
+/// Rows as codes along [`DIMENSIONS`], 0 for the total, and their count.
+struct Table {
+    codes: Vec<Vec<u16>>,
+    details: Vec<Detail>,
+    counts: Vec<Option<f64>>,
+}
+
+impl Table {
+    fn new(rows: &[([u16; 4], u32)]) -> Self {
+        let detail = |codes: &[u16; 4]| {
+            DIMENSIONS
+                .into_iter()
+                .zip(codes)
+                .filter(|(_, code)| **code != 0)
+                .map(|(b, _)| b)
+                .collect()
+        };
+        Self {
+            codes: (0..4).map(|each| rows.iter().map(|(codes, _)| codes[each]).collect()).collect(),
+            details: rows.iter().map(|(codes, _)| detail(codes)).collect(),
+            counts: rows.iter().map(|(_, count)| Some(f64::from(*count))).collect(),
+        }
+    }
+
+    fn cells(&self) -> Cells<'_> {
+        let columns: Vec<_> = DIMENSIONS
+            .into_iter()
+            .zip(&self.codes)
+            .map(|(breakdown, codes)| Column { breakdown: Some(breakdown), codes })
+            .collect();
+        Cells::new(&self.details, &columns, &self.counts).unwrap()
+    }
+
+    fn protect(&self, rule: Disclosure) -> Pattern {
+        protect(&self.cells(), rule, &[])
+    }
+
+    /// Counts that are given out.
+    fn given(&self, rule: Disclosure) -> Vec<f64> {
+        let withheld = self.protect(rule).withheld;
+        let rows = (0..).zip(&self.counts).filter(|(row, _)| !withheld.contains(*row));
+        rows.filter_map(|(_, count)| *count).collect()
+    }
+}
+
+const T: [u16; 4] = [0; 4];
+const fn sex(code: u16) -> [u16; 4] {
+    [code, 0, 0, 0]
+}
+const fn age(code: u16) -> [u16; 4] {
+    [0, code, 0, 0]
+}
+const fn region(code: u16) -> [u16; 4] {
+    [0, 0, code, 0]
+}
+const fn form(code: u16) -> [u16; 4] {
+    [0, 0, 0, code]
+}
+
+#[test]
+fn victims_of_2023_by_sex_do_not_follow_from_the_total() {
+    let table = Table::new(&[
+        (T, 17),
+        (sex(1), 4),
+        (sex(2), 13),
+        (age(1), 5),
+        (age(2), 12),
+        (region(1), 15),
+        (region(2), 2),
+        (form(1), 13),
+    ]);
+    assert_eq!(table.given(TRAFFICKING), [17.0]);
+    let without_women = Table::new(&[(T, 17), (sex(2), 13), (age(1), 5), (age(2), 12)]);
+    assert_eq!(without_women.given(TRAFFICKING), [17.0], "the rest by sex would be 4");
+}
+
+#[test]
+fn victims_of_2018_are_all_withheld() {
+    let rows = [(T, 7), (sex(1), 3), (sex(2), 1), (sex(3), 3), (age(1), 7), (region(1), 6)];
+    assert_eq!(Table::new(&rows).given(TRAFFICKING), [0.0; 0]);
+    let all_under_18 = Table::new(&[(T, 70), (age(1), 70), (sex(1), 35), (sex(2), 35)]);
+    assert_eq!(all_under_18.given(TRAFFICKING), [70.0], "nobody over 18 would show");
+}
+
+#[test]
+fn the_total_of_2014_stays_and_that_of_2019_is_too_small_for_five_regions() {
+    let regions = [1, 3, 2, 5, 1, 6, 1].into_iter().zip(1..).map(|(n, code)| (region(code), n));
+    let rows: Vec<_> = [(T, 19)].into_iter().chain(regions).collect();
+    assert_eq!(Table::new(&rows).given(TRAFFICKING), [19.0]);
+    let regions = [5, 2, 1, 2, 1].into_iter().zip(1..).map(|(n, code)| (region(code), n));
+    let rows: Vec<_> = [(T, 11)].into_iter().chain(regions).collect();
+    assert_eq!(Table::new(&rows).given(TRAFFICKING), [0.0; 0]);
+}
+
+#[test]
+fn of_the_series_on_trafficking_only_safe_totals_are_given_out() {
+    let series = include_str!("../../../deploy/demo/data/mia/TRAFFICKING.csv");
+    let mut years: BTreeMap<&str, Vec<([u16; 4], u32)>> = BTreeMap::new();
+    let mut places: [Vec<&str>; 4] = [const { vec![] }; 4];
+    for line in series.lines().skip(1) {
+        let fields: Vec<_> = line.split(',').collect();
+        let [area, indicator, sex, age] = fields[4..8] else { panic!("{line}") };
+        let named = [sex, age, area, indicator];
+        let codes: Vec<u16> = named
+            .into_iter()
+            .zip(&mut places)
+            .map(|(code, seen)| {
+                if ["_T", "KG", "VC_HTF_DETV"].contains(&code) {
+                    return 0;
+                }
+                if !seen.contains(&code) {
+                    seen.push(code);
+                }
+                1 + seen.iter().position(|each| *each == code).unwrap() as u16
+            })
+            .collect();
+        let row = (codes.try_into().unwrap(), fields[11].parse().unwrap());
+        years.entry(fields[10]).or_default().push(row);
+    }
+    let given = years.into_iter().map(|(year, rows)| (year, Table::new(&rows).given(TRAFFICKING)));
+    let given: Vec<_> = given.filter(|(_, counts)| !counts.is_empty()).collect();
+    assert_eq!(given, [("2010", vec![21.0]), ("2014", vec![19.0]), ("2023", vec![17.0])]);
+}
+
+#[test]
+fn nothing_small_nothing_withheld() {
+    let table = Table::new(&[(T, 20), (sex(1), 10), (sex(2), 10), (age(1), 0), (age(2), 20)]);
+    let pattern = table.protect(PLAIN);
+    assert!(pattern.withheld.is_empty());
+    assert_eq!((pattern.cells, pattern.small), (5, 0));
+    assert_eq!(table.given(Disclosure { threshold: 0, zeros_withheld: false }).len(), 5);
+}
+
+#[test]
+fn sums_of_money_have_no_small_counts() {
+    let money = Disclosure { threshold: 0, zeros_withheld: false };
+    assert_eq!(Table::new(&[(T, 3), (region(1), 1), (region(2), 2)]).given(money), [3.0, 1.0, 2.0]);
+}
+
+#[test]
+fn a_class_goes_as_a_whole_and_leaves_the_others() {
+    let rows = [(T, 50), (sex(1), 25), (sex(2), 25), (age(1), 3), (age(2), 47)];
+    assert_eq!(Table::new(&rows).given(PLAIN), [50.0, 25.0, 25.0]);
+}
+
+#[test]
+fn where_dimensions_are_linked_only_sex_may_stay() {
+    let rows = [
+        (T, 50),
+        (sex(1), 25),
+        (sex(2), 25),
+        (age(1), 20),
+        (age(2), 30),
+        ([1, 1, 0, 0], 2),
+        ([2, 1, 0, 0], 18),
+        ([1, 2, 0, 0], 23),
+        ([2, 2, 0, 0], 7),
+    ];
+    assert_eq!(Table::new(&rows).given(PLAIN), [50.0, 25.0, 25.0]);
+    assert_eq!(Table::new(&rows).protect(PLAIN).small, 1);
+}
+
+#[test]
+fn a_single_cell_beside_the_total_takes_the_total_along() {
+    assert_eq!(Table::new(&[(T, 50), (sex(1), 3)]).given(PLAIN), [0.0; 0]);
+}
+
+#[test]
+fn without_a_total_all_goes() {
+    let rows = [(age(1), 20), (age(2), 30), (region(1), 3), (region(2), 47)];
+    assert_eq!(Table::new(&rows).given(PLAIN), [0.0; 0]);
+}
+
+#[test]
+fn sexes_without_a_total_are_strata_of_their_own() {
+    let rows = [(sex(1), 50), ([1, 1, 0, 0], 2), ([1, 2, 0, 0], 48), (sex(2), 3)];
+    assert_eq!(Table::new(&rows).given(PLAIN), [50.0]);
+}
+
+/// What the second of two releases withholds.
+fn after(first: &Table, second: &Table) -> RoaringBitmap {
+    let withheld = first.protect(PLAIN).withheld;
+    let cells = first.cells();
+    let now: Vec<_> = (0..cells.len() as u32).map(Some).collect();
+    let earlier = Earlier { cells: &cells, withheld: &withheld, now: &now };
+    protect(&second.cells(), PLAIN, &[earlier]).withheld
+}
+
+#[test]
+fn what_was_withheld_stays_withheld_while_a_part_stands() {
+    let first = Table::new(&[(T, 50), (sex(1), 3), (sex(2), 47)]);
+    let other_sex_mended = Table::new(&[(T, 60), (sex(1), 13), (sex(2), 47)]);
+    assert_eq!(after(&first, &other_sex_mended).len(), 3);
+    assert_eq!(after(&first, &first), first.protect(PLAIN).withheld);
+    let both_mended = Table::new(&[(T, 61), (sex(1), 13), (sex(2), 48)]);
+    assert!(after(&first, &both_mended).is_empty());
+}
+
+#[test]
+fn what_was_given_out_and_turns_small_takes_all_along() {
+    let first = Table::new(&[(T, 50), (sex(1), 20), (sex(2), 30)]);
+    let second = Table::new(&[(T, 33), (sex(1), 3), (sex(2), 30)]);
+    assert_eq!(after(&first, &second).len(), 3);
+}
+
+#[test]
+fn columns_that_do_not_fit_are_refused() {
+    let details = [Detail::TOTAL];
+    let column = |codes| Column { breakdown: None, codes };
+    let wide = [column(&[u16::MAX][..]); 9];
+    let refused = |columns: &[Column<'_>], counts| Cells::new(&details, columns, counts).err();
+    assert_eq!(refused(&wide, &[None]), Some(ShapeError::Width));
+    assert_eq!(refused(&wide[..8], &[None]), None);
+    assert_eq!(refused(&[], &[]), Some(ShapeError::Length(1, 0)));
+}

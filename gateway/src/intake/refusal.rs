@@ -1,0 +1,67 @@
+//! A batch that is refused: the problem, and what was known of the batch by then.
+
+use std::collections::BTreeMap;
+
+use birge_proto::{
+    manifest::BatchId,
+    problem::Problem,
+    record::{Event, Outcome, Ruling},
+};
+use birge_schemas::finding::Report;
+
+/// What is known of a batch as it goes down the path.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    pub(super) batch: Option<BatchId>,
+    pub(super) dataset: Option<String>,
+    pub(super) ruling: Option<Ruling>,
+}
+
+/// A refusal.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) problem: Problem,
+    pub(super) known: Known,
+    pub(super) report: Option<Report>,
+}
+
+impl Known {
+    /// A refusal with all that is known.
+    pub(super) fn refuse(&self, problem: Problem) -> Refusal {
+        Refusal { problem, known: self.clone(), report: None }
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Known::default().refuse(problem)
+    }
+}
+
+impl Refusal {
+    /// The event to record.
+    pub(super) fn event(&self, dry_run: bool) -> Event {
+        let Known { batch, dataset, ruling } = self.known.clone();
+        let findings = self.report.as_ref().map(by_code).unwrap_or_default();
+        match (dry_run, batch, &dataset) {
+            (true, Some(batch), Some(dataset)) => Event::SubmissionChecked {
+                batch,
+                dataset: dataset.clone(),
+                outcome: Outcome::Error,
+                findings,
+            },
+            _ => Event::SubmissionRejected {
+                batch,
+                dataset,
+                problem: self.problem.kind.code().to_owned(),
+                findings,
+                ruling,
+            },
+        }
+    }
+}
+
+/// Findings by code, as recorded.
+pub(super) fn by_code(report: &Report) -> BTreeMap<String, u64> {
+    report.by_code.iter().map(|(code, count)| (code.to_string(), *count)).collect()
+}

@@ -1,0 +1,174 @@
+//! Files of groups. A segment is named after the first entry it holds.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use prost::bytes::Bytes;
+use rustix::{
+    fs::{FallocateFlags, fallocate, statvfs},
+    io::Errno,
+};
+
+use super::error::JournalError;
+
+/// Room is made in steps of this many bytes, so that not every group has to ask for it.
+const STEP: u64 = 8 << 20;
+
+/// The right to be the one process that has the journal open. It ends with the process.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of the journal in `dir`, which is made where it is missing.
+    pub(super) fn take(dir: &Path) -> Result<Self, JournalError> {
+        fs::create_dir_all(dir).map_err(JournalError::io("create", dir))?;
+        let path = dir.join("lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(JournalError::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(JournalError::Locked(dir.to_owned())),
+            Err(TryLockError::Error(source)) => Err(JournalError::io("lock", &path)(source)),
+        }
+    }
+}
+
+/// Where the segment that starts with entry `first` is kept.
+pub(super) fn path(dir: &Path, first: u64) -> PathBuf {
+    dir.join(format!("{first:020}.journal"))
+}
+
+/// The segments of `dir` in order: first entry and file. Other files are left alone.
+pub(super) fn list(dir: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
+    let mut segments = Vec::new();
+    let read = || fs::read_dir(dir)?.collect::<io::Result<Vec<_>>>();
+    for file in read().map_err(JournalError::io("list", dir))? {
+        let name = file.file_name();
+        let first = name.to_str().and_then(|name| name.strip_suffix(".journal"));
+        if let Some(first) = first.and_then(|first| first.parse().ok()) {
+            segments.push((first, path(dir, first)));
+        }
+    }
+    segments.sort_unstable();
+    Ok(segments)
+}
+
+/// Bytes that are free on the disk of `dir`.
+pub(super) fn free(dir: &Path) -> io::Result<u64> {
+    let stat = statvfs(dir)?;
+    Ok(stat.f_frsize.saturating_mul(stat.f_bavail))
+}
+
+/// Makes what was created or renamed in `dir` last.
+pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Why no room could be made.
+#[derive(Debug)]
+pub(super) enum NoRoom {
+    /// The disk or the quota is full; nothing was changed.
+    Full,
+    /// Something worse.
+    Failed(JournalError),
+}
+
+impl NoRoom {
+    fn from_error(act: &'static str, path: &Path, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => Self::Full,
+            _ => Self::Failed(JournalError::io(act, path)(error)),
+        }
+    }
+}
+
+/// The last segment, open for appending.
+#[derive(Debug)]
+pub(super) struct Tail {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    allocated: u64,
+}
+
+impl Tail {
+    /// Opens the last segment of `dir`, or makes one that starts with entry `next`.
+    pub(super) fn open(dir: &Path, next: u64) -> Result<Self, JournalError> {
+        let path = list(dir)?.pop().map_or_else(|| path(dir, next), |(_, path)| path);
+        Self::open_file(path.clone()).map_err(JournalError::io("open", &path))
+    }
+
+    /// Opens a new segment in `dir` for the entries from `next` on.
+    pub(super) fn create(dir: &Path, next: u64) -> Result<Self, NoRoom> {
+        let path = path(dir, next);
+        Self::open_file(path.clone()).map_err(|error| NoRoom::from_error("create", &path, error))
+    }
+
+    fn open_file(path: PathBuf) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+        sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+        let length = file.metadata()?.len();
+        Ok(Self { path, file, length, allocated: length })
+    }
+
+    /// The segment's file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes written so far: where the next group starts.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Makes room on the disk for `bytes` more, beyond the file's end, so that its length stays
+    /// what was written. A file system that cannot do so is taken at its word when it writes.
+    pub(super) fn reserve(&mut self, bytes: u64) -> Result<(), NoRoom> {
+        let needed = self.length.saturating_add(bytes);
+        if needed <= self.allocated {
+            return Ok(());
+        }
+        let generous = needed.saturating_add(STEP);
+        match self.allocate(generous).or_else(|_| self.allocate(needed)) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            Err(errno) => Err(NoRoom::from_error("make room in", &self.path, errno.into())),
+        }
+    }
+
+    fn allocate(&mut self, to: u64) -> Result<(), Errno> {
+        fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.length, to - self.length)?;
+        self.allocated = to;
+        Ok(())
+    }
+
+    /// Appends `parts` and waits until they are on the disk. After an error nothing may be
+    /// written any more: what reached the disk is not known.
+    pub(super) fn append(&mut self, parts: &[Bytes]) -> Result<(), JournalError> {
+        let mut write = || {
+            for part in parts {
+                self.file.write_all_at(part, self.length)?;
+                self.length += part.len() as u64;
+            }
+            self.file.sync_data()
+        };
+        write().map_err(JournalError::io("append to", &self.path))
+    }
+
+    /// Gives back the room that was not used.
+    pub(super) fn trim(&self) {
+        // Only disk space is lost where this fails.
+        let _ = self.file.set_len(self.length);
+    }
+}

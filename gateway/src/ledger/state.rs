@@ -1,0 +1,185 @@
+//! The tree as far as it is written; resuming, growing, signing.
+
+use std::{io, sync::Arc};
+
+use birge_proto::tlog::{
+    bundle,
+    checkpoint::Checkpoint,
+    frontier::Frontier,
+    note::NoteSigner,
+    tile::{Kind, TILE_WIDTH, TilePath, tiles},
+    writer::{File, TileWriter},
+};
+
+use super::{
+    Published,
+    error::{Flaw, LedgerDamage, LedgerError},
+    leaf_hash,
+    store::Store,
+};
+use crate::journal::{Entry, Reader};
+
+/// Entries after which files are written, however far the journal reaches.
+const CHUNK: u64 = 1 << 16;
+
+/// What the follower holds.
+pub(super) struct State {
+    store: Store,
+    signer: NoteSigner,
+    journal: Reader,
+    writer: TileWriter,
+    /// Files that are still to be written.
+    pending: Vec<File>,
+    published: Option<Arc<Published>>,
+}
+
+/// The log's leaf for an entry of the journal.
+pub(super) fn leaf(entry: &Entry) -> Vec<u8> {
+    entry.opening.leaf(&entry.record).to_vec()
+}
+
+impl State {
+    /// Goes on from what was published last. Where tiles are missing, or do not fit the
+    /// checkpoint or the journal, all are made anew.
+    pub(super) fn open(
+        store: Store,
+        signer: NoteSigner,
+        journal: Reader,
+    ) -> Result<Self, LedgerError> {
+        let published = last_published(&store, &signer, &journal)?;
+        let Some(last) = &published else {
+            return Self::begin(store, signer, journal, published);
+        };
+        match resume(&store, &last.checkpoint, &journal)? {
+            Ok(writer) => {
+                Ok(Self { store, signer, journal, writer, pending: Vec::new(), published })
+            }
+            Err(cause) => {
+                tracing::warn!(cause, "the ledger's tiles are made anew from the journal");
+                Self::begin(store, signer, journal, published)
+            }
+        }
+    }
+
+    /// Makes all tiles anew.
+    pub(super) fn rebuild(
+        store: Store,
+        signer: NoteSigner,
+        journal: Reader,
+    ) -> Result<Self, LedgerError> {
+        let published = last_published(&store, &signer, &journal)?;
+        Self::begin(store, signer, journal, published)
+    }
+
+    /// Begins with no tiles, once it is known that the journal gives what was published.
+    fn begin(
+        store: Store,
+        signer: NoteSigner,
+        journal: Reader,
+        published: Option<Arc<Published>>,
+    ) -> Result<Self, LedgerError> {
+        if let Some(last) = &published {
+            let size = last.checkpoint.size();
+            let mut tree = Frontier::new();
+            for entry in journal.entries(0..size) {
+                tree.push(leaf_hash(&leaf(&entry?)));
+            }
+            if tree.root() != *last.checkpoint.root() {
+                return Err(LedgerError::Rewritten { size });
+            }
+        }
+        store.clear()?;
+        let writer = TileWriter::new();
+        Ok(Self { store, signer, journal, writer, pending: Vec::new(), published })
+    }
+
+    /// Entries that the tree holds.
+    pub(super) fn size(&self) -> u64 {
+        self.writer.size()
+    }
+
+    /// The journal that is followed.
+    pub(super) fn journal(&self) -> &Reader {
+        &self.journal
+    }
+
+    /// Takes in all that is durable, writes the files, then signs and publishes a checkpoint
+    /// over them, unless the last one says the same. May be called again after an error that
+    /// [was of space](LedgerError::is_full).
+    pub(super) fn advance(&mut self) -> Result<Arc<Published>, LedgerError> {
+        for entry in self.journal.entries(self.size()..u64::MAX) {
+            self.writer.push(&leaf(&entry?))?;
+            if self.size().is_multiple_of(CHUNK) {
+                self.write()?;
+            }
+        }
+        self.write()?;
+        if let Some(last) = &self.published
+            && last.checkpoint.size() >= self.size()
+        {
+            return Ok(Arc::clone(last));
+        }
+        let verifier = self.signer.verifier();
+        let checkpoint = Checkpoint::new(verifier.vkey().name(), self.size(), self.writer.root())?;
+        let note = checkpoint.sign(&self.signer)?;
+        self.store.publish(&note)?;
+        let published = Arc::new(Published { checkpoint, note });
+        self.published = Some(Arc::clone(&published));
+        Ok(published)
+    }
+
+    fn write(&mut self) -> Result<(), LedgerError> {
+        self.pending.extend(self.writer.take());
+        self.store.write(&self.pending)?;
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+/// What the checkpoint on the disk says, which must be this log's and within the journal.
+fn last_published(
+    store: &Store,
+    signer: &NoteSigner,
+    journal: &Reader,
+) -> Result<Option<Arc<Published>>, LedgerError> {
+    let Some(note) = store.published()? else { return Ok(None) };
+    let log = signer.verifier();
+    let checkpoint = Checkpoint::open(&note, &log, log.vkey().name()).map_err(|error| {
+        LedgerDamage { file: store.checkpoint_place(), what: Flaw::Checkpoint(error) }
+    })?;
+    if checkpoint.size() > journal.size() {
+        let (journal, checkpoint) = (journal.size(), checkpoint.size());
+        return Err(LedgerError::Behind { journal, checkpoint });
+    }
+    Ok(Some(Arc::new(Published { checkpoint, note })))
+}
+
+/// A writer that goes on from the tiles there are; or why they cannot be used. Files that are
+/// full are looked for, not read: `verify` reads everything.
+fn resume(
+    store: &Store,
+    checkpoint: &Checkpoint,
+    journal: &Reader,
+) -> Result<Result<TileWriter, String>, LedgerError> {
+    let size = checkpoint.size();
+    if let Some(missing) = tiles(size).find(|path| !store.has(path)) {
+        return Ok(Err(format!("{missing} is missing")));
+    }
+    let read = |path: &TilePath| -> io::Result<Vec<u8>> { store.read(path) };
+    let writer = match TileWriter::resume(size, read) {
+        Ok(writer) if writer.root() == *checkpoint.root() => writer,
+        Ok(_) => return Ok(Err("the tiles do not give the published root".to_owned())),
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let Some(last) = tiles(size).filter(|path| path.kind() == Kind::Entries).last() else {
+        return Ok(Ok(writer));
+    };
+    let mut bundle = Vec::new();
+    for entry in journal.entries(last.index() * TILE_WIDTH..size) {
+        bundle::append(&mut bundle, &leaf(&entry?))?;
+    }
+    Ok(match store.read(&last) {
+        Ok(found) if found == bundle => Ok(writer),
+        _ => Err(format!("{last} is not what the journal gives")),
+    })
+}

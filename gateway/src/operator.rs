@@ -1,0 +1,166 @@
+//! The operator's side of the admin service: `enrol`, `revoke`, `decree enact` talk to the
+//! running gateway with the operator's certificate.
+
+use std::{fs, path::Path, sync::Arc};
+
+use anyhow::{Context, Result, anyhow};
+use birge_proto::{
+    envelope::DECREE_TYPE,
+    problem::Problem,
+    tlog::note::NoteSigner,
+    wire::{EnactRequest, EnrolRequest, RevokeRequest, admin_client::AdminClient},
+};
+use birge_schemas::decree;
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore, version::TLS13};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::{config::Config, keys::Keys};
+
+/// What a node hands to the operator: `enrolment.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Enrolment {
+    /// `agency/NSC`
+    pub identity: String,
+    /// Certificate request, PEM.
+    pub csr: String,
+    /// Ed25519 public key in hex; empty for identities that sign nothing.
+    #[serde(default)]
+    pub signing_key: String,
+}
+
+/// What the operator hands back: `enrolled.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Enrolled {
+    /// `agency/NSC`
+    pub identity: String,
+    /// Trust domain of the SAN URIs.
+    pub trust_domain: String,
+    /// The node's certificate and the authority's, PEM.
+    pub certificate: String,
+    /// The authority's certificate, PEM.
+    pub authority: String,
+    /// The log's verification key, a C2SP vkey.
+    pub log_key: String,
+    /// Where the log's tiles are public.
+    pub public_url: String,
+}
+
+/// Why an act of the operator came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    /// The gateway said no.
+    #[error(transparent)]
+    Refused(#[from] Problem),
+    /// The gateway could not be reached.
+    #[error("the gateway cannot be reached: {0:#}. Is `gateway serve` running?")]
+    Unreachable(anyhow::Error),
+    /// A file or a key is wrong.
+    #[error("{0:#}")]
+    Input(#[from] anyhow::Error),
+}
+
+/// Enrols the node that wrote `enrolment`; answers with what goes back to it and the number
+/// of the exchange.
+///
+/// # Errors
+/// See [`ActError`].
+pub async fn enrol(config: &Config, enrolment: &Path) -> Result<(Enrolled, u64), ActError> {
+    let text = fs::read_to_string(enrolment)
+        .with_context(|| format!("cannot read {}", enrolment.display()))?;
+    let enrolment: Enrolment = serde_json::from_str(&text).with_context(|| {
+        format!("{} is not what `agency-node init` writes", enrolment.display())
+    })?;
+    let signing_key = hex::decode(&enrolment.signing_key).context("signingKey is not hex")?;
+    let identity = enrolment.identity;
+    let request = EnrolRequest { csr: enrolment.csr, identity: identity.clone(), signing_key };
+    let answer = client(config).await?.enrol(request).await.map_err(refused)?.into_inner();
+
+    let keys = Keys::in_folder(&config.paths.keys);
+    let signer = NoteSigner::new(&config.exchange.origin, keys.signing_key("log.key")?)
+        .map_err(|error| anyhow!("log.key: {error}"))?;
+    let host = config.exchange.server_names.first().map_or("localhost", String::as_str);
+    let enrolled = Enrolled {
+        identity,
+        trust_domain: config.exchange.trust_domain.clone(),
+        certificate: answer.certificate,
+        authority: keys.read("ca.crt")?,
+        log_key: signer.verifier().to_string(),
+        public_url: format!("https://{host}:{}", config.listen.public.port()),
+    };
+    Ok((enrolled, answer.exchange))
+}
+
+/// Revokes every certificate of an identity; answers with the exchange number and how many.
+///
+/// # Errors
+/// See [`ActError`].
+pub async fn revoke(config: &Config, identity: &str, reason: &str) -> Result<(u64, u64), ActError> {
+    let request = RevokeRequest { identity: identity.to_owned(), reason: reason.to_owned() };
+    let answer = client(config).await?.revoke(request).await.map_err(refused)?.into_inner();
+    Ok((answer.exchange, answer.certificates))
+}
+
+/// Signs the decree in `folder` with the authority's key and has it enacted; answers with the
+/// exchange number and the moment from which it is in force.
+///
+/// # Errors
+/// See [`ActError`].
+pub async fn enact(config: &Config, folder: &Path) -> Result<(u64, String), ActError> {
+    let bundle = decree::from_folder(folder)
+        .with_context(|| format!("the decree in {}", folder.display()))?;
+    let key = Keys::in_folder(&config.paths.keys).signing_key("authority.key")?;
+    let request = EnactRequest {
+        signature: key.sign(DECREE_TYPE, &bundle),
+        key_id: key.verifying_key().id(),
+        bundle,
+    };
+    let answer = client(config).await?.enact(request).await.map_err(refused)?.into_inner();
+    Ok((answer.exchange, answer.in_force_from))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn refused(status: tonic::Status) -> ActError {
+    ActError::Refused(Problem::from_status(&status))
+}
+
+async fn client(config: &Config) -> Result<AdminClient<Channel>, ActError> {
+    let tls = TlsConnector::from(Arc::new(tls(config)?));
+    let host = config.exchange.server_names.first().map_or("localhost", String::as_str).to_owned();
+    let name = ServerName::try_from(host).context("server_names holds no name of a host")?;
+    let mut address = config.listen.exchange;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let connector = tower::service_fn(move |_| {
+        let (tls, name) = (tls.clone(), name.clone());
+        async move {
+            let stream = TcpStream::connect(address).await?;
+            tls.connect(name, stream).await.map(TokioIo::new)
+        }
+    });
+    let channel = Endpoint::from_static("http://gateway")
+        .connect_with_connector(connector)
+        .await
+        .map_err(|error| ActError::Unreachable(error.into()))?;
+    Ok(AdminClient::new(channel))
+}
+
+fn tls(config: &Config) -> Result<ClientConfig> {
+    let keys = Keys::in_folder(&config.paths.keys);
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(keys.read("ca.crt")?.as_bytes())?)?;
+    let chain = vec![CertificateDer::from_pem_slice(keys.read("operator.crt")?.as_bytes())?];
+    let key = PrivateKeyDer::from_pem_slice(keys.read("operator.key")?.as_bytes())?;
+    let mut tls = ClientConfig::builder_with_protocol_versions(&[&TLS13])
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)?;
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(tls)
+}

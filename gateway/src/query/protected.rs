@@ -1,0 +1,164 @@
+//! The cells that go out, and nothing of those that do not: the only type that an answer, a
+//! count or a digest is made from.
+
+use std::collections::HashMap;
+
+use birge_schemas::{
+    detail::Detail,
+    structure::{AttributeKind, Level, Structure},
+    table::{RawColumn, RawTable},
+    wire::{WireError, to_blocks},
+};
+
+use super::selection::Selection;
+use crate::catalog::{Held, Holding};
+
+/// Status of a withheld cell: missing, suppressed (`CL_OBS_STATUS`).
+const SUPPRESSED: &str = "Q";
+/// Confidentiality of a withheld cell (`CL_CONF_STATUS`). The same for all: to say which are
+/// primary is to say that they are small.
+const CONFIDENTIAL: &str = "C";
+
+/// Released cells, with the withheld ones blanked.
+#[derive(Debug)]
+pub(super) struct ProtectedTable {
+    table: RawTable,
+    /// Cells given with what was handed in.
+    pub(super) answered: u64,
+    /// Cells withheld.
+    pub(super) withheld: u64,
+}
+
+impl ProtectedTable {
+    /// Collects the selected cells of a holding. `permitted` says of a detail whether it is
+    /// given at all and, if so, whether with small counts.
+    #[must_use]
+    pub(super) fn collect(
+        structure: &Structure,
+        holding: &Holding,
+        selection: &Selection,
+        permitted: impl Fn(Detail) -> Option<bool>,
+    ) -> Self {
+        let mut protected = Self { table: RawTable::default(), answered: 0, withheld: 0 };
+        let mut writer = Writer::of(structure);
+        for (period, held) in holding.periods().filter(|(period, _)| selection.takes_period(period))
+        {
+            let table = held.slice.table();
+            for row in rows(held, selection) {
+                let Some(raw) = permitted(table.detail(row)) else { continue };
+                let shown = match (raw, held.withholds(row)) {
+                    (true, _) => Shown::Entire,
+                    (false, false) if held.withholds_any() => Shown::WithoutWords,
+                    (false, false) => Shown::Entire,
+                    (false, true) => Shown::Withheld,
+                };
+                writer.push(held, period, row, shown);
+                protected.table.push_value(match shown {
+                    Shown::Withheld => None,
+                    Shown::Entire | Shown::WithoutWords => table.value(row),
+                });
+                match shown {
+                    Shown::Withheld => protected.withheld += 1,
+                    Shown::Entire | Shown::WithoutWords => protected.answered += 1,
+                }
+            }
+        }
+        protected.table.rows = protected.table.values.len();
+        protected.table.columns = writer.columns;
+        protected
+    }
+
+    /// The cells as encoded blocks of columns.
+    ///
+    /// # Errors
+    /// When they are more than a batch may hold.
+    pub(super) fn blocks(&self) -> Result<Vec<Vec<u8>>, WireError> {
+        to_blocks(&self.table)
+    }
+}
+
+/// How a cell is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// As it was handed in.
+    Entire,
+    /// With its value, without free text: where anything of the period is withheld, a comment
+    /// could tell it.
+    WithoutWords,
+    /// That it exists, nothing more.
+    Withheld,
+}
+
+fn rows<'a>(held: &'a Held, selection: &'a Selection) -> impl Iterator<Item = usize> + 'a {
+    let table = held.slice.table();
+    let restricted: Vec<_> = selection.restricted().collect();
+    (0..table.rows()).filter(move |row| {
+        restricted.iter().all(|(place, codes)| codes[usize::from(table.code(*place, *row))])
+    })
+}
+
+/// Writes cells into columns: the dimensions, the period, the attributes.
+struct Writer<'a> {
+    structure: &'a Structure,
+    columns: Vec<RawColumn>,
+    /// Of each column: where a text stands in its dictionary.
+    entries: Vec<HashMap<String, u32>>,
+    /// Of each dimension: where a code stands in its column's dictionary.
+    codes: Vec<HashMap<u16, u32>>,
+}
+
+impl<'a> Writer<'a> {
+    fn of(structure: &'a Structure) -> Self {
+        let dimensions = structure.coded().map(|dimension| dimension.id.as_str());
+        let attributes = structure.attributes.iter().filter(|each| each.level != Level::Dataset);
+        let ids = dimensions.chain(["TIME_PERIOD"]).chain(attributes.map(|each| each.id.as_str()));
+        let columns: Vec<_> =
+            ids.map(|id| RawColumn { id: id.to_owned(), ..RawColumn::default() }).collect();
+        let entries = vec![HashMap::new(); columns.len()];
+        Self { structure, columns, entries, codes: vec![HashMap::new(); structure.coded().count()] }
+    }
+
+    fn push(&mut self, held: &Held, period: &str, row: usize, shown: Shown) {
+        let structure = self.structure;
+        let table = held.slice.table();
+        let mut column = 0;
+        for (place, dimension) in structure.coded().enumerate() {
+            let code = table.code(place, row);
+            if let Some(entry) = self.codes[place].get(&code) {
+                self.columns[column].index.push(*entry);
+            } else if let Some(coded) = dimension.codes() {
+                let entry = self.text(column, &coded.list.code(code).id);
+                self.codes[place].insert(code, entry);
+            }
+            column += 1;
+        }
+        self.text(column, period);
+        for attribute in structure.attributes.iter().filter(|each| each.level != Level::Dataset) {
+            column += 1;
+            let given = table.attribute(&attribute.id, row).unwrap_or_default();
+            let words = matches!(attribute.kind, AttributeKind::Text(_));
+            self.text(
+                column,
+                match (shown, attribute.id.as_str()) {
+                    (Shown::Withheld, "OBS_STATUS") => SUPPRESSED,
+                    (Shown::Withheld, "CONF_STATUS") => CONFIDENTIAL,
+                    (Shown::Withheld, _) if words || attribute.level == Level::Observation => "",
+                    (Shown::WithoutWords, _) if words => "",
+                    _ => given,
+                },
+            );
+        }
+    }
+
+    fn text(&mut self, column: usize, text: &str) -> u32 {
+        let target = &mut self.columns[column];
+        let entry = self.entries[column].get(text).copied().unwrap_or_else(|| {
+            let entry = target.dictionary.len() as u32;
+            target.dictionary.push(text.to_owned());
+            self.entries[column].insert(text.to_owned(), entry);
+            entry
+        });
+        target.index.push(entry);
+        entry
+    }
+}

@@ -1,0 +1,138 @@
+//! What a query selects: codes of some dimensions, a span of periods; the rest is left open.
+
+use birge_proto::{
+    limits,
+    problem::{Kind, Problem},
+    wire::AskRequest,
+};
+use birge_schemas::{
+    detail::Breakdown,
+    structure::{Dimension, Structure},
+};
+use serde_json::{Value, json};
+
+use crate::decree::Named;
+
+/// A selection, checked against the structure.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// For each coded dimension in the structure's order: by position in its code list, is the
+    /// code selected? None: left open.
+    codes: Vec<Option<Vec<bool>>>,
+    periods: Vec<String>,
+    from: String,
+    to: String,
+    named: Vec<NamedBreakdown>,
+}
+
+/// A breakdown that is named explicitly, and how.
+type NamedBreakdown = (Breakdown, Named);
+
+impl Selection {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// `MALFORMED` for an unknown dimension or code, or one named twice.
+    pub fn parse(structure: &Structure, request: &AskRequest) -> Result<Self, Problem> {
+        let mut selection = Self {
+            codes: vec![None; structure.coded().count()],
+            periods: vec![],
+            from: String::new(),
+            to: String::new(),
+            named: vec![],
+        };
+        for wanted in &request.selections {
+            if wanted.codes.len() > limits::SELECTION_CODES {
+                let most = limits::SELECTION_CODES;
+                let detail =
+                    format!("{} codes of {} are named", wanted.codes.len(), wanted.dimension);
+                return Err(Problem::new(Kind::TooLarge, detail).hint(format!("at most {most}")));
+            }
+            let dimension = dimension(structure, &wanted.dimension)?;
+            match structure.position(&dimension.id) {
+                Some(place) if selection.codes[place].is_some() => {
+                    let detail = format!("{} is named twice", dimension.id);
+                    return Err(Problem::new(Kind::Malformed, detail));
+                }
+                Some(_) if wanted.codes.is_empty() => {}
+                Some(place) => {
+                    let (codes, named) = codes(dimension, &wanted.codes)?;
+                    selection.codes[place] = Some(codes);
+                    selection.named.extend(named);
+                }
+                None => {
+                    selection.periods.clone_from(&wanted.codes);
+                    selection.from.clone_from(&wanted.from);
+                    selection.to.clone_from(&wanted.to);
+                }
+            }
+        }
+        Ok(selection)
+    }
+
+    /// The breakdowns that are named explicitly, and how.
+    #[must_use]
+    pub fn named(&self) -> Vec<(Breakdown, Named)> {
+        self.named.clone()
+    }
+
+    /// The same for a record.
+    #[must_use]
+    pub fn named_as_json(&self) -> Value {
+        let word = |named: &Named| match named {
+            Named::Total => "total",
+            Named::Parts => "parts",
+            Named::Both => "both",
+        };
+        self.named.iter().map(|(breakdown, named)| json!([breakdown, word(named)])).collect()
+    }
+
+    /// Is the period selected? The bounds compare as text, which a period's form allows.
+    #[must_use]
+    pub fn takes_period(&self, period: &str) -> bool {
+        (self.periods.is_empty() || self.periods.iter().any(|each| each == period))
+            && (self.from.is_empty() || self.from.as_str() <= period)
+            && (self.to.is_empty() || period <= self.to.as_str() || period.starts_with(&self.to))
+    }
+
+    /// The coded dimensions that are not left open: place and selected codes.
+    pub fn restricted(&self) -> impl Iterator<Item = (usize, &[bool])> {
+        let places = self.codes.iter().enumerate();
+        places.filter_map(|(place, codes)| codes.as_ref().map(|codes| (place, codes.as_slice())))
+    }
+}
+
+fn dimension<'a>(structure: &'a Structure, id: &str) -> Result<&'a Dimension, Problem> {
+    structure.dimensions.iter().find(|dimension| dimension.id == id).ok_or_else(|| {
+        let ids: Vec<_> = structure.dimensions.iter().map(|each| each.id.as_str()).collect();
+        Problem::new(Kind::Malformed, format!("{} has no dimension {id:?}", structure.id))
+            .hint(format!("its dimensions are {}", ids.join(", ")))
+    })
+}
+
+fn codes(
+    dimension: &Dimension,
+    wanted: &[String],
+) -> Result<(Vec<bool>, Option<NamedBreakdown>), Problem> {
+    let Some(coded) = dimension.codes() else { return Ok((vec![], None)) };
+    let mut selected = vec![false; coded.list.codes().len()];
+    let (mut total, mut parts) = (false, false);
+    for id in wanted {
+        let position = coded.list.position(id).ok_or_else(|| {
+            let detail = format!("{} has no code {id:?}", dimension.id);
+            Problem::new(Kind::Malformed, detail)
+                .hint(format!("see the code list {}", coded.list.id))
+        })?;
+        selected[usize::from(position)] = true;
+        match dimension.breaks_down(position) {
+            Some(_) => parts = true,
+            None => total = true,
+        }
+    }
+    let named = match (total, parts) {
+        (true, true) => Named::Both,
+        (false, true) => Named::Parts,
+        _ => Named::Total,
+    };
+    Ok((selected, coded.breakdown.map(|breakdown| (breakdown, named))))
+}

@@ -1,0 +1,201 @@
+//! Who takes part, which decree is in force, which batches stand: what follows from the
+//! records alone. Kept twice, by the sequencer (which decides) and by the catalogue (which
+//! answers), through the one function [`Registry::apply`].
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use birge_proto::{
+    clock::Timestamp,
+    envelope::VerifyingKey,
+    identity::Identity,
+    manifest::BatchId,
+    record::{DecreeName, Event, Record},
+};
+
+/// State that follows from the records.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    participants: BTreeMap<Identity, Participant>,
+    counters: BTreeMap<Identity, u64>,
+    decrees: Vec<Enacted>,
+    authority_keys: Vec<VerifyingKey>,
+    batches: HashMap<BatchId, u64>,
+    heads: HashMap<String, BTreeMap<String, (u64, BatchId)>>,
+    revoked: BTreeSet<String>,
+}
+
+/// An enrolled identity.
+#[derive(Debug, Clone, Default)]
+pub struct Participant {
+    /// Serial numbers of its certificates that count, in hex.
+    pub serials: BTreeSet<String>,
+    /// Its signing keys that count, by id.
+    pub signing_keys: BTreeMap<String, VerifyingKey>,
+}
+
+/// A decree and the moment from which it is in force.
+#[derive(Debug, Clone)]
+pub struct Enacted {
+    /// Number and version.
+    pub name: DecreeName,
+    /// First moment in force.
+    pub from: Timestamp,
+    /// Where its record stands.
+    pub index: u64,
+}
+
+impl Registry {
+    /// Takes in the record that stands at `index`. Records come in the journal's order.
+    pub fn apply(&mut self, index: u64, record: &Record) {
+        for (party, count) in &record.parties {
+            self.counters.insert(party.clone(), *count);
+        }
+        match &record.event {
+            Event::Genesis { authority_keys, .. } => {
+                self.authority_keys = authority_keys.iter().filter_map(|key| public(key)).collect();
+            }
+            Event::DecreeEnacted { decree, in_force_from, .. } => {
+                self.decrees.push(Enacted { name: decree.clone(), from: *in_force_from, index });
+            }
+            Event::ParticipantEnrolled { identity, serial, signing_key, .. } => {
+                let participant = self.participants.entry(identity.clone()).or_default();
+                participant.serials.insert(serial.clone());
+                if let Some(key) = signing_key.as_deref().and_then(public) {
+                    participant.signing_keys.insert(key.id(), key);
+                }
+            }
+            Event::ParticipantRevoked { identity, serials } => {
+                self.revoked.extend(serials.iter().cloned());
+                self.participants.insert(identity.clone(), Participant::default());
+            }
+            Event::SubmissionAccepted { batch, dataset, periods, .. } => {
+                self.batches.insert(*batch, index);
+                let heads = self.heads.entry(dataset.clone()).or_default();
+                for period in periods {
+                    heads.insert(period.clone(), (index, *batch));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The numbers that the next record gives to the parties it concerns.
+    #[must_use]
+    pub fn next_counters<'a>(
+        &self,
+        parties: impl IntoIterator<Item = &'a Identity>,
+    ) -> BTreeMap<Identity, u64> {
+        let next = |party: &Identity| self.counters.get(party).copied().unwrap_or_default() + 1;
+        parties.into_iter().map(|party| (party.clone(), next(party))).collect()
+    }
+
+    /// An identity that is enrolled and not revoked.
+    #[must_use]
+    pub fn participant(&self, identity: &Identity) -> Option<&Participant> {
+        self.participants.get(identity).filter(|participant| !participant.serials.is_empty())
+    }
+
+    /// Every identity that was ever enrolled.
+    pub fn participants(&self) -> impl Iterator<Item = (&Identity, &Participant)> {
+        self.participants.iter()
+    }
+
+    /// Serial numbers of every certificate that was revoked, in hex.
+    pub fn revoked(&self) -> impl Iterator<Item = &str> {
+        self.revoked.iter().map(String::as_str)
+    }
+
+    /// The decree in force at a moment: of those whose time has come, the one enacted last.
+    #[must_use]
+    pub fn decree_at(&self, time: Timestamp) -> Option<&Enacted> {
+        self.decrees
+            .iter()
+            .filter(|decree| decree.from <= time)
+            .max_by_key(|decree| (decree.from, decree.index))
+    }
+
+    /// Keys of the authority that signs decrees, pinned when the log began.
+    #[must_use]
+    pub fn authority_keys(&self) -> &[VerifyingKey] {
+        &self.authority_keys
+    }
+
+    /// Where an accepted batch stands in the journal.
+    #[must_use]
+    pub fn batch(&self, batch: &BatchId) -> Option<u64> {
+        self.batches.get(batch).copied()
+    }
+
+    /// The newest accepted batch that touches any of these periods: what a revision must name.
+    #[must_use]
+    pub fn current(&self, dataset: &str, periods: &[String]) -> Option<BatchId> {
+        let heads = self.heads.get(dataset)?;
+        periods.iter().filter_map(|period| heads.get(period)).max().map(|(_, batch)| *batch)
+    }
+}
+
+fn public(hex_key: &str) -> Option<VerifyingKey> {
+    VerifyingKey::from_bytes(&hex::decode(hex_key).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(event: Event) -> Record {
+        let actor: Identity = "operator/BIRGE".parse().unwrap();
+        Record { time: Timestamp::UNIX_EPOCH, actor, parties: BTreeMap::new(), event }
+    }
+
+    fn enrolled(serial: &str) -> Record {
+        record(Event::ParticipantEnrolled {
+            identity: "agency/NSC".parse().unwrap(),
+            serial: serial.into(),
+            certificate: String::new(),
+            signing_key: Some(hex::encode([7; 32])),
+        })
+    }
+
+    #[test]
+    fn who_is_revoked_takes_no_part_until_enrolled_again() {
+        let nsc: Identity = "agency/NSC".parse().unwrap();
+        let mut registry = Registry::default();
+        registry.apply(0, &enrolled("01"));
+        assert_eq!(registry.participant(&nsc).unwrap().signing_keys.len(), 1);
+        registry.apply(
+            1,
+            &record(Event::ParticipantRevoked {
+                identity: nsc.clone(),
+                serials: vec!["01".into()],
+            }),
+        );
+        assert!(registry.participant(&nsc).is_none());
+        registry.apply(2, &enrolled("02"));
+        let participant = registry.participant(&nsc).unwrap();
+        assert!(participant.serials.contains("02") && !participant.serials.contains("01"));
+    }
+
+    #[test]
+    fn the_decree_in_force_is_the_one_whose_time_has_come() {
+        let mut registry = Registry::default();
+        for (index, (version, from)) in [("a", 10), ("b", 20)].into_iter().enumerate() {
+            registry.apply(
+                index as u64,
+                &record(Event::DecreeEnacted {
+                    decree: DecreeName { number: "1".into(), version: version.into() },
+                    in_force_from: Timestamp::from_second(from).unwrap(),
+                    digest: String::new(),
+                    key_id: String::new(),
+                    signature: String::new(),
+                }),
+            );
+        }
+        let at = |second| {
+            let time = Timestamp::from_second(second).unwrap();
+            registry.decree_at(time).map(|decree| decree.name.version.clone())
+        };
+        assert_eq!(at(9), None);
+        assert_eq!(at(19).as_deref(), Some("a"));
+        assert_eq!(at(20).as_deref(), Some("b"));
+    }
+}

@@ -1,0 +1,159 @@
+//! The last check before the commit, made in the journal's own order: is the batch revised
+//! still current, the decree decided by still in force, the agency still enrolled?
+
+use birge_proto::{
+    clock::Timestamp,
+    envelope::VerifyingKey,
+    identity::Identity,
+    manifest::BatchId,
+    problem::Kind,
+    record::{DecreeName, Event, Record},
+};
+
+use crate::{
+    journal::{Body, NewEntry, Sequencer},
+    registry::Registry,
+};
+
+/// What somebody wants recorded.
+pub struct Draft {
+    /// Who acts.
+    pub actor: Identity,
+    /// Whom it concerns besides.
+    pub parties: Vec<Identity>,
+    /// The decree by which it was decided, where one was asked.
+    pub decree: Option<DecreeName>,
+    /// What happened, with the bodies to keep; several stand or fall together.
+    pub events: Vec<(Event, Option<Body>)>,
+    /// The key that signed the batch, for a submission.
+    pub signed_by: Option<VerifyingKey>,
+}
+
+impl Draft {
+    /// A draft of one event that needs no decree.
+    #[must_use]
+    pub fn of(actor: Identity, event: Event) -> Self {
+        Self { actor, parties: vec![], decree: None, events: vec![(event, None)], signed_by: None }
+    }
+
+    /// As [`Self::of`], with a body to keep.
+    #[must_use]
+    pub fn with_body(actor: Identity, event: Event, body: Body) -> Self {
+        let events = vec![(event, Some(body))];
+        Self { actor, parties: vec![], decree: None, events, signed_by: None }
+    }
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// Recorded as it was.
+    Recorded,
+    /// The batch stands already, at this index. Nothing was recorded.
+    Already(u64),
+    /// Another decree has come into force: decide again. Nothing was recorded.
+    DecreeChanged,
+    /// Refused for this reason; the refusal was recorded.
+    Refused(Kind, String),
+}
+
+/// The sequencer: the one place where the journal's order is decided.
+#[derive(Default)]
+pub struct Order {
+    registry: Registry,
+}
+
+impl Order {
+    /// A sequencer that continues after the records that `registry` has taken in.
+    #[must_use]
+    pub fn new(registry: Registry) -> Self {
+        Self { registry }
+    }
+
+    fn check(&self, draft: &Draft, time: Timestamp) -> Reply {
+        let in_force = || self.registry.decree_at(time).map(|enacted| &enacted.name);
+        if draft.decree.as_ref().is_some_and(|decree| in_force() != Some(decree)) {
+            return Reply::DecreeChanged;
+        }
+        let Some((Event::SubmissionAccepted { batch, dataset, periods, revises, .. }, _)) =
+            draft.events.first()
+        else {
+            return Reply::Recorded;
+        };
+        if let Some(index) = self.registry.batch(batch) {
+            return Reply::Already(index);
+        }
+        let keys = self.registry.participant(&draft.actor).map(|known| &known.signing_keys);
+        let signer = draft.signed_by.as_ref();
+        if !keys.is_some_and(|keys| signer.is_some_and(|key| keys.contains_key(&key.id()))) {
+            let detail = format!("{} was revoked before its batch was committed", draft.actor);
+            return Reply::Refused(Kind::NotEnrolled, detail);
+        }
+        let current = self.registry.current(dataset, periods);
+        if current != *revises {
+            return Reply::Refused(Kind::Stale, stale(current, *revises));
+        }
+        Reply::Recorded
+    }
+}
+
+/// Says which batch is current, and which was named.
+#[must_use]
+pub fn stale(current: Option<BatchId>, named: Option<BatchId>) -> String {
+    match (current, named) {
+        (Some(current), Some(named)) => {
+            format!("the batch names {named} as revised, but {current} is current for its periods")
+        }
+        (Some(current), None) => format!(
+            "figures for these periods stand already: the batch must name {current} as revised"
+        ),
+        (None, Some(named)) => {
+            format!("the batch names {named} as revised, but nothing stands for its periods")
+        }
+        (None, None) => String::from("nothing stands for these periods"),
+    }
+}
+
+impl Sequencer for Order {
+    type Draft = Draft;
+    type Reply = Reply;
+
+    fn room(&self, draft: &Draft) -> u64 {
+        let body = |body: &Option<Body>| body.as_ref().map_or(0, Body::length);
+        draft.events.iter().map(|(_, each)| NewEntry::room(body(each))).sum()
+    }
+
+    fn sequence(&mut self, mut draft: Draft, next: u64, time: Timestamp) -> (Vec<NewEntry>, Reply) {
+        let reply = self.check(&draft, time);
+        match &reply {
+            Reply::Recorded => {}
+            Reply::Already(_) | Reply::DecreeChanged => return (vec![], reply),
+            Reply::Refused(kind, _) => draft.events = vec![(rejection(&draft, *kind), None)],
+        }
+        let mut entries = Vec::with_capacity(draft.events.len());
+        for (event, body) in draft.events {
+            let concerned = std::iter::once(&draft.actor).chain(&draft.parties);
+            let parties = self.registry.next_counters(concerned);
+            let record = Record { time, actor: draft.actor.clone(), parties, event };
+            self.registry.apply(next + entries.len() as u64, &record);
+            entries.push(NewEntry { record, body });
+        }
+        (entries, reply)
+    }
+}
+
+fn rejection(draft: &Draft, kind: Kind) -> Event {
+    let problem = kind.code().to_owned();
+    match draft.events.first() {
+        Some((Event::SubmissionAccepted { batch, dataset, findings, ruling, .. }, _)) => {
+            Event::SubmissionRejected {
+                batch: Some(*batch),
+                dataset: Some(dataset.clone()),
+                problem,
+                findings: findings.clone(),
+                ruling: Some(ruling.clone()),
+            }
+        }
+        _ => Event::ActRefused { act: String::from("sequence"), problem },
+    }
+}

@@ -1,0 +1,105 @@
+//! The public listener: the log's checkpoint and tiles over HTTPS, for anybody, as C2SP's
+//! tlog-tiles lays them out. Nothing else is served here.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, State},
+    http::{Response, StatusCode, header},
+    routing::get,
+};
+use birge_proto::problem::{Kind, Problem};
+use hyper_util::{rt::TokioIo, server::conn::auto, service::TowerToHyperService};
+use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::ledger::Ledger;
+
+/// How long one public connection may live.
+const CONNECTION: std::time::Duration = std::time::Duration::from_secs(60);
+/// Public connections at once.
+const CONNECTIONS: usize = 256;
+
+/// Serves until `stop`.
+pub(super) async fn serve(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    ledger: Arc<Ledger>,
+    stop: CancellationToken,
+) {
+    let router = Router::new()
+        .route("/checkpoint", get(checkpoint))
+        .route("/tile/{*path}", get(tile))
+        .fallback(|| async {
+            response(Err(Problem::new(Kind::NotFound, "there is only /checkpoint and /tile/…")))
+        })
+        .with_state(ledger);
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let tracker = TaskTracker::new();
+    loop {
+        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { break };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await; // out of descriptors
+            continue;
+        };
+        let (acceptor, router) = (acceptor.clone(), router.clone());
+        tracker.spawn(async move {
+            let served = timeout(CONNECTION, async {
+                let stream = acceptor.accept(stream).await.ok()?;
+                let service = TowerToHyperService::new(router);
+                auto::Builder::new(hyper_util::rt::TokioExecutor::new())
+                    .http1_only()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await
+                    .ok()
+            });
+            drop(served.await);
+            drop(permit);
+        });
+    }
+    tracker.close();
+    drop(timeout(std::time::Duration::from_secs(5), tracker.wait()).await);
+}
+
+async fn checkpoint(State(ledger): State<Arc<Ledger>>) -> Response<Body> {
+    let note = ledger.checkpoint().borrow().note.clone();
+    response(Ok((note, "text/plain; charset=utf-8", "no-cache")))
+}
+
+async fn tile(State(ledger): State<Arc<Ledger>>, Path(path): Path<String>) -> Response<Body> {
+    let path = format!("tile/{path}");
+    let read = tokio::task::spawn_blocking(move || ledger.tile(&path)).await;
+    response(match read {
+        Ok(Ok(bytes)) => {
+            Ok((bytes, "application/octet-stream", "public, max-age=31536000, immutable"))
+        }
+        Ok(Err(problem)) => Err(problem),
+        Err(_) => Err(Problem::new(Kind::Internal, "the tile could not be read")),
+    })
+}
+
+type Content = (Vec<u8>, &'static str, &'static str);
+
+fn response(content: Result<Content, Problem>) -> Response<Body> {
+    let (status, (bytes, media_type, cache)) = match content {
+        Ok(content) => (StatusCode::OK, content),
+        Err(problem) => (
+            StatusCode::from_u16(problem.kind.http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            (problem.to_json().to_string().into_bytes(), "application/problem+json", "no-store"),
+        ),
+    };
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(media_type));
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static(cache));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,80 @@
+//! The query service: translates requests and streams answers, nothing more.
+
+use std::sync::Arc;
+
+use birge_proto::{
+    clock::SharedClock,
+    identity::Role,
+    problem::{Kind, Problem},
+    wire::{
+        AskRequest, AskResponse, Dataset, DescribeDatasetRequest, DescribeDatasetResponse,
+        ListDatasetsRequest, ListDatasetsResponse, ask_response::Part, query_server::Query,
+    },
+};
+use futures::stream::{self, Iter};
+use tonic::{Request, Response, Status, async_trait};
+
+use super::gate::Gate;
+use crate::{
+    catalog::{Catalog, overview},
+    query::{Answer, Query as ReadPath},
+};
+
+/// Who may ask what exists: existence is public, values are not.
+const ANYBODY: &[Role] = &[Role::Agency, Role::Auditor, Role::Operator];
+
+/// The service.
+pub(super) struct QueryService {
+    pub(super) gate: Arc<Gate>,
+    pub(super) query: ReadPath,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) clock: SharedClock,
+}
+
+#[async_trait]
+impl Query for QueryService {
+    type AskStream = Iter<std::vec::IntoIter<Result<AskResponse, Status>>>;
+
+    async fn list_datasets(
+        &self,
+        request: Request<ListDatasetsRequest>,
+    ) -> Result<Response<ListDatasetsResponse>, Status> {
+        self.gate.admit(&request, "query/list-datasets", ANYBODY).await?;
+        let datasets = self.overview()?;
+        Ok(Response::new(ListDatasetsResponse { datasets }))
+    }
+
+    async fn describe_dataset(
+        &self,
+        request: Request<DescribeDatasetRequest>,
+    ) -> Result<Response<DescribeDatasetResponse>, Status> {
+        self.gate.admit(&request, "query/describe-dataset", ANYBODY).await?;
+        let id = request.into_inner().id;
+        let dataset = self.overview()?.into_iter().find(|dataset| dataset.id == id);
+        let structure = self.catalog.read(|state| {
+            state.structures.get(&id).map(|structure| structure.source_json.clone().into_bytes())
+        });
+        match (dataset, structure) {
+            (Some(dataset), Some(structure)) => {
+                Ok(Response::new(DescribeDatasetResponse { dataset: Some(dataset), structure }))
+            }
+            _ => Err(Problem::new(Kind::NotFound, format!("there is no dataset {id:?}")).into()),
+        }
+    }
+
+    async fn ask(&self, request: Request<AskRequest>) -> Result<Response<Self::AskStream>, Status> {
+        let asker = self.gate.admit(&request, "query/ask", ANYBODY).await?;
+        let Answer { provenance, blocks } = self.query.ask(&asker, request.into_inner()).await?;
+        let first = AskResponse { part: Some(Part::Provenance(provenance)) };
+        let rest = blocks.into_iter().map(|block| AskResponse { part: Some(Part::Block(block)) });
+        let parts: Vec<_> = std::iter::once(first).chain(rest).map(Ok).collect();
+        Ok(Response::new(stream::iter(parts)))
+    }
+}
+
+impl QueryService {
+    fn overview(&self) -> Result<Vec<Dataset>, Problem> {
+        let now = self.clock.now();
+        self.catalog.read(|state| overview(state, now))
+    }
+}
