@@ -1,0 +1,155 @@
+//! The node's configuration: one TOML file of sections, each handed to one component.
+//!
+//! Everything else the node keeps lies in the folder of this file; see [`crate::home`].
+
+use std::{fs, path::Path, time::Duration};
+
+use birge_proto::identity::Identity;
+use serde::{Deserialize, Serialize};
+
+use crate::output::Failure;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Who the node speaks for: `agency/NSC`, `auditor/COA`.
+    pub identity: Identity,
+    /// Where the gateway is.
+    pub gateway: Gateway,
+    /// What every batch says of its sender.
+    #[serde(default)]
+    pub batch: Batch,
+    /// How the inbox is watched.
+    #[serde(default)]
+    pub inbox: Inbox,
+    /// How a gateway that is away is tried again.
+    #[serde(default)]
+    pub retry: Retry,
+}
+
+/// Where the gateway is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// Its address: `https://localhost:7443`. The name must stand in its certificate.
+    pub url: String,
+    /// Seconds after which an attempt to connect counts as failed.
+    #[serde(default = "ten")]
+    pub connect_timeout_seconds: u64,
+}
+
+/// What every batch says of its sender.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Batch {
+    /// Whom to ask about a batch: an office and its address.
+    pub contact: String,
+    /// Who approves what is handed in (article 5(1)): the office held.
+    pub officer: String,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { contact: "statistics unit".into(), officer: "responsible officer".into() }
+    }
+}
+
+/// How the inbox is watched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Inbox {
+    /// Seconds between two full looks into the inbox, should the system report no change.
+    pub scan_seconds: u64,
+    /// Seconds for which a file must not have changed before it is taken.
+    pub settle_seconds: u64,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self { scan_seconds: 60, settle_seconds: 2 }
+    }
+}
+
+impl Inbox {
+    /// Time between two full looks.
+    #[must_use]
+    pub fn scan(&self) -> Duration {
+        Duration::from_secs(self.scan_seconds.max(1))
+    }
+
+    /// Time without a change.
+    #[must_use]
+    pub fn settle(&self) -> Duration {
+        Duration::from_secs(self.settle_seconds)
+    }
+}
+
+/// How a gateway that is away is tried again: after waits that double, with jitter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retry {
+    /// Seconds before the second attempt.
+    pub first_seconds: u64,
+    /// Seconds beyond which the wait grows no more.
+    pub longest_seconds: u64,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { first_seconds: 1, longest_seconds: 300 }
+    }
+}
+
+fn ten() -> u64 {
+    10
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, does not parse, or holds an unknown key.
+    pub fn load(file: &Path) -> Result<Self, Failure> {
+        let text = fs::read_to_string(file).map_err(|error| {
+            Failure::Usage(format!(
+                "cannot read the configuration {}: {error}\nnext: name it with --config, or make a \
+                 node with `agency-node init`",
+                file.display()
+            ))
+        })?;
+        toml::from_str(&text).map_err(|error| {
+            Failure::Usage(format!(
+                "the configuration {} is wrong: {error}\nnext: correct that line; \
+                 deploy/node.sample.toml shows every key",
+                file.display()
+            ))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../../deploy/node.sample.toml");
+
+    #[test]
+    fn the_sample_is_the_defaults() {
+        let config: Config = toml::from_str(SAMPLE).unwrap();
+        assert_eq!(config.gateway.connect_timeout_seconds, ten());
+        assert_eq!(config.batch, Batch::default());
+        assert_eq!(config.inbox, Inbox::default());
+        assert_eq!(config.retry, Retry::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        assert!(toml::from_str::<Config>(&format!("surprise = 1\n{SAMPLE}")).is_err());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("node.toml");
+        assert_eq!(Config::load(&file).unwrap_err().exit(), crate::output::Exit::Usage);
+        fs::write(&file, "identity = \"agency/nsc\"").unwrap();
+        assert!(Config::load(&file).unwrap_err().to_string().contains("agency/nsc"));
+    }
+}

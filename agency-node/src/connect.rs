@@ -1,0 +1,210 @@
+//! The connection to the gateway: mutual TLS 1.3, and the server must be the gateway of this
+//! exchange by its SAN URI, not just any holder of a certificate.
+
+use std::{error::Error as StdError, io, sync::Arc, time::Duration};
+
+use birge_proto::{
+    identity::{Identity, Role},
+    limits,
+    problem::{Kind, Problem},
+    wire::{audit_client::AuditClient, intake_client::IntakeClient, query_client::QueryClient},
+};
+use hyper_util::rt::TokioIo;
+use rustls::{
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::aws_lc_rs,
+    version::TLS13,
+};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint, Uri},
+};
+use tower::service_fn;
+
+use crate::{config::Gateway, credentials::Credentials, output::Failure};
+
+/// A connection that is opened at the first call and again whenever it broke.
+#[derive(Debug, Clone)]
+pub struct Link(Channel);
+
+impl Link {
+    /// Prepares the connection; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the address is malformed, or keys and certificates do not fit.
+    pub fn new(gateway: &Gateway, credentials: &Credentials) -> Result<Self, Failure> {
+        let wrong = || {
+            Failure::Usage(format!(
+                "{:?} is no address of a gateway: expected https://NAME:PORT in node.toml",
+                gateway.url
+            ))
+        };
+        let uri: Uri = gateway.url.parse().map_err(|_| wrong())?;
+        let host = uri.host().ok_or_else(wrong)?.to_owned();
+        let address = (host.clone(), uri.port_u16().unwrap_or(443));
+        let name = ServerName::try_from(host).map_err(|_| wrong())?;
+        let tls = TlsConnector::from(Arc::new(tls_config(credentials)?));
+        let endpoint = Endpoint::from(uri)
+            .connect_timeout(Duration::from_secs(gateway.connect_timeout_seconds))
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(20))
+            .initial_stream_window_size(4 << 20)
+            .initial_connection_window_size(8 << 20)
+            .tcp_nodelay(true);
+        Ok(Self(endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
+            let (tls, address, name) = (tls.clone(), address.clone(), name.clone());
+            async move {
+                let tcp = TcpStream::connect(address).await?;
+                tcp.set_nodelay(true)?;
+                io::Result::Ok(TokioIo::new(tls.connect(name, tcp).await?))
+            }
+        }))))
+    }
+
+    /// To hand in batches.
+    #[must_use]
+    pub fn intake(&self) -> IntakeClient<Channel> {
+        IntakeClient::new(self.0.clone()).max_decoding_message_size(limits::MESSAGE_BYTES)
+    }
+
+    /// To ask for figures.
+    #[must_use]
+    pub fn query(&self) -> QueryClient<Channel> {
+        QueryClient::new(self.0.clone()).max_decoding_message_size(limits::MESSAGE_BYTES)
+    }
+
+    /// To read the log.
+    #[must_use]
+    pub fn audit(&self) -> AuditClient<Channel> {
+        AuditClient::new(self.0.clone()).max_decoding_message_size(limits::MESSAGE_BYTES)
+    }
+}
+
+fn tls_config(credentials: &Credentials) -> Result<ClientConfig, Failure> {
+    let wrong = |error: &dyn StdError| {
+        Failure::Wrong(format!(
+            "enrolled.json and keys/tls.key do not make a connection: {error}\nnext: ask the \
+             operator to enrol this node's enrolment.json, and put the answer there"
+        ))
+    };
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut roots = RootCertStore::empty();
+    for authority in &credentials.authorities {
+        roots.add(authority.clone()).map_err(|error| wrong(&error))?;
+    }
+    let path = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
+        .build()
+        .map_err(|error| wrong(&error))?;
+    let verifier = GatewayOnly { path, trust_domain: credentials.enrolled.trust_domain.clone() };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .map_err(|error| wrong(&error))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_auth_cert(credentials.chain.clone(), credentials.tls_key.clone_key())
+        .map_err(|error| wrong(&error))?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(config)
+}
+
+/// Checks the server's certificate as any client does, and then that it names the gateway:
+/// another participant's certificate comes from the same authority.
+#[derive(Debug)]
+struct GatewayOnly {
+    path: Arc<WebPkiServerVerifier>,
+    trust_domain: String,
+}
+
+impl ServerCertVerifier for GatewayOnly {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.path.verify_server_cert(
+            certificate,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        )?;
+        match Identity::from_certificate(certificate, &self.trust_domain) {
+            Ok(Identity { role: Role::Gateway, .. }) => Ok(verified),
+            Ok(other) => Err(rustls::Error::General(format!(
+                "the server is {other}, not the gateway of {}",
+                self.trust_domain
+            ))),
+            Err(error) => Err(rustls::Error::General(error.to_string())),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(rustls::Error::General("TLS 1.3 is required".into()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.path.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.path.supported_verify_schemes()
+    }
+}
+
+/// The problem that a call ended with. A broken handshake is told apart from a gateway that
+/// is away: one side has refused the other's certificate.
+#[must_use]
+pub fn problem(status: &Status) -> Problem {
+    let problem = Problem::from_status(status);
+    if problem.kind != Kind::Unavailable {
+        return problem;
+    }
+    let causes = causes(status);
+    let of_tls = ["received fatal alert", "invalid peer certificate", "not the gateway of"];
+    match causes.iter().find(|cause| of_tls.iter().any(|sign| cause.contains(sign))) {
+        Some(cause) => Problem::new(Kind::NotEnrolled, format!("no secure connection: {cause}"))
+            .hint(
+                "check the gateway's address; if it is right, ask the operator whether this node's \
+                 certificate was revoked or has expired",
+            ),
+        None => Problem::new(Kind::Unavailable, causes.last().cloned().unwrap_or(problem.detail)),
+    }
+}
+
+/// The messages of an error and of what caused it, the outermost first.
+fn causes(status: &Status) -> Vec<String> {
+    let mut messages = vec![status.message().to_owned()];
+    let mut next = status.source();
+    while let Some(error) = next {
+        messages.push(error.to_string());
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match inner {
+            Some(inner) => {
+                messages.push(inner.to_string());
+                inner.source()
+            }
+            None => error.source(),
+        };
+    }
+    messages
+}

@@ -1,0 +1,134 @@
+//! Who the node is, and whom it trusts: its keys and what the operator sent back.
+
+use std::{fs, path::Path};
+
+use birge_proto::{
+    envelope::SigningKey,
+    identity::{Identity, Role},
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
+use serde::{Deserialize, Serialize};
+
+use crate::{home::Home, output::Failure};
+
+/// What the node sends to the operator to be enrolled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Enrolment {
+    /// Who asks.
+    pub identity: Identity,
+    /// Certificate request: PKCS#10, PEM.
+    pub csr: String,
+    /// Public signing key, 32 bytes in hex; empty for an identity that signs nothing.
+    pub signing_key: String,
+}
+
+/// What the operator sends back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Enrolled {
+    /// Who was enrolled.
+    pub identity: Identity,
+    /// Trust domain of the exchange's SAN URIs.
+    pub trust_domain: String,
+    /// PEM: the node's certificate, then the authority's.
+    pub certificate: String,
+    /// PEM: the exchange's certificate authority.
+    pub authority: String,
+    /// The log's verification key, a C2SP vkey: `name+hex8+base64`.
+    pub log_key: String,
+    /// Where the public listener is, for who verifies the log from outside.
+    #[serde(default)]
+    pub public_url: String,
+}
+
+/// All that a connection and a signature need.
+#[derive(Debug)]
+pub struct Credentials {
+    /// What the operator sent.
+    pub enrolled: Enrolled,
+    /// The node's certificate and those above it.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The private key of that certificate.
+    pub tls_key: PrivateKeyDer<'static>,
+    /// The authorities trusted to name the gateway.
+    pub authorities: Vec<CertificateDer<'static>>,
+}
+
+impl Credentials {
+    /// Reads `enrolled.json` and the TLS key, and checks that they belong together and to
+    /// `identity`.
+    ///
+    /// # Errors
+    /// When the node is not enrolled, or a file is not what it must be.
+    pub fn load(home: &Home, identity: &Identity) -> Result<Self, Failure> {
+        let path = home.join("enrolled.json");
+        if !path.exists() {
+            return Err(Failure::Wrong(format!(
+                "{identity} is not enrolled: there is no {}\nnext: send {} to the gateway's \
+                 operator, and put the answer there",
+                path.display(),
+                home.join("enrolment.json").display(),
+            )));
+        }
+        let wrong = |what: String| {
+            Failure::Wrong(format!(
+                "{} {what}\nnext: ask the operator for the answer to this node's enrolment.json",
+                path.display()
+            ))
+        };
+        let enrolled: Enrolled = serde_json::from_str(&read(&path)?)
+            .map_err(|error| wrong(format!("does not parse: {error}")))?;
+        let chain = certificates(&enrolled.certificate)
+            .ok_or_else(|| wrong("holds no certificate".into()))?;
+        let authorities = certificates(&enrolled.authority)
+            .ok_or_else(|| wrong("holds no certificate of the authority".into()))?;
+        let named = Identity::from_certificate(&chain[0], &enrolled.trust_domain)
+            .map_err(|error| wrong(format!("holds a certificate of nobody: {error}")))?;
+        for found in [&named, &enrolled.identity] {
+            if found != identity {
+                return Err(wrong(format!("enrols {found}, but this is the node of {identity}")));
+            }
+        }
+        let tls_key = private_key(&home.join("keys/tls.key"))?.into();
+        Ok(Self { enrolled, chain, tls_key, authorities })
+    }
+}
+
+/// The agency's signing key. Read apart from the connection's, so that only what signs
+/// touches it.
+///
+/// # Errors
+/// When the identity signs nothing, or the key cannot be read.
+pub fn signing_key(home: &Home, identity: &Identity) -> Result<SigningKey, Failure> {
+    if identity.role != Role::Agency {
+        return Err(Failure::Wrong(format!(
+            "{identity} hands in no figures: only a participant does (article 4(1))\nnext: use the \
+             node of an agency"
+        )));
+    }
+    let path = home.join("keys/signing.key");
+    SigningKey::from_pkcs8(private_key(&path)?.secret_pkcs8_der())
+        .map_err(|error| Failure::Wrong(format!("{}: {error}", path.display())))
+}
+
+fn private_key(path: &Path) -> Result<PrivatePkcs8KeyDer<'static>, Failure> {
+    PrivatePkcs8KeyDer::from_pem_slice(read(path)?.as_bytes()).map_err(|error| {
+        Failure::Wrong(format!(
+            "{} is no private key (PKCS#8, PEM): {error}\nnext: restore it from your backup, or \
+             make a new node with `agency-node init` and have it enrolled",
+            path.display()
+        ))
+    })
+}
+
+/// Every certificate of a PEM text; none counts as a failure.
+fn certificates(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    all.ok().filter(|all| !all.is_empty())
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path)
+        .map_err(|error| Failure::Wrong(format!("cannot read {}: {error}", path.display())))
+}

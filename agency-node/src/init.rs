@@ -1,0 +1,198 @@
+//! `agency-node init`: keys that never leave the machine, and the request that the operator
+//! turns into a certificate (decree, article 3(1)).
+
+use std::{
+    fmt::{self, Write as _},
+    fs::OpenOptions,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use birge_proto::{
+    envelope::SigningKey,
+    identity::{Identity, Role},
+};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ED25519, SanType};
+use serde::Serialize;
+use tonic::transport::Uri;
+
+use crate::{
+    config::{Batch, Config, Gateway, Inbox, Retry},
+    credentials::Enrolment,
+    home::{self, Home},
+    output::{Exit, Failure, Reply},
+};
+
+/// Trust domain that the request names. The certificate names the exchange's own: from the
+/// request only the key is taken.
+const REQUEST_DOMAIN: &str = "birge.example";
+
+/// What to make.
+#[derive(Debug)]
+pub struct Request {
+    /// The node's folder.
+    pub dir: PathBuf,
+    /// Who it speaks for.
+    pub identity: Identity,
+    /// The gateway's address.
+    pub gateway: String,
+    /// Whom to ask about a batch.
+    pub contact: Option<String>,
+    /// Who approves.
+    pub officer: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Made {
+    identity: Identity,
+    config: PathBuf,
+    enrolment: PathBuf,
+}
+
+impl fmt::Display for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "made a node for {}: {}", self.identity, self.config.display())?;
+        writeln!(f, "next: send {} to the gateway's operator,", self.enrolment.display())?;
+        let answer = self.enrolment.with_file_name("enrolled.json");
+        write!(f, "      put the answer at {}, then `agency-node run`", answer.display())
+    }
+}
+
+/// Makes the node's folder, configuration, keys and enrolment request.
+///
+/// # Errors
+/// When the folder holds a node already, or cannot be written.
+pub fn init(request: Request) -> Result<Reply, Failure> {
+    let Request { dir, identity, gateway, contact, officer } = request;
+    let home = Home::new(&dir);
+    let config_path = home.join("node.toml");
+    if config_path.exists() || home.join("keys").exists() {
+        return Err(Failure::Wrong(format!(
+            "{} holds a node already; its keys are not overwritten\nnext: name another folder, or \
+             remove this one if its keys are of no use",
+            dir.display()
+        )));
+    }
+    if !gateway.parse::<Uri>().is_ok_and(|uri| uri.scheme_str() == Some("https")) {
+        return Err(Failure::Usage(format!(
+            "{gateway:?} is no address of a gateway: expected https://NAME:PORT"
+        )));
+    }
+    let standard = Batch::default();
+    let config = Config {
+        identity: identity.clone(),
+        gateway: Gateway { url: gateway, connect_timeout_seconds: 10 },
+        batch: Batch {
+            contact: contact.unwrap_or(standard.contact),
+            officer: officer.unwrap_or(standard.officer),
+        },
+        inbox: Inbox::default(),
+        retry: Retry::default(),
+    };
+    home.create()?;
+    home::create_dir(&home.join("keys"))?;
+    let enrolment = make_keys(&home, identity.clone())?;
+    let enrolment_path = home.join("enrolment.json");
+    let text = serde_json::to_string_pretty(&enrolment).map_err(anyhow::Error::from)?;
+    home::write(&enrolment_path, text.as_bytes())?;
+    let mut text = String::from("# Every key is explained in deploy/node.sample.toml.\n");
+    let _ = write!(text, "{}", toml::to_string(&config).map_err(anyhow::Error::from)?);
+    home::write(&config_path, text.as_bytes())?;
+    Reply::new(Exit::Done, &Made { identity, config: config_path, enrolment: enrolment_path })
+}
+
+fn make_keys(home: &Home, identity: Identity) -> Result<Enrolment, Failure> {
+    let tls = KeyPair::generate().context("cannot make a TLS key")?;
+    write_secret(&home.join("keys/tls.key"), &tls.serialize_pem())?;
+    let signing_key = match identity.role {
+        Role::Agency => {
+            let key = KeyPair::generate_for(&PKCS_ED25519).context("cannot make a signing key")?;
+            write_secret(&home.join("keys/signing.key"), &key.serialize_pem())?;
+            let key = SigningKey::from_pkcs8(&key.serialize_der()).map_err(anyhow::Error::from)?;
+            hex::encode(key.verifying_key().0)
+        }
+        Role::Auditor | Role::Operator | Role::Gateway => String::new(),
+    };
+    let csr = request_certificate(&identity, &tls).context("cannot make a certificate request")?;
+    Ok(Enrolment { identity, csr, signing_key })
+}
+
+fn request_certificate(identity: &Identity, key: &KeyPair) -> Result<String, rcgen::Error> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, identity.to_string());
+    params.subject_alt_names.push(SanType::URI(identity.uri(REQUEST_DOMAIN).try_into()?));
+    params.serialize_request(key)?.pem()
+}
+
+/// A new file that only its owner can read; never overwrites.
+fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
+    let write = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("cannot write {}", path.display())).map_err(Failure::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use rcgen::CertificateSigningRequestParams;
+
+    use super::*;
+    use crate::credentials;
+
+    fn request(dir: &Path, identity: &str) -> Request {
+        Request {
+            dir: dir.to_owned(),
+            identity: identity.parse().unwrap(),
+            gateway: "https://localhost:7443".into(),
+            contact: None,
+            officer: Some("head of statistics".into()),
+        }
+    }
+
+    #[test]
+    fn a_node_is_made_once_and_its_request_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("nsc");
+        init(request(&dir, "agency/NSC")).unwrap();
+        for key in ["keys/tls.key", "keys/signing.key"] {
+            let mode = fs::metadata(dir.join(key)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{key}");
+        }
+        let config = Config::load(&dir.join("node.toml")).unwrap();
+        assert_eq!(config.batch.officer, "head of statistics");
+
+        let text = fs::read_to_string(dir.join("enrolment.json")).unwrap();
+        let enrolment: Enrolment = serde_json::from_str(&text).unwrap();
+        CertificateSigningRequestParams::from_pem(&enrolment.csr).unwrap();
+        let key = credentials::signing_key(&Home::new(&dir), &config.identity).unwrap();
+        assert_eq!(hex::encode(key.verifying_key().0), enrolment.signing_key);
+
+        let again = init(request(&dir, "agency/NSC")).unwrap_err();
+        assert_eq!(again.exit(), Exit::Refused);
+    }
+
+    #[test]
+    fn an_auditor_has_nothing_to_sign_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("coa");
+        init(request(&dir, "auditor/COA")).unwrap();
+        assert!(!dir.join("keys/signing.key").exists());
+        let identity = "auditor/COA".parse().unwrap();
+        assert!(credentials::signing_key(&Home::new(&dir), &identity).is_err());
+    }
+
+    #[test]
+    fn an_address_without_tls_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut request = request(&folder.path().join("x"), "agency/NSC");
+        request.gateway = "http://localhost:1".into();
+        assert_eq!(init(request).unwrap_err().exit(), Exit::Usage);
+    }
+}

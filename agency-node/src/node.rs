@@ -1,0 +1,78 @@
+//! What every command of a node begins with.
+
+use std::{path::Path, sync::Arc};
+
+use birge_proto::{
+    clock::{SharedClock, SystemClock},
+    identity::Identity,
+};
+use birge_schemas::structure::Structures;
+
+use crate::{
+    config::Config, connect::Link, credentials::Credentials, home::Home, memory::Memory,
+    outbox::Outbox, output::Failure, publish::Publisher,
+};
+
+/// A node: its configuration, its folder, and what the figures mean.
+#[derive(Clone)]
+pub struct Node {
+    /// The configuration.
+    pub config: Config,
+    /// The folder.
+    pub home: Home,
+    /// The datasets.
+    pub structures: Arc<Structures>,
+    /// Batches on their way.
+    pub outbox: Outbox,
+    /// Time.
+    pub clock: SharedClock,
+}
+
+impl Node {
+    /// The node whose configuration is `file`.
+    ///
+    /// # Errors
+    /// When the configuration is wrong, or the folder cannot be used.
+    pub fn open(file: &Path) -> Result<Self, Failure> {
+        let config = Config::load(file)?;
+        let home = Home::of_config(file);
+        home.create()?;
+        let structures = Structures::bundled().map_err(anyhow::Error::from)?;
+        let outbox = Outbox::open(&home)?;
+        Ok(Self { config, home, structures, outbox, clock: Arc::new(SystemClock) })
+    }
+
+    /// Who the node speaks for.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.config.identity
+    }
+
+    /// The way to the gateway, and the log that it is held to.
+    ///
+    /// # Errors
+    /// When the node is not enrolled, or its credentials are not what they must be.
+    pub fn link(&self) -> Result<(Link, Memory), Failure> {
+        let credentials = Credentials::load(&self.home, self.identity())?;
+        let link = Link::new(&self.config.gateway, &credentials)?;
+        let memory = Memory::open(&self.home, &credentials.enrolled.log_key)?;
+        Ok((link, memory))
+    }
+
+    /// What hands over the batches of the outbox.
+    ///
+    /// # Errors
+    /// As for [`Self::link`].
+    pub fn publisher(&self) -> Result<Publisher, Failure> {
+        let (link, memory) = self.link()?;
+        Ok(Publisher {
+            home: self.home.clone(),
+            identity: self.identity().clone(),
+            link,
+            outbox: self.outbox.clone(),
+            memory,
+            retry: self.config.retry.clone(),
+            clock: self.clock.clone(),
+        })
+    }
+}

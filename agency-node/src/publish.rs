@@ -1,0 +1,296 @@
+//! From the outbox to the gateway: batches in their order, each until it has its receipt.
+//! What was handed over and not receipted is handed over again; the gateway gives the same
+//! receipt for the same batch.
+
+use birge_proto::{
+    clock::SharedClock,
+    identity::Identity,
+    problem::{Kind, Problem},
+    wire::{self, SubmitRequest, submit_request::Part},
+};
+use birge_schemas::finding::Report;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::{
+    config::Retry,
+    connect::{self, Link},
+    home::Home,
+    memory::Memory,
+    outbox::{
+        Entry, Outbox,
+        file::{BatchFile, Slip},
+        receipts::{self, Filed},
+    },
+    output::Failure,
+    receipt::{self, Sent},
+    reject::{self, Refusal},
+};
+
+/// How many blocks are read ahead of what the network takes.
+const READ_AHEAD: usize = 2;
+
+/// All that handing over needs.
+pub struct Publisher {
+    /// The node's folder.
+    pub home: Home,
+    /// Who signs.
+    pub identity: Identity,
+    /// The way to the gateway.
+    pub link: Link,
+    /// What waits.
+    pub outbox: Outbox,
+    /// The log's key and largest checkpoint.
+    pub memory: Memory,
+    /// How a gateway that is away is tried again.
+    pub retry: Retry,
+    /// Time.
+    pub clock: SharedClock,
+}
+
+/// What came of one batch.
+#[derive(Debug)]
+pub enum Delivery {
+    /// Accepted; the receipt is filed.
+    Accepted {
+        /// What was filed.
+        filed: Box<Filed>,
+        /// What the gateway found in it.
+        report: Report,
+    },
+    /// Refused; batch, problem and report lie under `rejected/`.
+    Refused(Box<Refusal>),
+}
+
+impl Publisher {
+    /// Hands over one batch and files its receipt, or puts it aside if it is refused. The
+    /// caller holds the lock `publish`.
+    ///
+    /// # Errors
+    /// When the batch is not at fault: the gateway is away, does not know this node, or has
+    /// trouble of its own; or a receipt does not hold. The batch stays in the outbox.
+    pub async fn deliver(&self, entry: Entry) -> Result<Delivery, Failure> {
+        let path = receipts::path(&self.home, entry.batch);
+        if self.outbox.settle(&entry)? {
+            let filed = Box::new(receipts::read(&path)?);
+            return Ok(Delivery::Accepted { filed, report: Report::default() });
+        }
+        let entry = self.outbox.mark_sent(entry)?;
+        let file = BatchFile::open(&entry.path)?;
+        let (manifest, slip) = (file.manifest.clone(), file.slip.clone());
+        let answer = match self.send(file).await {
+            Ok(answer) => answer,
+            Err(Failure::Refused(problem)) if at_fault(problem.kind) => {
+                let refusal = Refusal::new(*problem, Report::default());
+                return self.put_aside(&entry, &slip, refusal);
+            }
+            Err(failure) => return Err(failure),
+        };
+        let report = answer.report.as_ref().map(Report::from_wire).unwrap_or_default();
+        if answer.outcome() == wire::Outcome::Error {
+            let problem = Problem::new(Kind::InvalidBatch, "the gateway found errors in it");
+            return self.put_aside(&entry, &slip, Refusal::new(problem, report));
+        }
+        let sent =
+            Sent { identity: &self.identity, batch: entry.batch, manifest: &manifest, slip: &slip };
+        let checked = receipt::check(sent, &answer, self.memory.log(), self.clock.now()).map_err(
+            |error| {
+                Failure::Wrong(format!(
+                    "batch {}: {error}\nnext: nothing was filed and the batch stays in the outbox; \
+                 tell the operator and the Chamber of Accounts",
+                    entry.batch
+                ))
+            },
+        )?;
+        self.memory.reconcile(&self.link, &checked.checkpoint).await?;
+        self.outbox.receipt(entry, &checked.filed, &checked.proof)?;
+        Ok(Delivery::Accepted { filed: Box::new(checked.filed), report })
+    }
+
+    /// Lets the gateway check a batch and store nothing.
+    ///
+    /// # Errors
+    /// When it is refused or the gateway is away.
+    pub async fn dry_run(
+        link: &Link,
+        mut header: wire::SubmitHeader,
+        blocks: Vec<Vec<u8>>,
+    ) -> Result<wire::SubmitResponse, Failure> {
+        header.dry_run = true;
+        let blocks = blocks.into_iter().map(|block| Part::Block(block.into()));
+        let parts: Vec<_> = std::iter::once(Part::Header(header))
+            .chain(blocks)
+            .chain([Part::End(wire::End {})])
+            .map(|part| SubmitRequest { part: Some(part) })
+            .collect();
+        let answer = link.intake().submit(tokio_stream::iter(parts)).await;
+        Ok(answer.map_err(|status| connect::problem(&status))?.into_inner())
+    }
+
+    /// Streams a batch from its file.
+    async fn send(&self, mut file: BatchFile) -> Result<wire::SubmitResponse, Failure> {
+        let (parts, stream) = mpsc::channel(READ_AHEAD);
+        let header = Part::Header(file.header.clone());
+        let reader = tokio::task::spawn_blocking(move || -> Result<(), Failure> {
+            let mut next = Some(header);
+            while let Some(part) = next {
+                // The gateway may answer before it has read everything: a refusal.
+                if parts.blocking_send(SubmitRequest { part: Some(part) }).is_err() {
+                    break;
+                }
+                next = file.next_part()?;
+            }
+            Ok(())
+        });
+        let answer = self.link.intake().submit(ReceiverStream::new(stream)).await;
+        reader.await.map_err(anyhow::Error::from)??;
+        Ok(answer.map_err(|status| connect::problem(&status))?.into_inner())
+    }
+
+    fn put_aside(&self, entry: &Entry, slip: &Slip, refusal: Refusal) -> Result<Delivery, Failure> {
+        reject::batch(&self.home, entry.batch, slip, &refusal)?;
+        self.outbox.reject(entry)?;
+        Ok(Delivery::Refused(Box::new(refusal)))
+    }
+}
+
+/// Is it the batch that the problem lies with? If not, it stays in the outbox: the gateway is
+/// away or in trouble, or does not know this node.
+fn at_fault(kind: Kind) -> bool {
+    match kind {
+        Kind::NotPermitted
+        | Kind::BadSignature
+        | Kind::InvalidBatch
+        | Kind::Malformed
+        | Kind::TooLarge
+        | Kind::Stale
+        | Kind::NotFound => true,
+        Kind::NotEnrolled
+        | Kind::WrongRole
+        | Kind::Truncated
+        | Kind::OverQuota
+        | Kind::DiskReserved
+        | Kind::Fenced
+        | Kind::Unavailable
+        | Kind::Damaged
+        | Kind::Internal => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use birge_proto::{manifest::Manifest, wire::SubmitResponse};
+    use tonic::Status;
+
+    use super::*;
+    use crate::{
+        handin::tests::node,
+        node::Node,
+        outbox::{State, file},
+        output::Exit,
+        receipt::tests::{record, respond, signer},
+        testing::Authority,
+    };
+
+    /// A node with one batch queued, and what it is.
+    fn queued(folder: &std::path::Path) -> (Node, Entry, Manifest) {
+        let node = node(&folder.join("mia"));
+        let header = file::tests::header(&[]);
+        let manifest = Manifest::parse(&header.manifest).unwrap();
+        let entry = node.outbox.enqueue(&file::tests::slip("c"), header, vec![]).unwrap();
+        (node, entry, manifest)
+    }
+
+    async fn deliver(
+        node: &mut Node,
+        entry: &Entry,
+        server: &str,
+        vkey: &str,
+        answer: Result<SubmitResponse, Status>,
+    ) -> Result<Delivery, Failure> {
+        let authority = Authority::new();
+        let port = authority.serve(server, vec![answer]).await;
+        authority.enrol(node, vkey, port);
+        node.publisher().unwrap().deliver(entry.clone()).await
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_filed_with_its_receipt() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut node, entry, manifest) = queued(folder.path());
+        let signer = signer();
+        let answer = Ok(respond(&record(entry.batch, &manifest), &signer));
+        let vkey = signer.verifier().to_string();
+        let delivery = deliver(&mut node, &entry, "gateway/BIRGE", &vkey, answer).await.unwrap();
+        assert!(matches!(delivery, Delivery::Accepted { .. }));
+        assert!(node.outbox.waiting().unwrap().is_empty());
+        assert_eq!(receipts::all(&node.home).unwrap()[0].batch, entry.batch);
+        assert!(receipts::path(&node.home, entry.batch).with_extension("proof").exists());
+        assert_eq!(node.link().unwrap().1.seen().unwrap().unwrap().1.size(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_receipt_that_does_not_hold_is_not_filed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut node, entry, manifest) = queued(folder.path());
+        let answer = Ok(respond(&record(entry.batch, &manifest), &signer()));
+        let vkey = signer().verifier().to_string();
+        let failure = deliver(&mut node, &entry, "gateway/BIRGE", &vkey, answer).await.unwrap_err();
+        assert_eq!(failure.exit(), Exit::Refused);
+        assert!(receipts::all(&node.home).unwrap().is_empty());
+        assert_eq!(node.outbox.entries(State::Sent).unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_refused_batch_is_put_aside_and_a_retryable_problem_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut node, entry, _) = queued(folder.path());
+        let vkey = signer().verifier().to_string();
+        let stopping = Problem::new(Kind::Unavailable, "stopping").into();
+        let failure =
+            deliver(&mut node, &entry, "gateway/BIRGE", &vkey, Err(stopping)).await.unwrap_err();
+        assert_eq!(failure.exit(), Exit::Unreachable);
+        let entry = node.outbox.waiting().unwrap().remove(0);
+        let refusal = Problem::new(Kind::NotPermitted, "no mandate").under(["4(1)".to_owned()]);
+        let delivery =
+            deliver(&mut node, &entry, "gateway/BIRGE", &vkey, Err(refusal.into())).await.unwrap();
+        assert!(matches!(delivery, Delivery::Refused(_)));
+        assert!(node.outbox.waiting().unwrap().is_empty());
+        let report = node.home.join("rejected/a.csv.report.txt");
+        assert!(std::fs::read_to_string(report).unwrap().contains("article 4(1)"));
+    }
+
+    #[tokio::test]
+    async fn another_participant_cannot_stand_in_for_the_gateway() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut node, entry, manifest) = queued(folder.path());
+        let signer = signer();
+        let answer = Ok(respond(&record(entry.batch, &manifest), &signer));
+        let vkey = signer.verifier().to_string();
+        let failure = deliver(&mut node, &entry, "agency/NSC", &vkey, answer).await.unwrap_err();
+        assert_eq!(failure.exit(), Exit::Refused);
+        assert!(failure.reply().aside.contains("not the gateway of"), "{failure}");
+        assert!(receipts::all(&node.home).unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_trusts_another_authority_refuses_the_node() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut node, entry, _) = queued(folder.path());
+        let (authority, other) = (Authority::new(), Authority::new());
+        let vkey = signer().verifier().to_string();
+        other.enrol(&mut node, &vkey, other.serve("gateway/BIRGE", vec![]).await);
+        let enrolled = std::fs::read_to_string(node.home.join("enrolled.json")).unwrap();
+        authority.enrol(&mut node, &vkey, 1);
+        let own = std::fs::read_to_string(node.home.join("enrolled.json")).unwrap();
+        let mut own: serde_json::Value = serde_json::from_str(&own).unwrap();
+        let theirs: serde_json::Value = serde_json::from_str(&enrolled).unwrap();
+        own["authority"] = theirs["authority"].clone();
+        std::fs::write(node.home.join("enrolled.json"), own.to_string()).unwrap();
+        let port = other.serve("gateway/BIRGE", vec![]).await;
+        node.config.gateway.url = format!("https://localhost:{port}");
+        let failure = node.publisher().unwrap().deliver(entry).await.unwrap_err();
+        assert_eq!(failure.exit(), Exit::Refused, "{failure}");
+        assert_eq!(node.outbox.entries(State::Sent).unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,97 @@
+//! What is refused goes to `rejected/`, with a report for people and one for programs beside
+//! it, so that whoever handed it in can mend it.
+
+use std::path::{Path, PathBuf};
+
+use birge_proto::{manifest::BatchId, problem::Problem};
+use birge_schemas::finding::Report;
+use serde_json::json;
+
+use crate::{
+    home::{self, Home},
+    outbox::file::Slip,
+    output::{self, Failure},
+    report,
+    source::{Lines, folder},
+};
+
+/// A problem, and the report that goes with it.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// Why.
+    pub problem: Problem,
+    /// Every finding.
+    pub report: Report,
+}
+
+impl Refusal {
+    /// A refusal.
+    #[must_use]
+    pub fn new(problem: Problem, report: Report) -> Self {
+        Self { problem, report }
+    }
+}
+
+/// Puts a file of the inbox aside that did not pass the rules. `mark` tells files of one name
+/// apart: the same content gets the same place.
+///
+/// # Errors
+/// When the disk refuses; the file is where it was.
+pub fn file(
+    home: &Home,
+    file: &Path,
+    mark: &str,
+    found: &Report,
+    lines: &Lines,
+) -> Result<PathBuf, Failure> {
+    let to = home::free_path(&home.join("rejected"), file, mark);
+    write(&to, &report::text(found, lines), &json!({ "report": report::json(found, lines) }))?;
+    move_with_sidecar(file, &to)?;
+    Ok(to)
+}
+
+/// Writes the report of a batch that the gateway refused, and puts the file that it was made
+/// from, where it is still under `sent/`, beside it.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn batch(
+    home: &Home,
+    batch: BatchId,
+    slip: &Slip,
+    refusal: &Refusal,
+) -> Result<PathBuf, Failure> {
+    let mark = &batch.to_string()[..8];
+    let to = home::free_path(&home.join("rejected"), Path::new(&slip.source), mark);
+    let lines = Lines::default();
+    let text = format!(
+        "batch {batch}\n{}\n{}",
+        output::describe(&refusal.problem),
+        report::text(&refusal.report, &lines)
+    );
+    let json = json!({
+        "batch": batch,
+        "problem": refusal.problem.to_json(),
+        "report": report::json(&refusal.report, &lines),
+    });
+    write(&to, &text, &json)?;
+    let sent = home.join("sent").join(&slip.source);
+    if slip.from_inbox && sent.exists() {
+        move_with_sidecar(&sent, &to)?;
+    }
+    Ok(to)
+}
+
+fn write(beside: &Path, text: &str, json: &serde_json::Value) -> Result<(), Failure> {
+    home::write(&home::with_ending(beside, home::REPORT), text.as_bytes())?;
+    home::write(&home::with_ending(beside, ".report.json"), format!("{json:#}\n").as_bytes())
+}
+
+/// Moves a file, and before it its sidecar.
+pub(crate) fn move_with_sidecar(from: &Path, to: &Path) -> Result<(), Failure> {
+    let sidecar = folder::sidecar(from);
+    if sidecar.exists() {
+        home::rename(&sidecar, &folder::sidecar(to))?;
+    }
+    home::rename(from, to)
+}

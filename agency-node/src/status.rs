@@ -1,0 +1,128 @@
+//! `agency-node status`: what waits, what was accepted or refused, what is due.
+
+use std::{collections::BTreeMap, fmt, fs};
+
+use birge_proto::wire::{ListDatasetsRequest, PeriodState};
+use serde::Serialize;
+
+use crate::{
+    connect, home,
+    node::Node,
+    outbox::{State, receipts},
+    output::{Exit, Failure, Reply},
+};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    identity: String,
+    enrolled: bool,
+    inbox: usize,
+    queued: usize,
+    sent: usize,
+    receipts: usize,
+    rejected: usize,
+    checkpoint: Option<u64>,
+    gateway: Gateway,
+    datasets: Vec<Owed>,
+}
+
+#[derive(Serialize)]
+struct Gateway {
+    url: String,
+    reachable: bool,
+    trouble: Option<String>,
+}
+
+/// What an agency must hand in of one dataset.
+#[derive(Serialize)]
+struct Owed {
+    dataset: String,
+    article: String,
+    periods: BTreeMap<&'static str, Vec<String>>,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let enrolled = if self.enrolled { "enrolled" } else { "not enrolled yet" };
+        writeln!(f, "{} ({enrolled})", self.identity)?;
+        match &self.gateway.trouble {
+            None => writeln!(f, "gateway    {} is reachable", self.gateway.url)?,
+            Some(trouble) => writeln!(f, "gateway    {}: {trouble}", self.gateway.url)?,
+        }
+        writeln!(f, "inbox      {} files", self.inbox)?;
+        writeln!(f, "outbox     {} queued, {} sent without a receipt yet", self.queued, self.sent)?;
+        writeln!(f, "receipts   {}", self.receipts)?;
+        writeln!(f, "rejected   {}", self.rejected)?;
+        match self.checkpoint {
+            Some(size) => write!(f, "checkpoint of {size} entries")?,
+            None => write!(f, "no checkpoint seen yet")?,
+        }
+        for owed in &self.datasets {
+            write!(f, "\n{} (article {})", owed.dataset, owed.article)?;
+            for (state, periods) in &owed.periods {
+                write!(f, "\n  {state:<8} {}", periods.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tells how the node stands. A gateway that is away is told, and is no failure.
+///
+/// # Errors
+/// When the node's own folder cannot be read.
+pub async fn status(node: &Node) -> Result<Reply, Failure> {
+    let url = node.config.gateway.url.clone();
+    let (mut checkpoint, mut datasets, mut trouble) = (None, vec![], None);
+    match node.link() {
+        Ok((link, memory)) => {
+            checkpoint = memory.seen()?.map(|(_, seen)| seen.size());
+            match link.query().list_datasets(ListDatasetsRequest {}).await {
+                Ok(answer) => datasets = owed(node, answer.into_inner().datasets),
+                Err(status) => trouble = Some(connect::problem(&status).to_string()),
+            }
+        }
+        Err(failure) => trouble = Some(failure.to_string()),
+    }
+    let status = Status {
+        identity: node.identity().to_string(),
+        enrolled: node.home.join("enrolled.json").exists(),
+        inbox: count(node, "inbox", |_| true)?,
+        queued: node.outbox.entries(State::Queued)?.len(),
+        sent: node.outbox.entries(State::Sent)?.len(),
+        receipts: receipts::all(&node.home)?.len(),
+        rejected: count(node, "rejected", |name| name.ends_with(home::REPORT))?,
+        checkpoint,
+        gateway: Gateway { url, reachable: trouble.is_none(), trouble },
+        datasets,
+    };
+    Reply::new(Exit::Done, &status)
+}
+
+/// What this agency must hand in, period by period.
+fn owed(node: &Node, datasets: Vec<birge_proto::wire::Dataset>) -> Vec<Owed> {
+    let agency = node.identity().body.as_str();
+    let mine = datasets.into_iter().filter(|dataset| dataset.agency == agency);
+    mine.map(|dataset| {
+        let mut periods: BTreeMap<_, Vec<String>> = BTreeMap::new();
+        for period in dataset.periods {
+            let state = match period.state() {
+                PeriodState::OnTime => "on time",
+                PeriodState::Late => "late",
+                PeriodState::Due => "due",
+                PeriodState::Missing => "missing",
+                PeriodState::Unspecified => "unknown",
+            };
+            periods.entry(state).or_default().push(period.period);
+        }
+        Owed { dataset: dataset.id, article: dataset.article, periods }
+    })
+    .collect()
+}
+
+fn count(node: &Node, folder: &str, counts: impl Fn(&str) -> bool) -> Result<usize, Failure> {
+    let entries = fs::read_dir(node.home.join(folder)).map_err(anyhow::Error::from)?;
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    Ok(names.filter(|name| counts(name)).count())
+}

@@ -1,0 +1,206 @@
+//! `agency-node submit` and `validate`: one file, at once, with everything found in it.
+
+use std::path::Path;
+
+use birge_proto::{manifest::BatchId, problem::Problem, record::Outcome, wire};
+use birge_schemas::finding::Report;
+use serde_json::{Value, json};
+
+use crate::{
+    batch::{Checked, Said},
+    credentials,
+    handin::{self, Queued},
+    node::Node,
+    outbox::receipts::{self, Filed},
+    output::{self, Exit, Failure, Reply},
+    publish::{Delivery, Publisher},
+    report,
+    source::Lines,
+};
+
+/// Checks a file against the rules, without the gateway.
+#[must_use]
+pub fn validate(node: &Node, file: &Path) -> Reply {
+    let checked = handin::check(node, file, Said::default());
+    if checked.batch.is_none() {
+        return invalid(&checked);
+    }
+    let what = what(&checked);
+    let json = json!({ "valid": true, "report": report::json(&checked.report, &checked.lines) });
+    let text = format!("{}\nvalid: {what}", report::text(&checked.report, &checked.lines));
+    Reply { exit: Exit::Done, text, aside: String::new(), json }
+}
+
+/// Checks a file, queues it, hands it over, and tells what came of it.
+///
+/// # Errors
+/// When the gateway is away (the batch is queued then) or does not know this node.
+pub async fn submit(node: &Node, file: &Path, said: Said) -> Result<Reply, Failure> {
+    let publisher = node.publisher()?;
+    let mut checked = handin::check(node, file, said);
+    let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
+    let source = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (batch, before) = match handin::queue(node, batch, source, false)? {
+        Queued::New(entry) => (entry.batch, false),
+        Queued::Already(batch) => (batch, true),
+    };
+    let delivered = deliver(&publisher, batch).await;
+    match delivered.map_err(|failure| still_queued(failure, batch))? {
+        Delivery::Accepted { filed, report } => Ok(accepted(node, &filed, &report, before)),
+        Delivery::Refused(refusal) => Ok(refused(&refusal.problem, &refusal.report)),
+    }
+}
+
+/// Hands over what waits, in order, up to `batch`. Another process may have been faster.
+async fn deliver(publisher: &Publisher, batch: BatchId) -> Result<Delivery, Failure> {
+    let home = publisher.home.clone();
+    let lock = tokio::task::spawn_blocking(move || home.lock("publish.lock"));
+    let _lock = lock.await.map_err(anyhow::Error::from)??;
+    for entry in publisher.outbox.waiting()? {
+        let delivery = publisher.deliver(entry.clone()).await?;
+        if entry.batch == batch {
+            return Ok(delivery);
+        }
+    }
+    let path = receipts::path(&publisher.home, batch);
+    if path.exists() {
+        let filed = Box::new(receipts::read(&path)?);
+        return Ok(Delivery::Accepted { filed, report: Report::default() });
+    }
+    Err(Failure::Wrong(format!(
+        "batch {batch} was refused when another process handed it over\nnext: read its report \
+         under rejected/"
+    )))
+}
+
+/// Lets the gateway check a file and store nothing.
+///
+/// # Errors
+/// When the gateway is away or does not know this node.
+pub async fn dry_run(node: &Node, file: &Path, said: Said) -> Result<Reply, Failure> {
+    let (link, _) = node.link()?;
+    let mut checked = handin::check(node, file, said);
+    let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
+    let key = credentials::signing_key(&node.home, node.identity())?;
+    let history = node.outbox.history()?;
+    if let Some(before) = batch.already(&history) {
+        let text = format!("batch {before} says the same; handing it in again changes nothing");
+        let json = json!({ "dryRun": true, "batch": before, "handedInBefore": true });
+        return Ok(Reply { exit: Exit::Done, text, aside: String::new(), json });
+    }
+    let (agency, sender) = (&node.identity().body, &node.config.batch);
+    let signed = batch.sign(agency, &key, sender, &history, node.clock.now())?;
+    let answer = Publisher::dry_run(&link, signed.header, signed.blocks).await?;
+    let report = answer.report.as_ref().map(Report::from_wire).unwrap_or_default();
+    let outcome = match answer.outcome() {
+        wire::Outcome::Success => "success",
+        wire::Outcome::Warning => "warning",
+        wire::Outcome::Error | wire::Outcome::Unspecified => "error",
+    };
+    let counts = answer.counts.unwrap_or_default();
+    let json = json!({
+        "dryRun": true,
+        "outcome": outcome,
+        "counts": counts_json(counts),
+        "report": report::json(&report, &checked.lines),
+    });
+    let text = format!(
+        "{}\ndry run: would be {outcome}, {}; nothing was stored",
+        report::text(&report, &checked.lines),
+        counts_text(counts)
+    );
+    let exit = if outcome == "error" { Exit::Refused } else { Exit::Done };
+    Ok(Reply { exit, text, aside: String::new(), json })
+}
+
+/// `before`: the same was handed in before, and nothing was sent now.
+fn accepted(node: &Node, filed: &Filed, report: &Report, before: bool) -> Reply {
+    let path = receipts::path(&node.home, filed.batch);
+    let outcome = match filed.outcome {
+        Outcome::Success => "success",
+        Outcome::Warning => "warning",
+        Outcome::Error => "error",
+    };
+    let counts = filed.counts;
+    let counts = wire::Counts {
+        imported: counts.imported,
+        updated: counts.updated,
+        unchanged: counts.unchanged,
+        deleted: counts.deleted,
+        ignored: counts.ignored,
+    };
+    let lines = Lines::default();
+    let json = json!({
+        "batch": filed.batch,
+        "outcome": outcome,
+        "handedInBefore": before,
+        "exchange": filed.exchange,
+        "counts": counts_json(counts),
+        "report": report::json(report, &lines),
+        "receipt": path,
+    });
+    let found = match before {
+        true => "the same was handed in before; nothing was sent now".to_owned(),
+        false => report::text(report, &lines),
+    };
+    let text = format!(
+        "{found}\naccepted ({outcome}) as exchange {}: {}\nbatch {}\nreceipt verified and filed: {}",
+        filed.exchange,
+        counts_text(counts),
+        filed.batch,
+        path.display()
+    );
+    Reply { exit: Exit::Done, text, aside: String::new(), json }
+}
+
+fn refused(problem: &Problem, found: &Report) -> Reply {
+    let lines = Lines::default();
+    let mut json = output::problem_json(problem);
+    json["report"] = report::json(found, &lines);
+    let text = format!(
+        "{}\n{}\nnext: read the report under rejected/, mend the file and hand it in again",
+        report::text(found, &lines),
+        output::describe(problem)
+    );
+    Reply { exit: Exit::Refused, text, aside: String::new(), json }
+}
+
+fn invalid(checked: &Checked) -> Reply {
+    let text = format!(
+        "{}\nnot valid; nothing was handed in\nnext: mend what is listed and try again",
+        report::text(&checked.report, &checked.lines)
+    );
+    let json = json!({ "valid": false, "report": report::json(&checked.report, &checked.lines) });
+    Reply { exit: Exit::Refused, text, aside: String::new(), json }
+}
+
+fn still_queued(failure: Failure, batch: BatchId) -> Failure {
+    match failure {
+        Failure::Unreachable(text) => Failure::Unreachable(format!(
+            "{text}\nbatch {batch} is queued: `agency-node run` sends it when the gateway is back"
+        )),
+        other => other,
+    }
+}
+
+fn what(checked: &Checked) -> String {
+    checked.batch.as_ref().map_or_else(String::new, |batch| {
+        format!("{} observations of {}", batch.observations(), batch.dataset())
+    })
+}
+
+fn counts_text(counts: wire::Counts) -> String {
+    let wire::Counts { imported, updated, unchanged, deleted, ignored } = counts;
+    format!(
+        "{imported} imported, {updated} updated, {unchanged} unchanged, {deleted} deleted, \
+         {ignored} ignored"
+    )
+}
+
+fn counts_json(counts: wire::Counts) -> Value {
+    let wire::Counts { imported, updated, unchanged, deleted, ignored } = counts;
+    json!({
+        "imported": imported, "updated": updated, "unchanged": unchanged,
+        "deleted": deleted, "ignored": ignored,
+    })
+}

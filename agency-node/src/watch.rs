@@ -1,0 +1,178 @@
+//! `agency-node run`: takes what comes into the inbox, hands over what waits in the outbox,
+//! until it is told to stop. Both halves find their work in the folders, so that they may be
+//! stopped anywhere.
+
+use std::{
+    collections::HashSet,
+    path::PathBuf,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use notify::{
+    EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    event::{ModifyKind, RenameMode},
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{Notify, mpsc},
+};
+use tracing::{error, info, warn};
+
+use crate::{
+    handin::{self, Taken},
+    node::Node,
+    outbox::State,
+    output::{Exit, Failure, Reply},
+    publish::{Delivery, Publisher},
+    source::folder::Folder,
+};
+
+/// Runs until SIGINT or SIGTERM.
+///
+/// # Errors
+/// When the node is not enrolled, runs already, or its folders cannot be used.
+pub async fn run(node: Node) -> Result<Reply, Failure> {
+    let Some(_alone) = node.home.try_lock("run.lock")? else {
+        return Err(Failure::Wrong(
+            "this node runs already\nnext: stop the other `agency-node run` of this folder".into(),
+        ));
+    };
+    let publisher = node.publisher()?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+    let queued = Arc::new(Notify::new());
+    let (events, watcher) = watch(&node)?;
+    let inbox = pin!(take_files(node, events, Arc::clone(&queued)));
+    let outbox = pin!(hand_over(publisher, queued));
+    println!("node ready");
+    tokio::select! {
+        ended = inbox => ended?,
+        ended = outbox => ended?,
+        _ = interrupt.recv() => info!("stopping: interrupted"),
+        _ = terminate.recv() => info!("stopping: told to"),
+    }
+    drop(watcher);
+    Ok(Reply {
+        exit: Exit::Done,
+        text: "stopped; what waits is sent at the next start".into(),
+        aside: String::new(),
+        json: serde_json::json!({ "stopped": true }),
+    })
+}
+
+/// What the system says of the inbox: files that were renamed in, or just that something
+/// changed.
+type Events = mpsc::UnboundedReceiver<Option<PathBuf>>;
+
+fn watch(node: &Node) -> Result<(Events, RecommendedWatcher), Failure> {
+    let (sender, events) = mpsc::unbounded_channel();
+    let inbox = node.home.join("inbox");
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Where the system cannot tell, the regular look into the folder finds the file.
+        let Ok(event) = event else { return };
+        let renamed = matches!(
+            event.kind,
+            EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
+        );
+        let path = event.paths.last().filter(|_| renamed).cloned();
+        let _ = sender.send(path);
+    })
+    .context("cannot watch the inbox")?;
+    watcher
+        .watch(&inbox, RecursiveMode::NonRecursive)
+        .with_context(|| format!("cannot watch {}", inbox.display()))?;
+    Ok((events, watcher))
+}
+
+/// Takes files out of the inbox, for ever.
+async fn take_files(node: Node, mut events: Events, queued: Arc<Notify>) -> Result<(), Failure> {
+    let config = node.config.inbox.clone();
+    let settle = config.settle();
+    let mut folder = Folder::new(node.home.join("inbox"), settle);
+    let mut renamed = HashSet::new();
+    loop {
+        let found = folder.look(Instant::now(), &renamed).context("cannot read the inbox")?;
+        renamed.clear();
+        for file in found.ready {
+            let node = node.clone();
+            let name = file.clone();
+            let taken = tokio::task::spawn_blocking(move || handin::take(&node, &file));
+            tell(&name, taken.await.map_err(anyhow::Error::from)?);
+            queued.notify_one();
+        }
+        let pause =
+            if found.unsettled { settle.max(Duration::from_millis(50)) } else { config.scan() };
+        let deadline = tokio::time::sleep(pause);
+        tokio::select! {
+            () = deadline => {}
+            Some(path) = events.recv() => {
+                renamed.extend(path);
+                while let Ok(path) = events.try_recv() {
+                    renamed.extend(path);
+                }
+            }
+        }
+    }
+}
+
+fn tell(file: &std::path::Path, taken: Result<Taken, Failure>) {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    match taken {
+        Ok(Taken::Queued(batch)) => info!("{name} is queued as batch {batch}"),
+        Ok(Taken::Already(batch)) => info!("{name} says what batch {batch} said: nothing to do"),
+        Ok(Taken::Rejected { errors }) => {
+            warn!("{name} breaks rules ({errors} errors): see rejected/{name}.report.txt");
+        }
+        Err(failure) => error!("{name} could not be taken and stays in the inbox: {failure}"),
+    }
+}
+
+/// Hands over what waits, for ever; waits longer and longer while the gateway is away.
+async fn hand_over(publisher: Publisher, queued: Arc<Notify>) -> Result<(), Failure> {
+    let retry = publisher.retry.clone();
+    let backoff = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_secs(retry.first_seconds.max(1)))
+        .with_max_delay(Duration::from_secs(retry.longest_seconds.max(1)))
+        .without_max_times()
+        .with_jitter();
+    let mut delays = backoff.build();
+    loop {
+        match hand_over_all(&publisher).await {
+            Ok(()) => {
+                delays = backoff.build();
+                queued.notified().await;
+            }
+            Err(failure) => {
+                let delay = delays.next().unwrap_or(Duration::from_secs(retry.longest_seconds));
+                warn!("will try again in {} s: {failure}", delay.as_secs());
+                tokio::time::sleep(delay).await;
+            }
+        }
+    }
+}
+
+/// Hands over what waits, in order; the first that cannot be handed over stops it.
+async fn hand_over_all(publisher: &Publisher) -> Result<(), Failure> {
+    loop {
+        let home = publisher.home.clone();
+        let lock = tokio::task::spawn_blocking(move || home.lock("publish.lock"));
+        let _lock = lock.await.map_err(anyhow::Error::from)??;
+        let Some(entry) = publisher.outbox.waiting()?.into_iter().next() else { return Ok(()) };
+        let batch = entry.batch;
+        if entry.state == State::Sent {
+            info!("batch {batch} was handed over before, without a receipt: handing it over again");
+        }
+        match publisher.deliver(entry).await? {
+            Delivery::Accepted { filed, .. } => {
+                info!("batch {batch} is accepted as exchange {}; receipt filed", filed.exchange);
+            }
+            Delivery::Refused(refusal) => {
+                warn!("batch {batch} is refused: {}; see rejected/", refusal.problem);
+            }
+        }
+    }
+}
