@@ -1,1 +1,36 @@
-//! placeholder
+//! The whole system under test: real processes, real TLS, real files.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`binaries`] | builds `gateway` and `agency-node`, finds them |
+//! | [`process`] | a child process, its log, its end |
+//! | [`watch`] | waits for files without sleeping |
+//! | [`exchange`] | a gateway with its folder |
+//! | [`node`] | an agency node with its folder |
+//! | [`client`] | a gRPC client with any certificate |
+//! | [`authority`] | certificate authorities, also foreign and careless ones |
+//! | [`batch`] | batches built by hand, sound or broken |
+//! | [`answer`] | what a query gave, cell by cell |
+//! | [`bare`] | a server with nothing behind it, to measure against |
+//! | [`bounds`] | what an attacker can compute from it |
+//! | [`template`] | published files brought into the common template |
+//!
+//! The demonstration is built from the same parts.
+
+pub mod answer;
+pub mod authority;
+pub mod bare;
+pub mod batch;
+pub mod binaries;
+pub mod bounds;
+pub mod client;
+pub mod exchange;
+pub mod node;
+pub mod process;
+pub mod template;
+pub mod watch;
+
+use std::time::Duration;
+
+/// How long anything may take before a test or the demonstration gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(120);

@@ -1,0 +1,40 @@
+//! How fast the exchange is, always as a ratio in one run on one machine.
+//!
+//! `cargo bench -p birge-tests` runs all; `cargo bench -p birge-tests -- journal` runs one.
+//! Every line says what was measured against what; a ratio of 1 is the speed of the bare thing.
+
+mod journal;
+mod query;
+mod ratio;
+mod submission;
+mod tree;
+mod validation;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+/// Measures and prints.
+type Bench = fn() -> Result<()>;
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let benches: [(&str, Bench); 5] = [
+        ("tree", tree::run),
+        ("journal", journal::run),
+        ("validation", validation::run),
+        ("submission", submission::run),
+        ("query", query::run),
+    ];
+    for (name, run) in benches {
+        if !wanted.is_empty() && !wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
+            continue;
+        }
+        if let Err(error) = run() {
+            eprintln!("{name}: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,62 @@
+//! The programs under test, built once by the same profile as the program that asks.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+
+/// Where the two programs are.
+#[derive(Debug, Clone)]
+pub struct Binaries {
+    /// `gateway`
+    pub gateway: PathBuf,
+    /// `agency-node`
+    pub node: PathBuf,
+}
+
+/// Builds both programs, once per process, and says where they are.
+///
+/// # Errors
+/// When the build fails, or this process was not itself built by cargo.
+pub fn binaries() -> Result<&'static Binaries> {
+    static BUILT: OnceLock<Result<Binaries, String>> = OnceLock::new();
+    BUILT
+        .get_or_init(|| build().map_err(|error| format!("{error:#}")))
+        .as_ref()
+        .map_err(|error| anyhow!("{error}"))
+}
+
+/// The root of the workspace.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).to_owned()
+}
+
+fn build() -> Result<Binaries> {
+    let own = env::current_exe().context("this program does not know where it is")?;
+    let folder = own
+        .ancestors()
+        .find(|folder| folder.join(".fingerprint").is_dir())
+        .with_context(|| format!("{} was not built by cargo", own.display()))?;
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") => "dev",
+        Some(other) => other,
+        None => bail!("{} names no profile", folder.display()),
+    };
+    let target = folder.parent().context("a profile's folder stands in a target folder")?;
+    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(workspace())
+        .args(["build", "--quiet", "--profile", profile, "--bins"])
+        .args(["-p", "birge-gateway", "-p", "birge-agency-node", "-p", "birge-tests"])
+        .arg("--target-dir")
+        .arg(target)
+        .status()
+        .context("cargo does not start")?;
+    ensure!(status.success(), "the programs do not build");
+    Ok(Binaries { gateway: folder.join("gateway"), node: folder.join("agency-node") })
+}

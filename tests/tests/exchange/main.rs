@@ -1,0 +1,39 @@
+//! The whole exchange: real processes, real TLS, real files. One binary, so that it links once.
+//!
+//! | module | promise |
+//! |---|---|
+//! | `admission` | nobody unknown gets in |
+//! | `tampering` | what was not signed so is not taken; a bad batch changes nothing |
+//! | `template` | whatever file comes, there is a report and no panic |
+//! | `figures` | the findings in real figures are those that are known |
+//! | `races` | sent twice, done once; of two revisions one wins |
+//! | `crash` | no receipt before durability; nothing lost, nothing twice |
+//! | `disk` | a full disk refuses and harms nothing |
+//! | `rebuild` | everything but the journal can be rebuilt from it |
+//! | `damage` | one flipped byte is found and placed |
+//! | `time` | the journal's time never runs backwards |
+//! | `disclosure` | a withheld cell stays withheld |
+//! | `log` | others' tools accept the log |
+//! | `demo` | the demonstration tells its story |
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod admission;
+mod crash;
+mod damage;
+mod demo;
+mod disclosure;
+mod disk;
+mod figures;
+mod log;
+mod races;
+mod rebuild;
+mod support;
+mod tampering;
+mod template;
+mod time;

@@ -1,0 +1,112 @@
+//! What several modules use.
+
+use std::collections::BTreeMap;
+
+use birge_proto::{
+    identity::Identity,
+    problem::{Kind, Problem},
+    record::{Event, Record},
+    wire::{Receipt, RecordsRequest, SubmitResponse},
+};
+use birge_tests::{
+    batch::{self, Batch, Signed},
+    client::{self, Client},
+    exchange::Exchange,
+    node::Node,
+    template,
+};
+
+/// Long tests too?
+pub(crate) fn deep() -> bool {
+    std::env::var_os("BIRGE_DEEP").is_some()
+}
+
+/// Runs `work` to its end.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)
+}
+
+/// The figures on trafficking, in blocks of ten rows.
+pub(crate) fn trafficking() -> Batch {
+    let text = template::demonstration("mia/TRAFFICKING.csv").unwrap();
+    Batch::from_csv("MIA", &text, 10).unwrap()
+}
+
+/// A batch of one year: women `women`, men 50.
+pub(crate) fn year(period: u16, women: u32) -> Batch {
+    let mut text = String::from(
+        "STRUCTURE_ID,FREQ,REF_AREA,INDICATOR,SEX,AGE,COUNTRY_BIRTH,UNIT_MEASURE,TIME_PERIOD,\
+         OBS_VALUE,OBS_STATUS\n",
+    );
+    for (sex, value) in [("F", women), ("M", 50), ("_T", women + 50)] {
+        text +=
+            &format!("BIRGE:MIG_STOCK(1.0.0),A,KG,MIG_STOCK,{sex},_T,_T,PS,{period},{value},A\n");
+    }
+    Batch::from_csv("NSC", &text, 100).unwrap()
+}
+
+/// 90,000 observations of four years in blocks of 4,096: large enough that a kill meets it
+/// under way.
+pub(crate) fn bulky(first: u16) -> Batch {
+    batch::large(first..first + 4, 90_000, 4_096).unwrap()
+}
+
+/// Signs with the key that the node keeps.
+pub(crate) fn signed(batch: &Batch, node: &Node) -> Signed {
+    batch.sign(&client::signing_key(node).unwrap()).unwrap()
+}
+
+/// Submits as a node's own software would.
+pub(crate) async fn submit(
+    exchange: &Exchange,
+    node: &Node,
+    batch: &Batch,
+) -> Result<SubmitResponse, Problem> {
+    let client = Client::of(node, exchange.address()).await.unwrap();
+    client.submit(signed(batch, node).parts()).await
+}
+
+/// The kind of a refusal.
+pub(crate) fn kind<T: std::fmt::Debug>(result: Result<T, Problem>) -> Kind {
+    result.expect_err("this is to be refused").kind
+}
+
+/// The index of the record that a receipt proves.
+pub(crate) fn index(receipt: &Receipt) -> u64 {
+    let text = String::from_utf8(receipt.proof.to_vec()).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("index ")).unwrap();
+    line.parse().unwrap()
+}
+
+/// The index in an answer's receipt.
+pub(crate) fn place(response: &SubmitResponse) -> u64 {
+    index(response.receipt.as_ref().expect("a receipt"))
+}
+
+/// Every record, as the auditor sees them.
+pub(crate) async fn records(exchange: &Exchange, auditor: &Node) -> BTreeMap<u64, Record> {
+    let client = Client::of(auditor, exchange.address()).await.unwrap();
+    let request = RecordsRequest { from: 0, to: 0 };
+    let mut stream = client.audit().records(request).await.unwrap().into_inner();
+    let mut records = BTreeMap::new();
+    while let Some(entry) = stream.message().await.unwrap() {
+        records.insert(entry.index, Record::parse(&entry.record).unwrap());
+    }
+    records
+}
+
+/// How many batches were accepted from an agency.
+pub(crate) fn accepted(records: &BTreeMap<u64, Record>, agency: &str) -> usize {
+    let agency: Identity = agency.parse().unwrap();
+    records
+        .values()
+        .filter(|record| record.actor == agency)
+        .filter(|record| matches!(record.event, Event::SubmissionAccepted { .. }))
+        .count()
+}
+
+/// Stops the gateway and has it verify all it keeps.
+pub(crate) fn stop_and_verify(exchange: &mut Exchange) {
+    exchange.stop().unwrap().expect_code(0).unwrap();
+    exchange.gateway(&["verify"]).unwrap().expect_code(0).unwrap();
+}
