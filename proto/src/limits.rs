@@ -6,6 +6,14 @@ pub const BLOCK_ROWS: usize = 65_536;
 pub const BLOCKS: usize = 1_024;
 /// Bytes of one block as encoded.
 pub const BLOCK_BYTES: usize = 8 << 20;
+/// Bytes of all blocks of one batch.
+pub const BATCH_BYTES: usize = 1 << 30;
+/// Observations times columns of one batch, as a table in memory.
+pub const BATCH_CELLS: usize = 1 << 29;
+/// Characters of a name in a manifest: a dataset, a version, a period.
+pub const NAME_CHARS: usize = 64;
+/// Characters of a text in a manifest: contact, officer, reason, a key.
+pub const TEXT_CHARS: usize = 2_048;
 /// Bytes of one gRPC message.
 pub const MESSAGE_BYTES: usize = BLOCK_BYTES + (1 << 20);
 /// Bytes of a manifest.

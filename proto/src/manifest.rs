@@ -120,6 +120,17 @@ impl Manifest {
                 return Err(ManifestError::TooLarge(what, most));
             }
         }
+        let names = [&manifest.dataset, &manifest.version];
+        let texts =
+            [Some(&manifest.contact), Some(&manifest.approved_by), manifest.reason.as_ref()];
+        let long = |text: &&String, most| text.chars().nth(most).is_some();
+        if names.into_iter().chain(&manifest.periods).any(|name| long(&name, limits::NAME_CHARS)) {
+            return Err(ManifestError::TooLarge("characters in a name", limits::NAME_CHARS));
+        }
+        let texts = texts.into_iter().flatten().chain(&manifest.removes);
+        if texts.into_iter().any(|text| long(&text, limits::TEXT_CHARS)) {
+            return Err(ManifestError::TooLarge("characters in a text", limits::TEXT_CHARS));
+        }
         Ok(manifest)
     }
 

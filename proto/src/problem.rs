@@ -58,6 +58,8 @@ kinds! {
     TooLarge = "TOO_LARGE", InvalidArgument, 413, false, "larger than allowed";
     /// The batch revises what is no longer current.
     Stale = "STALE", FailedPrecondition, 409, false, "the batch revised is not the current one";
+    /// It does not fit what stands.
+    Conflict = "CONFLICT", FailedPrecondition, 409, false, "it does not fit what stands";
     /// The stream ended before the batch did.
     Truncated = "TRUNCATED", Aborted, 400, true, "the stream ended before the batch did";
     /// No such dataset, batch, record, tile.

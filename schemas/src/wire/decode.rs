@@ -29,6 +29,8 @@ pub fn from_blocks<B: AsRef<[u8]>>(blocks: &[B]) -> Result<RawTable, WireError> 
             return Err(inconsistent(block, "other columns than in the first block"));
         }
         let rows = part.values.len();
+        let cells = (table.rows + rows) * columns.len();
+        at_most(block, "cells with those before", cells, limits::BATCH_CELLS)?;
         for column in part.columns {
             let joined = columns
                 .iter_mut()
