@@ -120,12 +120,12 @@ impl Catalog {
 }
 
 impl State {
-    /// The decree in force.
+    /// The decree in force at `time`, or at the last record's where the clock stepped back.
     ///
     /// # Errors
     /// `NOT_PERMITTED` when there is none yet.
     pub fn decree_at(&self, time: Timestamp) -> Result<Arc<Decree>, Problem> {
-        let enacted = self.registry.decree_at(time);
+        let enacted = self.registry.decree_at(self.registry.present(time));
         enacted.and_then(|enacted| self.decrees.get(&enacted.name)).cloned().ok_or_else(|| {
             Problem::new(Kind::NotPermitted, "no decree is in force, so nothing is permitted")
         })

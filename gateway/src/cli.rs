@@ -3,15 +3,17 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
-use birge_proto::clock::SystemClock;
+use birge_proto::{clock::SystemClock, problem::Problem};
 use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Config, Exchange, Listen},
-    decree::Decree,
+    config::{Config, ConfigError, Exchange, Listen},
+    decree::{Decree, DecreeError},
     init::{self, Plan},
+    journal::JournalError,
+    ledger::LedgerError,
     maintenance,
     operator::{self, ActError},
 };
@@ -110,6 +112,8 @@ pub enum Exit {
     Done = 0,
     /// Refused, or found wrong.
     Refused = 1,
+    /// Wrong arguments or configuration.
+    Usage = 2,
     /// The gateway cannot be reached.
     Unreachable = 3,
     /// Anything else.
@@ -117,24 +121,52 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The code for an error.
+    /// The code for an error: what was refused or found wrong is told from what broke.
     #[must_use]
     pub fn of(error: &anyhow::Error) -> Self {
-        match error.downcast_ref::<ActError>() {
-            Some(ActError::Refused(_) | ActError::Input(_)) => Self::Refused,
-            Some(ActError::Unreachable(_)) => Self::Unreachable,
-            None if error.is::<maintenance::Wrong>() => Self::Refused,
-            None => Self::Internal,
+        let found = |kind: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(kind);
+        if found(|cause| cause.is::<ConfigError>()) {
+            return Self::Usage;
         }
+        if found(|cause| matches!(cause.downcast_ref(), Some(ActError::Unreachable(_)))) {
+            return Self::Unreachable;
+        }
+        let refused = found(|cause| cause.is::<ActError>() || cause.is::<maintenance::Wrong>())
+            || found(|cause| cause.is::<init::Exists>() || cause.is::<DecreeError>())
+            || found(|cause| {
+                matches!(
+                    cause.downcast_ref(),
+                    Some(JournalError::Locked(_) | JournalError::Damaged(_))
+                )
+            })
+            || found(|cause| {
+                matches!(
+                    cause.downcast_ref(),
+                    Some(
+                        LedgerError::Behind { .. }
+                            | LedgerError::Rewritten { .. }
+                            | LedgerError::Damaged(_)
+                    )
+                )
+            });
+        if refused { Self::Refused } else { Self::Internal }
     }
 }
 
 impl Cli {
-    /// Runs the command and prints its result.
-    ///
-    /// # Errors
-    /// What the command met; [`Exit::of`] gives its code.
-    pub async fn run(self) -> Result<Exit> {
+    /// Runs the command and prints its result, or what was in its way.
+    pub async fn run(self) -> Exit {
+        let output = self.output;
+        self.act().await.unwrap_or_else(|error| {
+            match output {
+                Output::Text => eprintln!("gateway: {}", in_words(&error)),
+                Output::Json => println!("{}", in_json(&error)),
+            }
+            Exit::of(&error)
+        })
+    }
+
+    async fn act(self) -> Result<Exit> {
         let clock = Arc::new(SystemClock);
         let (words, value) = match self.command {
             Command::Init { dir, trust_domain, listen, public_listen, server_names, decree } => {
@@ -223,6 +255,33 @@ async fn serve(file: &std::path::Path) -> Result<Exit> {
     let ready = |address| println!("gateway ready on https://{address}");
     crate::run(config, listeners, Arc::new(SystemClock), stop, ready).await?;
     Ok(Exit::Done)
+}
+
+/// A refusal of the gateway's with its articles and hints; any other error with its causes.
+fn in_words(error: &anyhow::Error) -> String {
+    let Some(problem) = refusal(error) else { return format!("{error:#}") };
+    let mut words = format!("refused [{}] {problem}", problem.kind.code());
+    if !problem.articles.is_empty() {
+        words += &format!("\nunder article {}", problem.articles.join(", "));
+    }
+    if let Some(exchange) = problem.exchange {
+        words += &format!("\nrecorded as exchange {exchange}");
+    }
+    problem.hints.iter().fold(words, |words, hint| format!("{words}\nnext: {hint}"))
+}
+
+fn in_json(error: &anyhow::Error) -> Value {
+    match refusal(error) {
+        Some(problem) => problem.to_json(),
+        None => json!({ "title": "the command failed", "detail": format!("{error:#}") }),
+    }
+}
+
+fn refusal(error: &anyhow::Error) -> Option<&Problem> {
+    match error.downcast_ref() {
+        Some(ActError::Refused(problem)) => Some(problem),
+        _ => None,
+    }
 }
 
 fn print(output: Output, words: &str, value: &Value) -> Result<()> {

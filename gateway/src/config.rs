@@ -8,7 +8,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{journal::JournalConfig, ledger::LedgerConfig};
@@ -101,11 +100,13 @@ pub struct Quota {
     pub records_per_minute: u32,
     /// Batches of one principal received at the same time.
     pub submissions_at_once: usize,
+    /// Bytes of batches of one principal held in memory at the same time.
+    pub intake_bytes: usize,
 }
 
 impl Default for Quota {
     fn default() -> Self {
-        Self { records_per_minute: 6_000, submissions_at_once: 4 }
+        Self { records_per_minute: 6_000, submissions_at_once: 4, intake_bytes: 1 << 30 }
     }
 }
 
@@ -114,11 +115,11 @@ impl Config {
     ///
     /// # Errors
     /// When the file cannot be read, does not parse, or holds an unknown key.
-    pub fn load(file: &Path) -> Result<Self> {
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(file)
-            .with_context(|| format!("cannot read the configuration {}", file.display()))?;
-        let mut config: Self = toml::from_str(&text)
-            .with_context(|| format!("the configuration {} is wrong", file.display()))?;
+            .map_err(|error| ConfigError::Unreadable(file.to_owned(), error))?;
+        let mut config: Self =
+            toml::from_str(&text).map_err(|error| ConfigError::Wrong(file.to_owned(), error))?;
         let folder = file.parent().unwrap_or_else(|| Path::new("."));
         let paths = &mut config.paths;
         for path in [&mut paths.keys, &mut paths.journal, &mut paths.ledger, &mut paths.index] {
@@ -126,6 +127,17 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}: {error}; name it with --config", path = .0.display(), error = .1)]
+    Unreadable(PathBuf, std::io::Error),
+    /// It does not parse, or holds an unknown key.
+    #[error("the configuration {path} is wrong: {error}", path = .0.display(), error = .1)]
+    Wrong(PathBuf, toml::de::Error),
 }
 
 #[cfg(test)]

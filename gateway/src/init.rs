@@ -1,9 +1,13 @@
 //! `gateway init`: a new exchange from nothing. Keys, certificates, configuration, and the
 //! first records of the log: its genesis, the structures, the decree, the operator.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs::{self, DirBuilder},
+    os::unix::fs::DirBuilderExt,
+    path::PathBuf,
+};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use birge_proto::{
     clock::SharedClock,
     envelope::{DECREE_TYPE, sha256},
@@ -36,6 +40,11 @@ pub struct Plan {
     pub decree: Option<PathBuf>,
 }
 
+/// The folder holds an exchange already.
+#[derive(Debug, thiserror::Error)]
+#[error("{} exists: this folder holds an exchange already", .0.display())]
+pub struct Exists(PathBuf);
+
 /// Makes the exchange; answers with the path of its configuration.
 ///
 /// # Errors
@@ -43,7 +52,7 @@ pub struct Plan {
 pub async fn init(plan: Plan, clock: SharedClock) -> Result<PathBuf> {
     let file = plan.dir.join("gateway.toml");
     if file.exists() {
-        bail!("{} exists: this folder holds an exchange already", file.display());
+        return Err(Exists(file).into());
     }
     let decree_bytes = match &plan.decree {
         Some(folder) => decree::from_folder(folder)?,
@@ -51,7 +60,10 @@ pub async fn init(plan: Plan, clock: SharedClock) -> Result<PathBuf> {
     };
     let decree = Decree::from_bundle(&decree_bytes)?;
 
-    fs::create_dir_all(plan.dir.join("keys"))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(plan.dir.join("keys"))
         .with_context(|| format!("cannot create {}", plan.dir.display()))?;
     let config = Config {
         exchange: plan.exchange,

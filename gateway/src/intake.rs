@@ -5,7 +5,7 @@
 mod refusal;
 mod steps;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
 use birge_proto::{
     clock::SharedClock,
@@ -17,19 +17,25 @@ use birge_proto::{
 };
 use futures::Stream;
 use prost::bytes::Bytes;
-use tokio::sync::{Mutex, Semaphore};
 
 use self::{
     refusal::Refusal,
-    steps::{Checked, Permitted, Ready, Received, Signed},
+    steps::{Checked, Permitted, Ready, Received, Signed, Standing},
 };
 use crate::{
     catalog::{Catalog, Stage, Submission},
+    config::Quota,
     journal::{Class, Reader},
     ledger::Ledger,
     recorder::Recorder,
     sequence::{Draft, Reply},
+    turns::Turns,
 };
+
+/// Bytes that one permit of the memory stands for.
+const MEMORY_UNIT: usize = 64 << 10;
+/// How long all blocks of a batch may take to come.
+const WHOLE_BATCH: Duration = Duration::from_secs(30 * 60);
 
 /// The write path.
 pub struct Intake {
@@ -38,12 +44,13 @@ pub struct Intake {
     ledger: Arc<Ledger>,
     journal: Reader,
     clock: SharedClock,
-    at_once: usize,
-    under_way: Mutex<HashMap<Identity, Arc<Semaphore>>>,
+    /// Batches of one agency at once, and their bytes in memory.
+    batches: Turns,
+    memory: Turns,
 }
 
 impl Intake {
-    /// A write path that takes in so many batches of one agency at once.
+    /// A write path that takes in as much at once as `quota` says.
     #[must_use]
     pub fn new(
         catalog: Arc<Catalog>,
@@ -51,9 +58,11 @@ impl Intake {
         ledger: Arc<Ledger>,
         journal: Reader,
         clock: SharedClock,
-        at_once: usize,
+        quota: &Quota,
     ) -> Self {
-        Self { catalog, recorder, ledger, journal, clock, at_once, under_way: Mutex::default() }
+        let batches = Turns::new(quota.submissions_at_once);
+        let memory = Turns::new(quota.intake_bytes / MEMORY_UNIT);
+        Self { catalog, recorder, ledger, journal, clock, batches, memory }
     }
 
     /// Takes in a batch. A batch that breaks rules is answered with its whole report; one that
@@ -80,24 +89,33 @@ impl Intake {
         header: SubmitHeader,
         blocks: impl Stream<Item = Result<Bytes, Problem>> + Send + Unpin,
     ) -> Result<SubmitResponse, Refusal> {
-        let _turn = self.turn(agency).await;
-        let signed = self.catalog.read(|state| Signed::verify(&state.registry, agency, header))?;
-        if let Some(submission) = self.catalog.submission(&signed.id())? {
+        let now = self.clock.now();
+        let signed = self.catalog.read(|state| {
+            let signed = Signed::verify(state, agency, header)?;
+            signed.mandated(&*state.decree_at(now)?, agency)
+        })?;
+        let id = signed.id();
+        let _batch = self.batches.take(agency, 1).await?;
+        let _memory = self.memory.take(agency, signed.most_bytes() / MEMORY_UNIT).await?;
+        if let Some(submission) = self.catalog.submission(&id)? {
             return Ok(self.accepted(submission, wire::Report::default()).await?);
         }
-        let received = Received::read(signed, blocks).await?;
+        let received = Received::read(signed, blocks, WHOLE_BATCH).await?;
         let structures = self.catalog.read(|state| Arc::clone(&state.structures));
-        let now = self.clock.now();
         let mut checked = blocking(move || Checked::check(&structures, received, now)).await?;
         let dry_run = checked.dry_run();
         loop {
             let now = self.clock.now();
-            let (decree, holding, current) = self.catalog.read(|state| {
+            let (decree, holding, standing, twin) = self.catalog.read(|state| {
                 let manifest = checked.manifest();
-                let current = state.registry.current(&manifest.dataset, &manifest.periods);
-                (state.decree_at(now), state.holding(&manifest.dataset), current)
+                let standing = Standing::of(&state.registry, manifest);
+                let twin = state.registry.batch(&id);
+                (state.decree_at(now), state.holding(&manifest.dataset), standing, twin)
             });
-            let permitted = Permitted::decide(checked, agency, &*decree?, current, now)?;
+            if let Some(index) = twin {
+                return Ok(self.already(&id, index, checked.report()).await?);
+            }
+            let permitted = Permitted::decide(checked, agency, &*decree?, &standing, now)?;
             let ready = blocking(move || Ready::prepare(permitted, &holding)).await?;
             if dry_run {
                 return Ok(self.would_be_accepted(agency, &ready).await?);
@@ -132,9 +150,7 @@ impl Intake {
                 Ok(Committed::At(self.accepted(submission, ready.report()).await?))
             }
             Reply::Already(index) => {
-                self.catalog.reached(index + 1).await;
-                let submission = self.standing(&id)?;
-                Ok(Committed::At(self.accepted(submission, ready.report()).await?))
+                Ok(Committed::At(self.already(&id, index, ready.report()).await?))
             }
             Reply::DecreeChanged => {
                 self.catalog.reached(committed.first).await;
@@ -145,6 +161,17 @@ impl Intake {
                 Err(ready.known().refuse(problem))
             }
         }
+    }
+
+    /// The answer for a batch that was accepted meanwhile: it was sent twice.
+    async fn already(
+        &self,
+        id: &BatchId,
+        index: u64,
+        report: wire::Report,
+    ) -> Result<SubmitResponse, Problem> {
+        self.catalog.reached(index + 2).await; // with its release
+        self.accepted(self.standing(id)?, report).await
     }
 
     /// The answer for a batch that stands, once a signed checkpoint covers it.
@@ -246,17 +273,6 @@ impl Intake {
 
     fn standing(&self, id: &BatchId) -> Result<Submission, Problem> {
         self.catalog.submission(id)?.ok_or_else(|| unknown(id))
-    }
-
-    /// One agency's turn: so many batches at once, so that it cannot fill the memory.
-    async fn turn(&self, agency: &Identity) -> Option<tokio::sync::OwnedSemaphorePermit> {
-        let mut under_way = self.under_way.lock().await;
-        let turns = under_way
-            .entry(agency.clone())
-            .or_insert_with(|| Arc::new(Semaphore::new(self.at_once.max(1))));
-        let turns = Arc::clone(turns);
-        drop(under_way);
-        turns.acquire_owned().await.ok()
     }
 }
 

@@ -25,6 +25,7 @@ pub mod registry;
 pub mod sequence;
 pub mod serve;
 pub mod submission;
+pub mod turns;
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -33,6 +34,7 @@ use birge_proto::{clock::SharedClock, tlog::note::NoteSigner};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync::oneshot,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -99,7 +101,12 @@ pub async fn run(
     let signer = NoteSigner::new(&config.exchange.origin, keys.signing_key("log.key")?)?;
     let ledger = Ledger::open(&config.paths.ledger, config.ledger, signer, journal.reader())?;
     let ledger = Arc::new(ledger);
-    let following = tokio::task::spawn_blocking(move || follower.follow());
+    let (follower_failed, failure) = oneshot::channel();
+    let following = tokio::task::spawn_blocking(move || {
+        if let Err(error) = follower.follow() {
+            let _ = follower_failed.send(error); // nobody listens once the gateway stops
+        }
+    });
 
     let parts = Parts {
         config: &config,
@@ -110,15 +117,22 @@ pub async fn run(
         ledger: Arc::clone(&ledger),
         clock,
     };
+    tracing::info!(
+        records = journal.reader().size(),
+        decrees = catalog.read(|state| state.registry.decrees()),
+        "serving"
+    );
     ready(listeners.exchange.local_addr()?);
     let served = tokio::select! {
         served = serve::serve(parts, listeners, stop) => served,
         cause = journal.fenced() => Err(anyhow!("the journal fenced the gateway: {cause}")),
+        Ok(error) = failure => Err(error.context("the catalogue failed")),
         cause = ledger.failed() => Err(anyhow!("the ledger failed: {cause}")),
     };
     journal.close().await;
     ledger.finish().await;
-    following.await?.context("the catalogue stopped")?;
+    following.await?;
     catalog.flush();
+    tracing::info!(records = journal.reader().size(), "stopped");
     served
 }

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use birge_gateway::cli::{Cli, Exit};
+use birge_gateway::cli::Cli;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
@@ -12,9 +12,5 @@ async fn main() -> ExitCode {
     let cli = Cli::parse(); // ends with 2 on a usage error
     let filter = EnvFilter::try_from_env("BIRGE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let exit = cli.run().await.unwrap_or_else(|error| {
-        eprintln!("gateway: {error:#}");
-        Exit::of(&error)
-    });
-    ExitCode::from(exit as u8)
+    ExitCode::from(cli.run().await as u8)
 }

@@ -16,7 +16,7 @@ use birge_proto::{
     record::{Event, Ruling, keyed_digest},
     wire::{AskRequest, Decree as WireDecree, Provenance},
 };
-use birge_schemas::structure::Structure;
+use birge_schemas::{detail::Detail, structure::Structure};
 use serde_json::json;
 
 use self::protected::ProtectedTable;
@@ -28,6 +28,9 @@ use crate::{
     recorder::Recorder,
     sequence::{Draft, Reply},
 };
+
+/// The articles under which cells are withheld.
+const SMALL_COUNTS: [&str; 2] = ["7(1)", "7(2)"];
 
 /// The read path.
 pub struct Query {
@@ -84,8 +87,9 @@ impl Query {
         loop {
             let prepared = match self.moment(asker, &request.dataset, self.clock.now()) {
                 Ok(moment) => {
-                    let outcome = prepare(asker, &request, &moment);
-                    outcome.map(|prepared| (moment, prepared))
+                    // Large tables take a while: other requests go on meanwhile.
+                    let prepare = || prepare(asker, &request, &moment);
+                    tokio::task::block_in_place(prepare).map(|prepared| (moment, prepared))
                 }
                 Err(problem) => Err(problem.into()),
             };
@@ -152,6 +156,7 @@ impl Query {
             Draft { parties, decree: Some(decree.clone()), ..Draft::of(asker.clone(), event) };
         let committed = self.recorder.record(Class::Reading, draft).await?;
         if committed.reply == Reply::DecreeChanged {
+            self.catalog.reached(committed.first).await;
             return Ok(None);
         }
         let provenance = Provenance {
@@ -204,10 +209,17 @@ fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Pr
     let blocks = table
         .blocks()
         .map_err(|error| Problem::new(Kind::Internal, format!("the answer: {error}")))?;
+    let mut articles = narrowed.articles.clone();
+    if table.withheld > 0 {
+        // In the decree's order: before what passes small counts on.
+        let place = articles.iter().position(|article| article.starts_with("7(3)"));
+        let place = place.unwrap_or(articles.len());
+        articles.splice(place..place, SMALL_COUNTS.map(str::to_owned));
+    }
     let ruling = Ruling {
         decree: moment.decree.name(),
         permit: true,
-        articles: narrowed.articles.clone(),
+        articles,
         request: seen(&narrowed.given),
     };
     let batches = moment.holding.batches(&selection);
@@ -227,8 +239,11 @@ fn refusal_in_words(dataset: &str, refusal: Refusal) -> Problem {
 
 fn narrowed_in_words(narrowed: &Narrowed) -> Vec<String> {
     let articles = narrowed.left_out_by.join(", ");
-    let words = |detail| format!("{detail} left out under article {articles}");
-    narrowed.left_out.iter().map(words).collect()
+    let coarsest = |detail: &&Detail| {
+        !narrowed.left_out.iter().any(|other| other != *detail && other.within(**detail))
+    };
+    let words = |detail| format!("{detail}, and anything finer, left out under article {articles}");
+    narrowed.left_out.iter().filter(coarsest).map(words).collect()
 }
 
 impl From<Problem> for Refused {

@@ -22,6 +22,7 @@ pub struct Registry {
     batches: HashMap<BatchId, u64>,
     heads: HashMap<String, BTreeMap<String, (u64, BatchId)>>,
     revoked: BTreeSet<String>,
+    time: Option<Timestamp>,
 }
 
 /// An enrolled identity.
@@ -47,6 +48,7 @@ pub struct Enacted {
 impl Registry {
     /// Takes in the record that stands at `index`. Records come in the journal's order.
     pub fn apply(&mut self, index: u64, record: &Record) {
+        self.time = Some(record.time);
         for (party, count) in &record.parties {
             self.counters.insert(party.clone(), *count);
         }
@@ -100,6 +102,23 @@ impl Registry {
         self.participants.iter()
     }
 
+    /// Why a signing key may not be enrolled for an identity, where it may not: a key has one
+    /// holder, and who is enrolled keeps its key until revoked, so that nobody is given a second
+    /// key in another's name.
+    #[must_use]
+    pub fn bars_key(&self, identity: &Identity, key: Option<&str>) -> Option<String> {
+        let key = key.and_then(public)?.id();
+        let holds = |known: &Participant| known.signing_keys.contains_key(&key);
+        if let Some((other, _)) =
+            self.participants.iter().find(|(other, known)| *other != identity && holds(known))
+        {
+            return Some(format!("the signing key is registered for {other} already"));
+        }
+        self.participant(identity)
+            .filter(|known| !holds(known))
+            .map(|_| format!("{identity} is enrolled with another signing key: revoke it first"))
+    }
+
     /// Serial numbers of every certificate that was revoked, in hex.
     pub fn revoked(&self) -> impl Iterator<Item = &str> {
         self.revoked.iter().map(String::as_str)
@@ -112,6 +131,37 @@ impl Registry {
             .iter()
             .filter(|decree| decree.from <= time)
             .max_by_key(|decree| (decree.from, decree.index))
+    }
+
+    /// How many decrees were enacted.
+    #[must_use]
+    pub fn decrees(&self) -> usize {
+        self.decrees.len()
+    }
+
+    /// The present moment as the journal counts it: never before its last record.
+    #[must_use]
+    pub fn present(&self, now: Timestamp) -> Timestamp {
+        self.time.map_or(now, |last| last.max(now))
+    }
+
+    /// Why a decree may not be enacted at a moment, where it may not: each number and version
+    /// is enacted once, and none is retroactive (article 11) but the log's first.
+    #[must_use]
+    pub fn bars_decree(
+        &self,
+        name: &DecreeName,
+        from: Timestamp,
+        time: Timestamp,
+    ) -> Option<String> {
+        let DecreeName { number, version } = name;
+        if self.decrees.iter().any(|enacted| enacted.name == *name) {
+            return Some(format!(
+                "decree {number} of {version} was enacted already: an amendment has a version of its own"
+            ));
+        }
+        (from < time && !self.decrees.is_empty())
+            .then(|| format!("the decree would be in force from {from}: no decree is retroactive"))
     }
 
     /// Keys of the authority that signs decrees, pinned when the log began.

@@ -75,6 +75,21 @@ impl Order {
         if draft.decree.as_ref().is_some_and(|decree| in_force() != Some(decree)) {
             return Reply::DecreeChanged;
         }
+        if let Some((Event::DecreeEnacted { decree, in_force_from, .. }, _)) = draft.events.first()
+        {
+            return match self.registry.bars_decree(decree, *in_force_from, time) {
+                Some(detail) => Reply::Refused(Kind::Conflict, detail),
+                None => Reply::Recorded,
+            };
+        }
+        if let Some((Event::ParticipantEnrolled { identity, signing_key, .. }, _)) =
+            draft.events.first()
+        {
+            return match self.registry.bars_key(identity, signing_key.as_deref()) {
+                Some(detail) => Reply::Refused(Kind::Conflict, detail),
+                None => Reply::Recorded,
+            };
+        }
         let Some((Event::SubmissionAccepted { batch, dataset, periods, revises, .. }, _)) =
             draft.events.first()
         else {
@@ -153,6 +168,12 @@ fn rejection(draft: &Draft, kind: Kind) -> Event {
                 findings: findings.clone(),
                 ruling: Some(ruling.clone()),
             }
+        }
+        Some((Event::ParticipantEnrolled { .. }, _)) => {
+            Event::ActRefused { act: String::from("admin/enrol"), problem }
+        }
+        Some((Event::DecreeEnacted { .. }, _)) => {
+            Event::ActRefused { act: String::from("admin/enact"), problem }
         }
         _ => Event::ActRefused { act: String::from("sequence"), problem },
     }

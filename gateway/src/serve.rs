@@ -6,6 +6,7 @@ mod gate;
 mod intake;
 mod public;
 mod query;
+mod records;
 mod revocations;
 mod tls;
 mod turned;
@@ -30,7 +31,8 @@ use tonic::transport::Server;
 
 use self::{
     admin::AdminService, audit::AuditService, gate::Gate, intake::IntakeService,
-    query::QueryService, revocations::Revocations, tls::Credentials, turned::Turned,
+    query::QueryService, records::Records, revocations::Revocations, tls::Credentials,
+    turned::Turned,
 };
 use crate::{
     Listeners, authority::Authority, catalog::Catalog, config::Config, intake::Intake,
@@ -99,7 +101,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
             Arc::clone(&ledger),
             journal.clone(),
             Arc::clone(&clock),
-            config.quota.submissions_at_once,
+            &config.quota,
         )),
     })
     .max_decoding_message_size(limits::MESSAGE_BYTES);
@@ -112,8 +114,13 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
     let audit = AuditServer::new(AuditService {
         gate: Arc::clone(&gate),
         ledger: Arc::clone(&ledger),
-        journal,
-        recorder: recorder.clone(),
+        records: Records::new(
+            Arc::clone(&gate),
+            Arc::clone(&catalog),
+            journal,
+            recorder.clone(),
+            Arc::clone(&clock),
+        ),
         overtaken,
     });
     let admin = AdminServer::new(AdminService {

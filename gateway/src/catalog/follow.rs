@@ -1,9 +1,6 @@
 //! Follows the journal: takes in one entry after the other, from wherever it stands.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError},
-};
+use std::sync::{Arc, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail};
 use birge_proto::{
@@ -27,21 +24,30 @@ pub struct Follower {
     next: u64,
     /// Entries that the index had taken in when it was opened.
     indexed: u64,
-    /// Accepted batches whose release comes next in the journal.
-    accepted: HashMap<BatchId, Arc<Merged>>,
+    /// A batch that was accepted: it counts from its release on, which comes next in the
+    /// journal, so that nobody meets one without the other.
+    accepted: Option<Accepted>,
+}
+
+struct Accepted {
+    index: u64,
+    record: Record,
+    batch: BatchId,
+    merged: Arc<Merged>,
 }
 
 /// What an entry changes besides the registry. Made without holding the state.
 enum Change {
     Nothing,
+    Hold(Accepted),
     Structures(Arc<Structures>),
     Decree(Arc<Decree>),
-    Release { dataset: String, periods: Vec<(String, Held)> },
+    Release { accepted: Accepted, dataset: String, periods: Vec<(String, Held)> },
 }
 
 impl Follower {
     pub(super) fn new(catalog: Arc<Catalog>, journal: Reader, indexed: u64) -> Self {
-        Self { catalog, journal, next: 0, indexed, accepted: HashMap::new() }
+        Self { catalog, journal, next: 0, indexed, accepted: None }
     }
 
     /// Takes in what is durable now.
@@ -75,14 +81,20 @@ impl Follower {
         let record = Record::parse(&entry.record)?;
         let change = self.change(entry, &record)?;
         let mut state = self.catalog.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.registry.apply(entry.index, &record);
         match change {
+            Change::Hold(accepted) => self.accepted = Some(accepted),
             Change::Nothing => {}
             Change::Structures(structures) => state.structures = structures,
             Change::Decree(decree) => {
                 state.decrees.insert(decree.name(), decree);
             }
-            Change::Release { dataset, periods } => state.release(&dataset, periods),
+            Change::Release { accepted, dataset, periods } => {
+                state.registry.apply(accepted.index, &accepted.record);
+                state.release(&dataset, periods);
+            }
+        }
+        if self.accepted.is_none() {
+            state.registry.apply(entry.index, &record);
         }
         drop(state);
         if entry.index >= self.indexed {
@@ -94,6 +106,11 @@ impl Follower {
     }
 
     fn change(&mut self, entry: &Entry, record: &Record) -> Result<Change> {
+        let accepted = self.accepted.take();
+        if let (Some(accepted), false) = (&accepted, matches!(record.event, Event::Released { .. }))
+        {
+            bail!("the release of {} is not where it should be", accepted.batch);
+        }
         Ok(match &record.event {
             Event::StructuresAdopted { .. } => {
                 let structures = Structures::from_bundle(&body(entry)?.into_bytes())?;
@@ -107,17 +124,16 @@ impl Follower {
                     Some(merged) => merged,
                     None => Arc::new(self.merge(dataset, body(entry)?)?),
                 };
-                self.accepted.insert(*batch, merged);
-                Change::Nothing
+                let (index, record) = (entry.index, record.clone());
+                Change::Hold(Accepted { index, record, batch: *batch, merged })
             }
             Event::Released { dataset, batch, .. } => {
                 let release: Release = serde_json::from_slice(&body(entry)?.into_bytes())?;
-                let merged = self
-                    .accepted
-                    .remove(batch)
+                let accepted = accepted
+                    .filter(|accepted| accepted.batch == *batch)
                     .ok_or_else(|| anyhow!("a release of {batch}, which was not accepted"))?;
-                let periods = self.release(record, dataset, *batch, &merged, &release)?;
-                Change::Release { dataset: dataset.clone(), periods }
+                let periods = self.release(record, dataset, *batch, &accepted.merged, &release)?;
+                Change::Release { accepted, dataset: dataset.clone(), periods }
             }
             _ => Change::Nothing,
         })
@@ -146,6 +162,11 @@ impl Follower {
         release: &Release,
     ) -> Result<Vec<(String, Held)>> {
         let holding = self.catalog.read(|state| state.holding(dataset));
+        let cells: u64 = merged.slices.values().map(|slice| slice.rows() as u64).sum();
+        if cells != release.cells {
+            // The pattern was made for other rows: it must not be laid on these.
+            bail!("the release of {batch} is for {} cells, {cells} stand", release.cells);
+        }
         let mut periods = vec![];
         for (period, slice) in &merged.slices {
             let Some(withheld) = release.pattern(period)? else {

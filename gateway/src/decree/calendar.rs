@@ -64,7 +64,8 @@ impl Calendar {
     /// First moment at which figures of `period` are late.
     pub(super) fn deadline(&self, mandate: &Mandate, period: &str) -> Option<Timestamp> {
         let frequency = Frequency::parse(&mandate.frequency)?;
-        let period = Period::parse(period).filter(|period| period.frequency == frequency)?;
+        let due = mandate.demands(period);
+        let period = Period::parse(period).filter(|period| period.frequency == frequency && due)?;
         self.late_from(period)
     }
 

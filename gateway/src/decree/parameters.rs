@@ -70,6 +70,14 @@ pub struct Mandate {
     pub rounds: Vec<String>,
 }
 
+impl Mandate {
+    /// Is this period among those that must be handed in? Earlier ones may be.
+    pub(super) fn demands(&self, period: &str) -> bool {
+        self.rounds.iter().any(|round| round == period)
+            || self.first_period.as_deref().is_some_and(|first| first <= period)
+    }
+}
+
 /// Until when the figures of a period are in time (article 4(2)).
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

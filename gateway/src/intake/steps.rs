@@ -1,6 +1,6 @@
 //! The steps of the write path as types. Each is made from the one before, and only so.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use birge_proto::{
     clock::Timestamp,
@@ -21,16 +21,20 @@ use birge_schemas::{
 use futures::{Stream, StreamExt};
 use jiff::tz::TimeZone;
 use prost::bytes::Bytes;
+use tokio::time::timeout;
 
 use super::refusal::{Known, Refusal, by_code};
 use crate::{
-    catalog::{Holding, Merged, Release, merge},
+    catalog::{Holding, Merged, Release, State, merge},
     decree::{Act, Decree, Disclosure, Request, SexSplit},
     journal::Body,
     registry::Registry,
     sequence::stale,
     submission::Submission,
 };
+
+/// Bytes that an observation takes while it is checked.
+const TABLE_BYTES: usize = 128;
 
 /// A manifest that the agency's own key signed.
 pub(super) struct Signed {
@@ -43,14 +47,15 @@ pub(super) struct Signed {
 impl Signed {
     /// Article 5(1): the agency's signature.
     pub(super) fn verify(
-        registry: &Registry,
+        state: &State,
         agency: &Identity,
         header: SubmitHeader,
     ) -> Result<Self, Refusal> {
         let mut known = Known { batch: Some(BatchId::of(&header.manifest)), ..Known::default() };
         let bad =
             |detail: &str| Problem::new(Kind::BadSignature, detail).under(["5(1)".to_owned()]);
-        let key = registry
+        let key = state
+            .registry
             .participant(agency)
             .and_then(|participant| participant.signing_keys.get(&header.key_id))
             .copied()
@@ -63,7 +68,8 @@ impl Signed {
             .map_err(|error| known.refuse(bad(&error.to_string())))?;
         let manifest = Manifest::parse(&header.manifest)
             .map_err(|error| known.refuse(Problem::new(Kind::Malformed, error.to_string())))?;
-        known.dataset = Some(manifest.dataset.clone());
+        // A name that is nobody's is free text, and does not enter a record.
+        known.dataset = state.structures.get(&manifest.dataset).map(|known| known.id.clone());
         if manifest.agency != agency.body {
             let detail = format!(
                 "the batch stands in the name of {}, {agency} hands it in",
@@ -77,6 +83,36 @@ impl Signed {
     pub(super) fn id(&self) -> BatchId {
         BatchId::of(&self.header.manifest)
     }
+
+    /// Article 4(1), before anything of the batch is taken in.
+    pub(super) fn mandated(self, decree: &Decree, agency: &Identity) -> Result<Self, Refusal> {
+        let permit = decree.decide(&Request {
+            principal: agency.clone(),
+            suspended: decree.suspends(&agency.body),
+            recorded: true,
+            act: Act::Submit {
+                dataset: self.manifest.dataset.clone(),
+                agency: self.manifest.agency.clone(),
+                signed: true,
+                approved: !self.manifest.approved_by.trim().is_empty(),
+                sex_split: SexSplit::Given,
+            },
+        });
+        let mut known = self.known.clone();
+        let ruling = decree.ruling(permit);
+        if ruling.permit {
+            return Ok(self);
+        }
+        known.ruling = known.dataset.is_some().then(|| ruling.clone());
+        Err(known.refuse(not_mandated(agency, &self.manifest.dataset, ruling.articles)))
+    }
+
+    /// Bytes that it may take in memory, as it comes and as a table.
+    pub(super) fn most_bytes(&self) -> usize {
+        let as_it_comes = self.manifest.blocks.len() * limits::BLOCK_BYTES;
+        let as_table = usize::try_from(self.manifest.observations).unwrap_or(usize::MAX);
+        as_it_comes.max(as_table.saturating_mul(TABLE_BYTES)).min(limits::BATCH_BYTES)
+    }
 }
 
 /// A batch whose every block is the one that was signed.
@@ -88,19 +124,36 @@ pub(super) struct Received {
 impl Received {
     pub(super) async fn read(
         signed: Signed,
+        stream: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+        patience: Duration,
+    ) -> Result<Self, Refusal> {
+        let known = signed.known.clone();
+        timeout(patience, Self::read_all(signed, stream)).await.unwrap_or_else(|_| {
+            let detail = "the batch took too long to come";
+            Err(known.refuse(Problem::new(Kind::Truncated, detail)))
+        })
+    }
+
+    async fn read_all(
+        signed: Signed,
         mut stream: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
     ) -> Result<Self, Refusal> {
         let expected = &signed.manifest.blocks;
         let mut blocks = Vec::with_capacity(expected.len());
+        let mut bytes = 0;
         while let Some(block) = stream.next().await {
             let block = block.map_err(|problem| signed.known.refuse(problem))?;
             let place = blocks.len();
+            bytes += block.len();
             let problem = if block.len() > limits::BLOCK_BYTES {
                 let most = limits::BLOCK_BYTES;
                 Some((
                     Kind::TooLarge,
                     format!("block {place} has {} bytes, at most {most} are allowed", block.len()),
                 ))
+            } else if bytes > limits::BATCH_BYTES {
+                let most = limits::BATCH_BYTES;
+                Some((Kind::TooLarge, format!("the batch has more than the {most} bytes allowed")))
             } else if expected.get(place).is_none_or(|digest| digest.0 != sha256(&block)) {
                 Some((Kind::BadSignature, format!("block {place} is not the one that was signed")))
             } else {
@@ -148,9 +201,33 @@ impl Checked {
         self.valid.manifest()
     }
 
+    pub(super) fn report(&self) -> wire::Report {
+        self.valid.report().to_wire()
+    }
+
     /// Is it to be checked only? The action *Information* changes nothing either.
     pub(super) fn dry_run(&self) -> bool {
         self.header.dry_run || self.manifest().action == Action::Information
+    }
+}
+
+/// What stands of a batch's periods.
+pub(super) struct Standing {
+    /// The newest accepted batch that touches any of them.
+    current: Option<BatchId>,
+    /// Those of which anything was accepted.
+    periods: BTreeSet<String>,
+}
+
+impl Standing {
+    pub(super) fn of(registry: &Registry, manifest: &Manifest) -> Self {
+        let Manifest { dataset, periods, .. } = manifest;
+        let stands =
+            |period: &&String| registry.current(dataset, std::slice::from_ref(*period)).is_some();
+        Self {
+            current: registry.current(dataset, periods),
+            periods: periods.iter().filter(stands).cloned().collect(),
+        }
     }
 }
 
@@ -168,7 +245,7 @@ impl Permitted {
         mut checked: Checked,
         agency: &Identity,
         decree: &Decree,
-        current: Option<BatchId>,
+        standing: &Standing,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
         let manifest = checked.valid.manifest();
@@ -191,15 +268,13 @@ impl Permitted {
         checked.known.ruling = Some(ruling.clone());
         let known = &checked.known;
         if !ruling.permit {
-            let articles = ruling.articles;
-            let detail =
-                format!("{agency} may not hand in {dataset} under article {}", articles.join(", "));
-            return Err(known.refuse(Problem::new(Kind::NotPermitted, detail).under(articles)));
+            return Err(known.refuse(not_mandated(agency, &dataset, ruling.articles)));
         }
         if manifest.action == Action::Information {
             // Changes nothing, so it revises nothing.
-        } else if current != manifest.revises {
-            let problem = Problem::new(Kind::Stale, stale(current, manifest.revises));
+        } else if standing.current != manifest.revises {
+            let detail = stale(standing.current, manifest.revises);
+            let problem = Problem::new(Kind::Stale, detail);
             return Err(known.refuse(problem.under(["5(2)".to_owned()])));
         }
         let unsaid = manifest.reason.as_deref().unwrap_or_default().trim().is_empty();
@@ -208,8 +283,9 @@ impl Permitted {
             let problem = Problem::new(Kind::NotPermitted, detail).under(["5(2)".to_owned()]);
             return Err(known.refuse(problem.hint("give a reason in the manifest")));
         }
-        let frozen = manifest.periods.iter().find(|period| decree.frozen(period, now));
-        if let (Some(period), Some(_)) = (frozen, manifest.revises) {
+        let mut revised =
+            manifest.periods.iter().filter(|period| standing.periods.contains(*period));
+        if let Some(period) = revised.find(|period| decree.frozen(period, now)) {
             let detail = format!(
                 "the period {period} is frozen: it ended too long ago to be revised by the agency alone"
             );
@@ -217,10 +293,11 @@ impl Permitted {
                 known.refuse(Problem::new(Kind::NotPermitted, detail).under(["5(2)".to_owned()]))
             );
         }
-        let late = current.is_none()
-            && manifest.periods.iter().any(|period| {
-                decree.deadline(&dataset, period).is_some_and(|deadline| now >= deadline)
-            });
+        let mut first =
+            manifest.periods.iter().filter(|period| !standing.periods.contains(*period));
+        let late = first.any(|period| {
+            decree.deadline(&dataset, period).is_some_and(|deadline| now >= deadline)
+        });
         let disclosure = decree.disclosure(&dataset).ok_or_else(|| {
             let detail =
                 format!("the decree does not say how small counts of {dataset} are protected");
@@ -235,6 +312,7 @@ pub(super) struct Ready {
     permitted: Permitted,
     merged: Arc<Merged>,
     release: Release,
+    pattern: Body,
 }
 
 impl Ready {
@@ -242,15 +320,13 @@ impl Ready {
     pub(super) fn prepare(permitted: Permitted, holding: &Holding) -> Result<Self, Refusal> {
         let Checked { valid, known, .. } = &permitted.checked;
         let structure = valid.table().structure();
-        let merged =
-            merge(structure, holding, valid.manifest(), valid.table()).map_err(|conflict| {
-                known.refuse(
-                    Problem::new(Kind::Stale, conflict.to_string()).under(["5(2)".to_owned()]),
-                )
-            })?;
+        let merged = merge(structure, holding, valid.manifest(), valid.table())
+            .map_err(|conflict| known.refuse(Problem::new(Kind::Conflict, conflict.to_string())))?;
         let release = Release::compute(holding, &merged, permitted.disclosure)
             .map_err(|error| known.refuse(Problem::new(Kind::Internal, error.to_string())))?;
-        Ok(Self { permitted, merged: Arc::new(merged), release })
+        let pattern = serde_json::to_vec(&release)
+            .map_err(|error| known.refuse(Problem::new(Kind::Internal, error.to_string())))?;
+        Ok(Self { merged: Arc::new(merged), release, pattern: pattern.into(), permitted })
     }
 
     pub(super) fn id(&self) -> BatchId {
@@ -278,7 +354,7 @@ impl Ready {
     }
 
     pub(super) fn report(&self) -> wire::Report {
-        self.permitted.checked.valid.report().to_wire()
+        self.permitted.checked.report()
     }
 
     pub(super) fn outcome(&self) -> Outcome {
@@ -320,7 +396,6 @@ impl Ready {
             digest: hex::encode(batch.digest()),
             ruling: ruling.clone(),
         };
-        let pattern = Body::from(serde_json::to_vec(&self.release).unwrap_or_default());
         let released = Event::Released {
             dataset: manifest.dataset.clone(),
             periods: manifest.periods.clone(),
@@ -328,15 +403,22 @@ impl Ready {
             cells: self.release.cells,
             withheld: self.release.withheld,
             method: self.release.method.clone(),
-            digest: hex::encode(pattern.digest()),
+            digest: hex::encode(self.pattern.digest()),
         };
-        vec![(accepted, Some(batch)), (released, Some(pattern))]
+        vec![(accepted, Some(batch)), (released, Some(self.pattern.clone()))]
     }
 
     /// Back to where the decree is asked.
     pub(super) fn again(self) -> Checked {
         self.permitted.checked
     }
+}
+
+fn not_mandated(agency: &Identity, dataset: &str, articles: Vec<String>) -> Problem {
+    let dataset = clip(dataset);
+    let detail =
+        format!("{agency} may not hand in {dataset} under article {}", articles.join(", "));
+    Problem::new(Kind::NotPermitted, detail).under(articles)
 }
 
 fn invalid(known: &Known, report: Report) -> Refusal {

@@ -82,7 +82,7 @@ impl ProtectedTable {
 enum Shown {
     /// As it was handed in.
     Entire,
-    /// With its value, without free text: where anything of the period is withheld, a comment
+    /// With its value and coded attributes only: where anything of the period is withheld, a comment
     /// could tell it.
     WithoutWords,
     /// That it exists, nothing more.
@@ -136,7 +136,7 @@ impl<'a> Writer<'a> {
         for attribute in structure.attributes.iter().filter(|each| each.level != Level::Dataset) {
             column += 1;
             let given = table.attribute(&attribute.id, row).unwrap_or_default();
-            let words = matches!(attribute.kind, AttributeKind::Text(_));
+            let words = !matches!(attribute.kind, AttributeKind::Coded(_));
             self.text(
                 column,
                 match (shown, attribute.id.as_str()) {

@@ -3,10 +3,11 @@
 use birge_proto::{
     limits,
     problem::{Kind, Problem},
-    wire::AskRequest,
+    wire::{self, AskRequest},
 };
 use birge_schemas::{
     detail::Breakdown,
+    period::Frequency,
     structure::{Dimension, Structure},
 };
 use serde_json::{Value, json};
@@ -61,6 +62,7 @@ impl Selection {
                     selection.named.extend(named);
                 }
                 None => {
+                    periods(structure, wanted)?;
                     selection.periods.clone_from(&wanted.codes);
                     selection.from.clone_from(&wanted.from);
                     selection.to.clone_from(&wanted.to);
@@ -100,6 +102,32 @@ impl Selection {
         let places = self.codes.iter().enumerate();
         places.filter_map(|(place, codes)| codes.as_ref().map(|codes| (place, codes.as_slice())))
     }
+}
+
+/// Listed periods must be of the dataset's frequency; a bound may be a year as well.
+fn periods(structure: &Structure, wanted: &wire::Selection) -> Result<(), Problem> {
+    let frequencies: Vec<_> = structure.frequencies().collect();
+    let of_dataset = |period: &str| {
+        Frequency::of_period(period).is_some_and(|frequency| frequencies.contains(&frequency))
+    };
+    let a_year = |period: &str| Frequency::of_period(period) == Some(Frequency::Annual);
+    let bounds = [&wanted.from, &wanted.to].into_iter().filter(|bound| !bound.is_empty());
+    let wrong = wanted
+        .codes
+        .iter()
+        .find(|period| !of_dataset(period))
+        .or_else(|| bounds.into_iter().find(|bound| !of_dataset(bound) && !a_year(bound)));
+    let examples = frequencies.iter().map(|frequency| frequency.example()).collect::<Vec<_>>();
+    if let Some(period) = wrong {
+        let detail = format!("{period:?} is no period of {}", structure.id);
+        let hint = format!("expected one such as {}", examples.join(" or "));
+        return Err(Problem::new(Kind::Malformed, detail).hint(hint));
+    }
+    if !wanted.to.is_empty() && wanted.from > wanted.to && !wanted.from.starts_with(&wanted.to) {
+        let detail = format!("the span from {} to {} holds no period", wanted.from, wanted.to);
+        return Err(Problem::new(Kind::Malformed, detail).hint("name the earlier bound first"));
+    }
+    Ok(())
 }
 
 fn dimension<'a>(structure: &'a Structure, id: &str) -> Result<&'a Dimension, Problem> {

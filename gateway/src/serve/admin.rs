@@ -7,7 +7,7 @@ use birge_proto::{
     envelope::{DECREE_TYPE, VerifyingKey, sha256},
     identity::{Identity, Role},
     problem::{Kind, Problem},
-    record::Event,
+    record::{DecreeName, Event},
     wire::{
         EnactRequest, EnactResponse, EnrolRequest, EnrolResponse, RevokeRequest, RevokeResponse,
         admin_server::Admin,
@@ -17,9 +17,17 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{gate::Gate, revocations::Revocations};
 use crate::{
-    authority::Authority, catalog::Catalog, decree::Decree, journal::Class, recorder::Recorder,
-    sequence::Draft,
+    authority::Authority,
+    catalog::Catalog,
+    decree::Decree,
+    journal::Class,
+    recorder::Recorder,
+    sequence::{Draft, Reply},
 };
+
+const ENROL: &str = "admin/enrol";
+const REVOKE: &str = "admin/revoke";
+const ENACT: &str = "admin/enact";
 
 /// The service.
 pub(super) struct AdminService {
@@ -38,82 +46,27 @@ impl Admin for AdminService {
         &self,
         request: Request<EnrolRequest>,
     ) -> Result<Response<EnrolResponse>, Status> {
-        let operator = self.gate.admit(&request, "admin/enrol", &[Role::Operator]).await?;
-        let request = request.into_inner();
-        let identity = identity(&request.identity)?;
-        if !matches!(identity.role, Role::Agency | Role::Auditor) {
-            let detail = format!("{identity} cannot be enrolled: only agency/… and auditor/…");
-            return Err(Problem::new(Kind::Malformed, detail).into());
-        }
-        let signing_key = self.signing_key(&identity, &request.signing_key)?;
-        let issued = self
-            .authority
-            .issue(&request.csr, &identity, &self.trust_domain, self.clock.now())
-            .map_err(|error| Problem::new(Kind::Malformed, format!("{error:#}")))?;
-        let event = Event::ParticipantEnrolled {
-            identity: identity.clone(),
-            serial: issued.serial,
-            certificate: issued.digest,
-            signing_key: signing_key.map(|key| hex::encode(key.0)),
-        };
-        let exchange = self.record(&operator, vec![identity], event).await?;
-        let certificate = format!("{}{}", issued.pem, self.authority.certificate);
-        Ok(Response::new(EnrolResponse { certificate, exchange }))
+        let operator = self.gate.admit(&request, ENROL, &[Role::Operator]).await?;
+        let outcome = self.enrol_as(&operator, request.into_inner()).await;
+        self.gate.answer(ENROL, &operator, outcome).await
     }
 
     async fn revoke(
         &self,
         request: Request<RevokeRequest>,
     ) -> Result<Response<RevokeResponse>, Status> {
-        let operator = self.gate.admit(&request, "admin/revoke", &[Role::Operator]).await?;
-        let identity = identity(&request.into_inner().identity)?;
-        if identity == operator {
-            let detail = "the operator cannot revoke itself: nobody could act for it any more";
-            return Err(Problem::new(Kind::Malformed, detail).into());
-        }
-        let serials: Vec<String> = self.catalog.read(|state| {
-            let participant = state.registry.participant(&identity);
-            participant.map(|known| known.serials.iter().cloned().collect()).unwrap_or_default()
-        });
-        if serials.is_empty() {
-            return Err(Problem::new(Kind::NotFound, format!("{identity} is not enrolled")).into());
-        }
-        let certificates = serials.len() as u64;
-        let event = Event::ParticipantRevoked { identity: identity.clone(), serials };
-        let exchange = self.record(&operator, vec![identity], event).await?;
-        self.revocations
-            .refresh(&self.catalog)
-            .map_err(|error| Problem::new(Kind::Internal, format!("{error:#}")))?;
-        Ok(Response::new(RevokeResponse { exchange, certificates }))
+        let operator = self.gate.admit(&request, REVOKE, &[Role::Operator]).await?;
+        let outcome = self.revoke_as(&operator, request.into_inner()).await;
+        self.gate.answer(REVOKE, &operator, outcome).await
     }
 
     async fn enact(
         &self,
         request: Request<EnactRequest>,
     ) -> Result<Response<EnactResponse>, Status> {
-        let operator = self.gate.admit(&request, "admin/enact", &[Role::Operator]).await?;
-        let request = request.into_inner();
-        self.verify_authority(&request)?;
-        let decree = Decree::from_bundle(&request.bundle)
-            .map_err(|error| Problem::new(Kind::Malformed, error.to_string()))?;
-        if decree.in_force_from() < self.clock.now() {
-            let detail = format!(
-                "the decree would be in force from {}: no decree is retroactive",
-                decree.in_force_from()
-            );
-            return Err(Problem::new(Kind::Malformed, detail).under(["11".to_owned()]).into());
-        }
-        let event = enacted(&decree, &request.bundle, &request.key_id, &request.signature);
-        let draft = Draft::with_body(operator, event, request.bundle.into());
-        let committed = self.recorder.record(Class::Administration, draft).await?;
-        self.catalog.reached(committed.first + 1).await;
-        let name = decree.name();
-        Ok(Response::new(EnactResponse {
-            exchange: committed.first,
-            number: name.number,
-            version: name.version,
-            in_force_from: decree.in_force_from().to_string(),
-        }))
+        let operator = self.gate.admit(&request, ENACT, &[Role::Operator]).await?;
+        let outcome = self.enact_as(&operator, request.into_inner()).await;
+        self.gate.answer(ENACT, &operator, outcome).await
     }
 }
 
@@ -130,42 +83,104 @@ pub fn enacted(decree: &Decree, bundle: &[u8], key_id: &str, signature: &[u8]) -
 }
 
 impl AdminService {
-    async fn record(
+    async fn enrol_as(
         &self,
         operator: &Identity,
-        parties: Vec<Identity>,
-        event: Event,
-    ) -> Result<u64, Problem> {
-        let draft = Draft { parties, ..Draft::of(operator.clone(), event) };
-        let committed = self.recorder.record(Class::Administration, draft).await?;
-        self.catalog.reached(committed.first + 1).await;
-        Ok(committed.first)
+        request: EnrolRequest,
+    ) -> Result<EnrolResponse, Problem> {
+        let identity = identity(&request.identity)?;
+        self.named(&identity)?;
+        let signing_key = signing_key(&identity, &request.signing_key)?;
+        let issued = self
+            .authority
+            .issue(&request.csr, &identity, &self.trust_domain, self.clock.now())
+            .map_err(|error| Problem::new(Kind::Malformed, format!("{error:#}")))?;
+        let event = Event::ParticipantEnrolled {
+            identity: identity.clone(),
+            serial: issued.serial,
+            certificate: issued.digest,
+            signing_key: signing_key.map(|key| hex::encode(key.0)),
+        };
+        let draft = Draft { parties: vec![identity.clone()], ..Draft::of(operator.clone(), event) };
+        let exchange = self.record(draft).await?;
+        tracing::info!(%identity, exchange, "enrolled");
+        let certificate = format!("{}{}", issued.pem, self.authority.certificate);
+        Ok(EnrolResponse { certificate, exchange })
     }
 
-    fn signing_key(
+    async fn revoke_as(
         &self,
-        identity: &Identity,
-        bytes: &[u8],
-    ) -> Result<Option<VerifyingKey>, Problem> {
-        if bytes.is_empty() && identity.role != Role::Agency {
-            return Ok(None);
+        operator: &Identity,
+        request: RevokeRequest,
+    ) -> Result<RevokeResponse, Problem> {
+        let identity = identity(&request.identity)?;
+        if identity == *operator {
+            let detail = "the operator cannot revoke itself: nobody could act for it any more";
+            return Err(Problem::new(Kind::Malformed, detail));
         }
-        let key = VerifyingKey::from_bytes(bytes)
-            .map_err(|error| Problem::new(Kind::Malformed, format!("the signing key: {error}")))?;
-        let holder = self.catalog.read(|state| {
-            let mut participants = state.registry.participants();
-            let holder = participants.find(|(other, participant)| {
-                *other != identity && participant.signing_keys.contains_key(&key.id())
-            });
-            holder.map(|(other, _)| other.to_string())
+        let serials: Vec<String> = self.catalog.read(|state| {
+            let participant = state.registry.participant(&identity);
+            participant.map(|known| known.serials.iter().cloned().collect()).unwrap_or_default()
         });
-        match holder {
-            Some(other) => Err(Problem::new(
-                Kind::Malformed,
-                format!("the signing key is registered for {other} already"),
-            )),
-            None => Ok(Some(key)),
+        if serials.is_empty() {
+            return Err(Problem::new(Kind::NotFound, format!("{identity} is not enrolled")));
         }
+        let certificates = serials.len() as u64;
+        let event = Event::ParticipantRevoked { identity: identity.clone(), serials };
+        let draft = Draft { parties: vec![identity.clone()], ..Draft::of(operator.clone(), event) };
+        let exchange = self.record(draft).await?;
+        self.revocations
+            .refresh(&self.catalog)
+            .map_err(|error| Problem::new(Kind::Internal, format!("{error:#}")))?;
+        tracing::info!(%identity, exchange, reason = request.reason, "revoked");
+        Ok(RevokeResponse { exchange, certificates })
+    }
+
+    async fn enact_as(
+        &self,
+        operator: &Identity,
+        request: EnactRequest,
+    ) -> Result<EnactResponse, Problem> {
+        self.verify_authority(&request)?;
+        let decree = Decree::from_bundle(&request.bundle)
+            .map_err(|error| Problem::new(Kind::Malformed, error.to_string()))?;
+        let event = enacted(&decree, &request.bundle, &request.key_id, &request.signature);
+        let draft = Draft::with_body(operator.clone(), event, request.bundle.into());
+        let exchange = self.record(draft).await?;
+        let DecreeName { number, version } = decree.name();
+        let in_force_from = decree.in_force_from().to_string();
+        tracing::info!(number, version, in_force_from, exchange, "enacted");
+        Ok(EnactResponse { exchange, number, version, in_force_from })
+    }
+
+    /// Has an act recorded and waits until it is known; answers with its number.
+    async fn record(&self, draft: Draft) -> Result<u64, Problem> {
+        let committed = self.recorder.record(Class::Administration, draft).await?;
+        self.catalog.reached(committed.first + 1).await;
+        match committed.reply {
+            Reply::Refused(kind, detail) => {
+                Err(Problem::new(kind, detail).recorded_as(committed.first))
+            }
+            _ => Ok(committed.first),
+        }
+    }
+
+    /// Only who is named by the decree in force can be enrolled (article 3).
+    fn named(&self, identity: &Identity) -> Result<(), Problem> {
+        let decree = self.catalog.read(|state| state.decree_at(self.clock.now()))?;
+        let (bodies, article) = match identity.role {
+            Role::Agency => (decree.participants(), "3(1)"),
+            Role::Auditor => (decree.auditors(), "3(3)"),
+            Role::Operator | Role::Gateway => {
+                let detail = format!("{identity} cannot be enrolled: only agency/… and auditor/…");
+                return Err(Problem::new(Kind::Malformed, detail));
+            }
+        };
+        if bodies.iter().any(|body| body.id == identity.body) {
+            return Ok(());
+        }
+        let detail = format!("the decree in force does not name {identity}");
+        Err(Problem::new(Kind::NotPermitted, detail).under([article.to_owned()]))
     }
 
     fn verify_authority(&self, request: &EnactRequest) -> Result<(), Problem> {
@@ -185,4 +200,13 @@ impl AdminService {
 
 fn identity(text: &str) -> Result<Identity, Problem> {
     text.parse().map_err(|error| Problem::new(Kind::Malformed, format!("{error}")))
+}
+
+fn signing_key(identity: &Identity, bytes: &[u8]) -> Result<Option<VerifyingKey>, Problem> {
+    if bytes.is_empty() && identity.role != Role::Agency {
+        return Ok(None);
+    }
+    VerifyingKey::from_bytes(bytes)
+        .map(Some)
+        .map_err(|error| Problem::new(Kind::Malformed, format!("the signing key: {error}")))
 }

@@ -3,27 +3,20 @@
 use std::sync::Arc;
 
 use birge_proto::{
-    identity::{Identity, Role},
+    identity::Role,
     problem::{Kind, Problem},
-    record::{Event, Record},
     tlog::checkpoint::Checkpoint,
     wire::{
         CheckpointRequest, CheckpointResponse, ConsistencyRequest, InclusionRequest, ProofResponse,
         RecordEntry, RecordsRequest, TileRequest, TileResponse, audit_server::Audit,
     },
 };
-use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::gate::Gate;
-use crate::{
-    journal::{Class, Entry, Reader},
-    ledger::Ledger,
-    recorder::Recorder,
-    sequence::Draft,
-};
+use super::{gate::Gate, records::Records, tls::Peer};
+use crate::ledger::Ledger;
 
 const READERS: &[Role] = &[Role::Agency, Role::Auditor, Role::Operator];
 
@@ -31,8 +24,7 @@ const READERS: &[Role] = &[Role::Agency, Role::Auditor, Role::Operator];
 pub(super) struct AuditService {
     pub(super) gate: Arc<Gate>,
     pub(super) ledger: Arc<Ledger>,
-    pub(super) journal: Reader,
-    pub(super) recorder: Recorder,
+    pub(super) records: Records,
     /// Told when somebody shows a checkpoint of ours that is larger than the one we hold.
     pub(super) overtaken: mpsc::Sender<u64>,
 }
@@ -45,7 +37,7 @@ impl Audit for AuditService {
         &self,
         request: Request<CheckpointRequest>,
     ) -> Result<Response<CheckpointResponse>, Status> {
-        self.gate.admit(&request, "audit/checkpoint", READERS).await?;
+        let reader = self.gate.admit(&request, "audit/checkpoint", READERS).await?;
         let published = self.ledger.checkpoint().borrow().clone();
         let seen = request.into_inner().seen;
         if let Some(seen) =
@@ -53,7 +45,8 @@ impl Audit for AuditService {
         {
             // Full only where the alarm was raised already.
             let _ = self.overtaken.try_send(seen.size());
-            return Err(overtaken(&published.checkpoint, seen.size()).into());
+            let problem = overtaken(&published.checkpoint, seen.size());
+            return self.gate.answer("audit/checkpoint", &reader, Err(problem)).await;
         }
         Ok(Response::new(CheckpointResponse { note: published.note.clone() }))
     }
@@ -96,63 +89,13 @@ impl Audit for AuditService {
         request: Request<RecordsRequest>,
     ) -> Result<Response<Self::RecordsStream>, Status> {
         let reader = self.gate.admit(&request, "audit/records", READERS).await?;
-        let RecordsRequest { from, to } = request.into_inner();
         let size = self.ledger.checkpoint().borrow().checkpoint.size();
-        let to = if to == 0 { size } else { to };
-        if from > to || to > size {
-            let detail =
-                format!("records {from} to {to} were asked for, the checkpoint covers {size}");
-            return Err(Problem::new(Kind::Malformed, detail).into());
-        }
-        let draft = Draft::of(reader.clone(), Event::RecordsRead { from, to });
-        self.recorder.record(Class::Reading, draft).await?;
-
-        let (sender, receiver) = mpsc::channel(64);
-        let journal = self.journal.clone();
-        tokio::task::spawn_blocking(move || {
-            for entry in journal.entries(from..to) {
-                let shown = entry.and_then(|entry| {
-                    // Read and dropped: only so is a damaged body found.
-                    entry.body.as_ref().map(|body| body.read()).transpose()?;
-                    Ok(entry)
-                });
-                let shown = match shown {
-                    Ok(entry) => view(&reader, &entry),
-                    Err(error) => Err(Problem::new(Kind::Damaged, error.to_string())),
-                };
-                let failed = shown.is_err();
-                if sender.blocking_send(shown.map_err(Status::from)).is_err() || failed {
-                    return;
-                }
-            }
-        });
-        Ok(Response::new(ReceiverStream::new(receiver)))
+        let outcome = match request.extensions().get::<Peer>().cloned() {
+            Some(peer) => self.records.read(peer, request.into_inner(), size).await,
+            None => Err(Problem::new(Kind::Internal, "the connection carries no identity")),
+        };
+        self.gate.answer("audit/records", &reader, outcome.map(ReceiverStream::new)).await
     }
-}
-
-/// What `reader` may see of an entry (decree, article 9(3)): auditors everything, the operator
-/// and participants what they did themselves, and of the use of a participant's data a notice.
-fn view(reader: &Identity, entry: &Entry) -> Result<RecordEntry, Problem> {
-    let record = Record::parse(&entry.record)
-        .map_err(|error| Problem::new(Kind::Damaged, format!("record {}: {error}", entry.index)))?;
-    let mut shown = RecordEntry { index: entry.index, ..RecordEntry::default() };
-    let about_itself = record.actor.role == Role::Operator && record.parties.contains_key(reader);
-    if reader.role == Role::Auditor || record.actor == *reader || about_itself {
-        shown.record = entry.record.to_vec();
-        shown.opening = entry.opening.0.to_vec();
-    } else if let (
-        Some(counter),
-        Event::QueryAnswered { dataset, answered, withheld, ruling, .. },
-    ) = (record.parties.get(reader), &record.event)
-    {
-        let notice = json!({
-            "kind": "query-answered", "time": record.time, "dataset": dataset,
-            "articles": ruling.articles, "answered": answered, "withheld": withheld,
-            "counter": counter,
-        });
-        shown.notice = notice.to_string().into_bytes();
-    }
-    Ok(shown)
 }
 
 fn overtaken(own: &Checkpoint, size: u64) -> Problem {

@@ -9,7 +9,7 @@ use birge_proto::{
     record::Event,
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use tonic::Request;
+use tonic::{Request, Response, Status};
 
 use super::{tls::Peer, turned::Turned};
 use crate::{catalog::Catalog, journal::Class, recorder::Recorder};
@@ -18,7 +18,8 @@ use crate::{catalog::Catalog, journal::Class, recorder::Recorder};
 pub(super) struct Gate {
     catalog: Arc<Catalog>,
     recorder: Recorder,
-    quota: DefaultKeyedRateLimiter<Identity>,
+    /// By certificate, so that a revoked one cannot use up what its successor needs.
+    quota: DefaultKeyedRateLimiter<(Identity, String)>,
     turned: Arc<Turned>,
     clock: SharedClock,
 }
@@ -53,7 +54,7 @@ impl Gate {
             .extensions()
             .get::<Peer>()
             .ok_or_else(|| Problem::new(Kind::Internal, "the connection carries no identity"))?;
-        if self.quota.check_key(&peer.identity).is_err() {
+        if self.quota.check_key(&(peer.identity.clone(), peer.serial.clone())).is_err() {
             self.turned.count(format!("over-quota {}", peer.identity));
             return Err(Problem::new(
                 Kind::OverQuota,
@@ -72,8 +73,33 @@ impl Gate {
         } else {
             return Ok(peer.identity.clone());
         };
+        Err(self.refuse(act, &peer.identity, problem).await)
+    }
+
+    /// What a handler answers; a refusal that is not recorded yet is recorded now.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(super) async fn answer<T>(
+        &self,
+        act: &str,
+        caller: &Identity,
+        outcome: Result<T, Problem>,
+    ) -> Result<Response<T>, Status> {
+        match outcome {
+            Ok(answer) => Ok(Response::new(answer)),
+            Err(problem) if problem.exchange.is_some() => Err(problem.into()),
+            Err(problem) => Err(self.refuse(act, caller, problem).await.into()),
+        }
+    }
+
+    async fn refuse(&self, act: &str, caller: &Identity, problem: Problem) -> Problem {
+        let class = match caller.role {
+            Role::Operator => Class::Administration,
+            _ => Class::Reading,
+        };
         let event = Event::ActRefused { act: act.to_owned(), problem: problem.kind.code().into() };
-        Err(self.recorder.refuse(Class::Reading, &peer.identity, vec![], event, problem).await)
+        self.recorder.refuse(class, caller, vec![], event, problem).await
     }
 
     /// Has the sums of those turned away recorded.
@@ -87,7 +113,8 @@ impl Gate {
         self.recorder.record(Class::Administration, draft).await.map(drop)
     }
 
-    fn enrolled(&self, peer: &Peer) -> bool {
+    /// Is the certificate of this connection still good?
+    pub(super) fn enrolled(&self, peer: &Peer) -> bool {
         self.catalog.read(|state| {
             let participant = state.registry.participant(&peer.identity);
             participant.is_some_and(|participant| participant.serials.contains(&peer.serial))

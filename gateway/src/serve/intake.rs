@@ -1,6 +1,6 @@
 //! The intake service: translates streams and answers, nothing more.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use birge_proto::{
     identity::{Identity, Role},
@@ -12,10 +12,14 @@ use birge_proto::{
 };
 use futures::{Stream, StreamExt, stream};
 use prost::bytes::Bytes;
+use tokio::time::timeout;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use super::gate::Gate;
 use crate::intake::Intake as WritePath;
+
+/// How long the next block may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The service.
 pub(super) struct IntakeService {
@@ -31,9 +35,8 @@ impl Intake for IntakeService {
     ) -> Result<Response<SubmitResponse>, Status> {
         let agency = self.gate.admit(&request, "intake/submit", &[Role::Agency]).await?;
         let mut parts = request.into_inner();
-        let Some(SubmitRequest { part: Some(Part::Header(header)) }) =
-            parts.next().await.transpose()?
-        else {
+        let first = timeout(PATIENCE, parts.next()).await;
+        let Ok(Some(Ok(SubmitRequest { part: Some(Part::Header(header)) }))) = first else {
             return Err(self.no_header(&agency).await.into());
         };
         let answer = self.intake.submit(&agency, header, Box::pin(blocks(parts))).await?;
@@ -45,12 +48,11 @@ impl Intake for IntakeService {
         request: Request<StatusRequest>,
     ) -> Result<Response<StatusResponse>, Status> {
         let agency = self.gate.admit(&request, "intake/status", &[Role::Agency]).await?;
-        let batch = request
-            .into_inner()
-            .batch
-            .parse()
-            .map_err(|error| Problem::new(Kind::Malformed, format!("{error}")))?;
-        Ok(Response::new(self.intake.status(&agency, batch).await?))
+        let outcome = match request.into_inner().batch.parse() {
+            Ok(batch) => self.intake.status(&agency, batch).await,
+            Err(error) => Err(Problem::new(Kind::Malformed, format!("{error}"))),
+        };
+        self.gate.answer("intake/status", &agency, outcome).await
     }
 }
 
@@ -67,7 +69,11 @@ fn blocks(
 ) -> impl Stream<Item = Result<Bytes, Problem>> + Send + 'static {
     stream::unfold(Some(parts), |state| async {
         let mut parts = state?;
-        let problem = match parts.next().await {
+        let Ok(next) = timeout(PATIENCE, parts.next()).await else {
+            let detail = "nothing came for a minute";
+            return Some((Err(Problem::new(Kind::Truncated, detail)), None));
+        };
+        let problem = match next {
             Some(Ok(SubmitRequest { part: Some(Part::Block(block)) })) => {
                 return Some((Ok(block), Some(parts)));
             }

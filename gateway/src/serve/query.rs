@@ -23,6 +23,8 @@ use crate::{
 /// Who may ask what exists: existence is public, values are not.
 const ANYBODY: &[Role] = &[Role::Agency, Role::Auditor, Role::Operator];
 
+const DESCRIBE: &str = "query/describe-dataset";
+
 /// The service.
 pub(super) struct QueryService {
     pub(super) gate: Arc<Gate>,
@@ -48,18 +50,9 @@ impl Query for QueryService {
         &self,
         request: Request<DescribeDatasetRequest>,
     ) -> Result<Response<DescribeDatasetResponse>, Status> {
-        self.gate.admit(&request, "query/describe-dataset", ANYBODY).await?;
-        let id = request.into_inner().id;
-        let dataset = self.overview()?.into_iter().find(|dataset| dataset.id == id);
-        let structure = self.catalog.read(|state| {
-            state.structures.get(&id).map(|structure| structure.source_json.clone().into_bytes())
-        });
-        match (dataset, structure) {
-            (Some(dataset), Some(structure)) => {
-                Ok(Response::new(DescribeDatasetResponse { dataset: Some(dataset), structure }))
-            }
-            _ => Err(Problem::new(Kind::NotFound, format!("there is no dataset {id:?}")).into()),
-        }
+        let asker = self.gate.admit(&request, DESCRIBE, ANYBODY).await?;
+        let outcome = self.describe(&request.into_inner().id);
+        self.gate.answer(DESCRIBE, &asker, outcome).await
     }
 
     async fn ask(&self, request: Request<AskRequest>) -> Result<Response<Self::AskStream>, Status> {
@@ -73,6 +66,19 @@ impl Query for QueryService {
 }
 
 impl QueryService {
+    fn describe(&self, id: &str) -> Result<DescribeDatasetResponse, Problem> {
+        let dataset = self.overview()?.into_iter().find(|dataset| dataset.id == id);
+        let structure = self.catalog.read(|state| {
+            state.structures.get(id).map(|structure| structure.source_json.clone().into_bytes())
+        });
+        match (dataset, structure) {
+            (Some(dataset), Some(structure)) => {
+                Ok(DescribeDatasetResponse { dataset: Some(dataset), structure })
+            }
+            _ => Err(Problem::new(Kind::NotFound, format!("there is no dataset {id:?}"))),
+        }
+    }
+
     fn overview(&self) -> Result<Vec<Dataset>, Problem> {
         let now = self.clock.now();
         self.catalog.read(|state| overview(state, now))
