@@ -3,6 +3,7 @@
 //! from the tiles; every record shown must open its entry; no record of a party may be
 //! missing; every receipt filed here must stand where it says.
 
+mod earlier;
 mod records;
 mod tree;
 
@@ -78,8 +79,9 @@ pub async fn verify(node: &Node) -> Result<Reply, Failure> {
             .map_err(|error| wrong(format!("the receipt of batch {}", filed.batch), error))?;
     }
     let (note, head) = newest(&link, &memory, seen.as_ref()).await?;
+    let seen = seen.map(|(_, seen)| seen);
     let size = head.size();
-    let mut tree = Tree::new(link.clone(), size);
+    let mut tree = Tree::new(link.clone(), size, seen.clone());
     let sees_all = node.identity().role == Role::Auditor;
     let mut records = Records::new(node.identity().clone(), sees_all, filed);
     let bar = progress(size);
@@ -97,12 +99,12 @@ pub async fn verify(node: &Node) -> Result<Reply, Failure> {
     let files = tree.finish(&head).await?;
     let records = records.finish(size)?;
     bar.finish_and_clear();
-    memory.reconcile(&link, &note).await?;
+    memory.remember(&note, &head)?;
     let verified = Verified {
         origin: head.origin().to_owned(),
         size,
         root: hex::encode(head.root()),
-        seen_before: seen.map(|(_, seen)| seen.size()),
+        seen_before: seen.map(|seen| seen.size()),
         files,
         records_opened: records.opened,
         records_closed: records.closed,
@@ -112,7 +114,8 @@ pub async fn verify(node: &Node) -> Result<Reply, Failure> {
     Reply::new(Exit::Done, &verified)
 }
 
-/// The newest checkpoint; it must continue the largest seen.
+/// The newest checkpoint; it may not be smaller than the largest seen. Whether it continues
+/// that one, the tree tells.
 async fn newest(
     link: &Link,
     memory: &Memory,
@@ -128,8 +131,6 @@ async fn newest(
         let found = format!("the log shrank from {} entries to {}", seen.size(), head.size());
         return Err(wrong("the checkpoint", found));
     }
-    // Not remembered before all of it holds; whether it continues what was seen is asked now.
-    memory.continues(link, &head).await?;
     Ok((note, head))
 }
 

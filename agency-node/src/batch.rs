@@ -7,6 +7,7 @@ use birge_proto::{
     envelope::{MANIFEST_TYPE, SigningKey, sha256},
     identity::AgencyId,
     manifest::{Action, BatchId, Manifest},
+    problem::{Kind, Problem},
     wire::SubmitHeader,
 };
 use birge_schemas::{
@@ -22,6 +23,7 @@ use serde::Deserialize;
 use crate::{
     config,
     outbox::Past,
+    output::Failure,
     report,
     source::{Header, Input, Lines, folder, only},
 };
@@ -180,6 +182,13 @@ impl Unsigned {
         &self.content
     }
 
+    /// Is it to be checked only? The gateway stores nothing of the action *Information* and
+    /// gives no receipt for it.
+    #[must_use]
+    pub fn informs(&self) -> bool {
+        self.header.action == Action::Information
+    }
+
     /// The batch that said the same before, unless that was replaced or taken back since.
     #[must_use]
     pub fn already(&self, history: &[Past]) -> Option<BatchId> {
@@ -192,10 +201,10 @@ impl Unsigned {
     }
 
     /// Signs the batch. Where nobody said what it revises, it is the newest batch of
-    /// `history` that touches any of its periods.
+    /// `history` that touches any of its periods; what changes nothing revises nothing.
     ///
     /// # Errors
-    /// When the manifest cannot be encoded.
+    /// A refusal where no officer approves it (article 5(1)).
     pub fn sign(
         self,
         agency: &AgencyId,
@@ -203,8 +212,11 @@ impl Unsigned {
         sender: &config::Batch,
         history: &[Past],
         now: Timestamp,
-    ) -> anyhow::Result<Signed> {
-        let newest = history.iter().rfind(|past| self.touches(past)).map(|past| past.batch);
+    ) -> Result<Signed, Failure> {
+        approved(sender)?;
+        let touched = |past: &&Past| !self.informs() && self.touches(past);
+        let newest = history.iter().rfind(touched).map(|past| past.batch);
+        let revises = self.said.revises.or(newest);
         let Self { header, said, periods, observations, blocks, content } = self;
         let manifest = Manifest {
             dataset: header.dataset,
@@ -212,7 +224,7 @@ impl Unsigned {
             agency: agency.clone(),
             periods,
             action: header.action,
-            revises: said.revises.or(newest),
+            revises,
             reason: said.reason,
             removes: said.removes,
             contact: sender.contact.clone(),
@@ -221,7 +233,7 @@ impl Unsigned {
             observations,
             blocks: blocks.iter().map(|block| BatchId::of(block)).collect(),
         };
-        let manifest = manifest.to_bytes()?;
+        let manifest = manifest.to_bytes().map_err(anyhow::Error::from)?;
         let header = SubmitHeader {
             signature: key.sign(MANIFEST_TYPE, &manifest),
             key_id: key.verifying_key().id(),
@@ -232,7 +244,8 @@ impl Unsigned {
     }
 
     fn touches(&self, past: &Past) -> bool {
-        past.dataset == self.header.dataset
+        past.action != Action::Information
+            && past.dataset == self.header.dataset
             && past.periods.iter().any(|period| self.periods.contains(period))
     }
 }
@@ -254,6 +267,17 @@ fn content_digest(header: &Header, removes: &[String], blocks: &[Vec<u8>]) -> St
     let blocks: Vec<_> = blocks.iter().map(|block| BatchId::of(block)).collect();
     let said = serde_json::json!([dataset, version, action, removes, blocks]);
     hex::encode(sha256(said.to_string().as_bytes()))
+}
+
+/// A batch names the officer who approved it (article 5(1)).
+fn approved(sender: &config::Batch) -> Result<(), Failure> {
+    if !sender.officer.trim().is_empty() {
+        return Ok(());
+    }
+    let problem = Problem::new(Kind::NotPermitted, "nobody approved the batch")
+        .under(["5(1)".to_owned()])
+        .hint("name the responsible officer in node.toml: officer under [batch], the office held");
+    Err(problem.into())
 }
 
 /// The day of a moment, in universal time.
@@ -297,6 +321,10 @@ mod tests {
         batch.unwrap_or_else(|| panic!("{report}"))
     }
 
+    fn sender() -> config::Batch {
+        config::Batch { officer: "head of statistics".into(), ..config::Batch::default() }
+    }
+
     fn past(batch: &Unsigned, id: u8) -> Past {
         Past {
             batch: BatchId([id; 32]),
@@ -325,7 +353,7 @@ mod tests {
         elsewhere.periods = vec!["2019".into()];
         let history = [&history[..], &[elsewhere]].concat();
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let (agency, sender) = ("MIA".parse().unwrap(), config::Batch::default());
+        let (agency, sender) = ("MIA".parse().unwrap(), sender());
         let signed = batch.sign(&agency, &key, &sender, &history, now).unwrap();
         let header = &signed.header;
         key.verifying_key().verify(MANIFEST_TYPE, &header.manifest, &header.signature).unwrap();
@@ -334,6 +362,38 @@ mod tests {
         assert_eq!(manifest.revises, Some(BatchId([2; 32])));
         assert_eq!((manifest.observations, manifest.blocks.len()), (6, 1));
         assert_eq!(manifest.blocks[0], BatchId::of(&signed.blocks[0]));
+    }
+
+    #[test]
+    fn what_nobody_approved_is_not_signed() {
+        let key = SigningKey::generate().unwrap();
+        let agency = "MIA".parse().unwrap();
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        for officer in ["", " "] {
+            let sender = config::Batch { officer: officer.into(), ..sender() };
+            let batch = unsigned(&rows("A", "2023", "4"));
+            let failure = batch.sign(&agency, &key, &sender, &[], now).unwrap_err();
+            let reply = failure.reply();
+            assert_eq!(reply.exit, crate::output::Exit::Refused);
+            for part in ["5(1)", "name the responsible officer in node.toml"] {
+                assert!(reply.aside.contains(part), "{}", reply.aside);
+            }
+        }
+    }
+
+    #[test]
+    fn what_changes_nothing_revises_nothing_and_is_not_revised() {
+        let key = SigningKey::generate().unwrap();
+        let (agency, sender) = ("MIA".parse().unwrap(), sender());
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let (informs, adds) = (rows("I", "2023", "4"), rows("A", "2023", "4"));
+        let history = [past(&unsigned(&adds), 1), past(&unsigned(&informs), 2)];
+        let revises = |rows: &str| {
+            let signed = unsigned(rows).sign(&agency, &key, &sender, &history, now).unwrap();
+            Manifest::parse(&signed.header.manifest).unwrap().revises
+        };
+        assert_eq!(revises(&adds), Some(BatchId([1; 32])));
+        assert_eq!(revises(&informs), None);
     }
 
     #[test]

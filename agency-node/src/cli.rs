@@ -65,7 +65,7 @@ pub struct Init {
     /// Whom to ask about a batch: an office and its address.
     #[arg(long)]
     pub contact: Option<String>,
-    /// Who approves what is handed in: the office held.
+    /// Who approves what is handed in: the office held. Without one nothing can be handed in.
     #[arg(long)]
     pub officer: Option<String>,
 }

@@ -45,13 +45,14 @@ pub struct Gateway {
 pub struct Batch {
     /// Whom to ask about a batch: an office and its address.
     pub contact: String,
-    /// Who approves what is handed in (article 5(1)): the office held.
+    /// Who approves what is handed in (article 5(1)): the office held. Nobody does unless the
+    /// file says so, and then nothing can be handed in.
     pub officer: String,
 }
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { contact: "statistics unit".into(), officer: "responsible officer".into() }
+        Self { contact: "statistics unit".into(), officer: String::new() }
     }
 }
 
@@ -138,7 +139,8 @@ mod tests {
     fn the_sample_is_the_defaults() {
         let config: Config = toml::from_str(SAMPLE).unwrap();
         assert_eq!(config.gateway.connect_timeout_seconds, ten());
-        assert_eq!(config.batch, Batch::default());
+        assert_eq!(config.batch.contact, Batch::default().contact);
+        assert!(Batch::default().officer.is_empty() && !config.batch.officer.is_empty());
         assert_eq!(config.inbox, Inbox::default());
         assert_eq!(config.retry, Retry::default());
     }

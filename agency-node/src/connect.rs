@@ -1,12 +1,13 @@
 //! The connection to the gateway: mutual TLS 1.3, and the server must be the gateway of this
 //! exchange by its SAN URI, not just any holder of a certificate.
 
+mod verdict;
+
 use std::{error::Error as StdError, io, sync::Arc, time::Duration};
 
 use birge_proto::{
     identity::{Identity, Role},
     limits,
-    problem::{Kind, Problem},
     wire::{audit_client::AuditClient, intake_client::IntakeClient, query_client::QueryClient},
 };
 use hyper_util::rt::TokioIo;
@@ -20,15 +21,20 @@ use rustls::{
     version::TLS13,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tonic::{
-    Status,
-    transport::{Channel, Endpoint, Uri},
+use tokio::{
+    io::{AsyncBufRead, AsyncBufReadExt},
+    net::TcpStream,
+    time::timeout,
 };
+use tokio_rustls::TlsConnector;
+use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
+pub use self::verdict::problem;
 use crate::{config::Gateway, credentials::Credentials, output::Failure};
+
+/// How long the gateway is listened to before the node speaks.
+const FIRST_WORDS: Duration = Duration::from_secs(3);
 
 /// A connection that is opened at the first call and again whenever it broke.
 #[derive(Debug, Clone)]
@@ -63,7 +69,9 @@ impl Link {
             async move {
                 let tcp = TcpStream::connect(address).await?;
                 tcp.set_nodelay(true)?;
-                io::Result::Ok(TokioIo::new(tls.connect(name, tcp).await?))
+                let mut stream = tls.connect(name, tcp).await?;
+                hear(&mut stream).await?;
+                io::Result::Ok(TokioIo::new(stream))
             }
         }))))
     }
@@ -84,6 +92,16 @@ impl Link {
     #[must_use]
     pub fn audit(&self) -> AuditClient<Channel> {
         AuditClient::new(self.0.clone()).max_decoding_message_size(limits::MESSAGE_BYTES)
+    }
+}
+
+/// Waits for the first words of the gateway, and leaves them to be read. In TLS 1.3 the client
+/// is done before the server has judged the client's certificate; only an alert read here is
+/// told as what it is. A gateway that waits for the client to speak first is given its way.
+async fn hear(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<()> {
+    match timeout(FIRST_WORDS, stream.fill_buf()).await {
+        Ok(heard) => heard.map(drop),
+        Err(_) => Ok(()),
     }
 }
 
@@ -171,40 +189,27 @@ impl ServerCertVerifier for GatewayOnly {
     }
 }
 
-/// The problem that a call ended with. A broken handshake is told apart from a gateway that
-/// is away: one side has refused the other's certificate.
-#[must_use]
-pub fn problem(status: &Status) -> Problem {
-    let problem = Problem::from_status(status);
-    if problem.kind != Kind::Unavailable {
-        return problem;
-    }
-    let causes = causes(status);
-    let of_tls = ["received fatal alert", "invalid peer certificate", "not the gateway of"];
-    match causes.iter().find(|cause| of_tls.iter().any(|sign| cause.contains(sign))) {
-        Some(cause) => Problem::new(Kind::NotEnrolled, format!("no secure connection: {cause}"))
-            .hint(
-                "check the gateway's address; if it is right, ask the operator whether this node's \
-                 certificate was revoked or has expired",
-            ),
-        None => Problem::new(Kind::Unavailable, causes.last().cloned().unwrap_or(problem.detail)),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        handin::tests::node,
+        receipt::tests::signer,
+        testing::{Authority, Standing},
+    };
 
-/// The messages of an error and of what caused it, the outermost first.
-fn causes(status: &Status) -> Vec<String> {
-    let mut messages = vec![status.message().to_owned()];
-    let mut next = status.source();
-    while let Some(error) = next {
-        messages.push(error.to_string());
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = match inner {
-            Some(inner) => {
-                messages.push(inner.to_string());
-                inner.source()
-            }
-            None => error.source(),
-        };
+    #[tokio::test]
+    async fn a_refusal_is_heard_before_the_node_speaks() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = node(&folder.path().join("mia"));
+        let authority = Authority::of_nodes(Standing::Revoked);
+        authority.enrol(&mut node, &signer().verifier().to_string(), 1);
+        let (near, far) = tokio::io::duplex(1 << 16);
+        tokio::spawn(authority.acceptor("gateway/BIRGE").accept(far));
+        let credentials = Credentials::load(&node.home, node.identity()).unwrap();
+        let tls = TlsConnector::from(Arc::new(tls_config(&credentials).unwrap()));
+        let mut stream = tls.connect("localhost".try_into().unwrap(), near).await.unwrap();
+        let error = hear(&mut stream).await.unwrap_err();
+        assert!(error.to_string().contains("CertificateRevoked"), "{error}");
     }
-    messages
 }

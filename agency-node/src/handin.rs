@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use birge_proto::manifest::BatchId;
+use birge_schemas::finding::{Code, Finding};
 
 use crate::{
     batch::{self, Checked, Said, Signed, Unsigned},
@@ -21,7 +22,7 @@ pub enum Taken {
     Queued(BatchId),
     /// It says what a batch said before; no second one was made.
     Already(BatchId),
-    /// It breaks rules and lies under `rejected/` with its report.
+    /// It breaks rules, or would change nothing, and lies under `rejected/` with its report.
     Rejected {
         /// Errors found.
         errors: u64,
@@ -51,7 +52,7 @@ pub fn check(node: &Node, file: &Path, said: Said) -> Checked {
 /// Signs a batch and queues it. `source` names the file that it was made from.
 ///
 /// # Errors
-/// When the node signs nothing, or the disk refuses.
+/// When the node signs nothing, no officer approves it, or the disk refuses.
 pub fn queue(
     node: &Node,
     batch: Unsigned,
@@ -74,10 +75,15 @@ pub fn queue(
 /// Takes a file out of the inbox: into the outbox, or aside with its report.
 ///
 /// # Errors
-/// When the disk refuses; the file is then still in the inbox, and taking it again does no
-/// harm.
+/// When the disk refuses, or no officer approves what is handed in; the file is then still in
+/// the inbox, and taking it again does no harm.
 pub fn take(node: &Node, file: &Path) -> Result<Taken, Failure> {
-    let checked = check(node, file, Said::default());
+    let mut checked = check(node, file, Said::default());
+    if checked.batch.take_if(|batch| batch.informs()).is_some() {
+        let expected = "A to add, R to replace whole periods or D to delete: I (Information) \
+                        changes nothing, and there is no receipt for it";
+        checked.report.push(Finding::new(Code::Format, expected, "I").column("ACTION"));
+    }
     let Some(batch) = checked.batch else {
         let mark = format!("{:.8}", BatchId::of(checked.report.to_string().as_bytes()));
         reject::file(&node.home, file, &mark[..8], &checked.report, &checked.lines)?;
@@ -100,7 +106,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{init, outbox::State, source::folder::sidecar};
 
-    const CSV: &str = "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,SEX,AGE,CITIZENSHIP,\
+    pub(crate) const CSV: &str = "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,SEX,AGE,CITIZENSHIP,\
                        UNIT_MEASURE,TIME_PERIOD,OBS_VALUE,OBS_STATUS,COMMENT_OBS\n\
                        dataflow,BIRGE:TRAFFICKING(1.0.0),A,A,KG,VC_HTF_DETV,_T,_T,_T,PS,2023,17,A,no split\n";
 
@@ -111,7 +117,7 @@ pub(crate) mod tests {
             identity: "agency/MIA".parse().unwrap(),
             gateway: "https://localhost:1".into(),
             contact: None,
-            officer: None,
+            officer: Some("head of statistics".into()),
         };
         init::init(request).unwrap();
         Node::open(&folder.join("node.toml")).unwrap()
@@ -137,6 +143,18 @@ pub(crate) mod tests {
         assert_eq!(node.outbox.entries(State::Queued).unwrap().len(), 1);
         assert_eq!(fs::read_dir(node.home.join("sent")).unwrap().count(), 3);
         assert_eq!(fs::read_dir(node.home.join("inbox")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_would_change_nothing_lies_aside_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = node(&folder.path().join("mia"));
+        let file = put(&node, "a.csv", &CSV.replace(",A,A,KG", ",I,A,KG"));
+        assert_eq!(take(&node, &file).unwrap(), Taken::Rejected { errors: 1 });
+        let report = node.home.join("rejected/a.csv.report.txt");
+        let text = fs::read_to_string(report).unwrap();
+        assert!(text.contains("changes nothing") && text.contains("R to replace"), "{text}");
+        assert!(node.outbox.waiting().unwrap().is_empty());
     }
 
     #[test]

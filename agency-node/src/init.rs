@@ -49,6 +49,9 @@ struct Made {
     identity: Identity,
     config: PathBuf,
     enrolment: PathBuf,
+    /// Does nobody approve what it will hand in?
+    #[serde(skip)]
+    nameless: bool,
 }
 
 impl fmt::Display for Made {
@@ -56,7 +59,11 @@ impl fmt::Display for Made {
         writeln!(f, "made a node for {}: {}", self.identity, self.config.display())?;
         writeln!(f, "next: send {} to the gateway's operator,", self.enrolment.display())?;
         let answer = self.enrolment.with_file_name("enrolled.json");
-        write!(f, "      put the answer at {}, then `agency-node run`", answer.display())
+        write!(f, "      put the answer at {}, then `agency-node run`", answer.display())?;
+        if self.nameless {
+            write!(f, "\n      name who approves what is handed in: officer in node.toml")?;
+        }
+        Ok(())
     }
 }
 
@@ -100,7 +107,9 @@ pub fn init(request: Request) -> Result<Reply, Failure> {
     let mut text = String::from("# Every key is explained in deploy/node.sample.toml.\n");
     let _ = write!(text, "{}", toml::to_string(&config).map_err(anyhow::Error::from)?);
     home::write(&config_path, text.as_bytes())?;
-    Reply::new(Exit::Done, &Made { identity, config: config_path, enrolment: enrolment_path })
+    let nameless = identity.role == Role::Agency && config.batch.officer.trim().is_empty();
+    let made = Made { identity, config: config_path, enrolment: enrolment_path, nameless };
+    Reply::new(Exit::Done, &made)
 }
 
 fn make_keys(home: &Home, identity: Identity) -> Result<Enrolment, Failure> {
@@ -176,6 +185,15 @@ mod tests {
 
         let again = init(request(&dir, "agency/NSC")).unwrap_err();
         assert_eq!(again.exit(), Exit::Refused);
+    }
+
+    #[test]
+    fn nobody_approves_unless_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("nsc");
+        let made = init(Request { officer: None, ..request(&dir, "agency/NSC") }).unwrap();
+        assert!(made.text.contains("officer in node.toml"), "{}", made.text);
+        assert_eq!(Config::load(&dir.join("node.toml")).unwrap().batch.officer, "");
     }
 
     #[test]

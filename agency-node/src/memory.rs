@@ -123,25 +123,28 @@ impl Memory {
     /// When it is not the log's, contradicts what was seen, or no proof can be had.
     pub async fn reconcile(&self, link: &Link, note: &[u8]) -> Result<Checkpoint, Distrust> {
         let shown = Checkpoint::open(note, &self.log, self.origin())?;
-        if self.continues(link, &shown).await? {
-            home::write(&self.path, note)?;
+        if let Some((_, seen)) = self.seen()? {
+            let larger = shown.size() > seen.size();
+            let (old, new) = if larger { (&seen, &shown) } else { (&shown, &seen) };
+            let proof = consistency(link, old.size(), new.size()).await?;
+            verify_consistency(old.size(), old.root(), new.size(), new.root(), &proof).map_err(
+                |error| Distrust::Forked { seen: seen.size(), size: shown.size(), error },
+            )?;
         }
+        self.remember(note, &shown)?;
         Ok(shown)
     }
 
-    /// Checks that a checkpoint continues the largest seen, or is continued by it; answers
-    /// whether it is the larger one.
+    /// Remembers a checkpoint, that `note` holds and that was found to continue what was seen,
+    /// unless a larger one was seen by now.
     ///
     /// # Errors
-    /// When it contradicts what was seen, or no proof can be had.
-    pub async fn continues(&self, link: &Link, shown: &Checkpoint) -> Result<bool, Distrust> {
-        let Some((_, seen)) = self.seen()? else { return Ok(true) };
-        let larger = shown.size() > seen.size();
-        let (old, new) = if larger { (&seen, shown) } else { (shown, &seen) };
-        let proof = consistency(link, old.size(), new.size()).await?;
-        verify_consistency(old.size(), old.root(), new.size(), new.root(), &proof)
-            .map_err(|error| Distrust::Forked { seen: seen.size(), size: shown.size(), error })?;
-        Ok(larger)
+    /// When the disk refuses.
+    pub fn remember(&self, note: &[u8], checkpoint: &Checkpoint) -> Result<(), Failure> {
+        match self.seen()? {
+            Some((_, seen)) if seen.size() >= checkpoint.size() => Ok(()),
+            _ => home::write(&self.path, note),
+        }
     }
 }
 

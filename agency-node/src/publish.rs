@@ -5,6 +5,7 @@
 use birge_proto::{
     clock::SharedClock,
     identity::Identity,
+    manifest::Action,
     problem::{Kind, Problem},
     wire::{self, SubmitRequest, submit_request::Part},
 };
@@ -78,6 +79,15 @@ impl Publisher {
         let entry = self.outbox.mark_sent(entry)?;
         let file = BatchFile::open(&entry.path)?;
         let (manifest, slip) = (file.manifest.clone(), file.slip.clone());
+        if manifest.action == Action::Information {
+            // The gateway gives no receipt for it: it would wait here for ever.
+            let detail = "its action is Information, which changes nothing";
+            let problem = Problem::new(Kind::InvalidBatch, detail).hint(
+                "hand the file in with ACTION A to add or R to replace whole periods; to have it \
+                 checked only, `agency-node submit --dry-run`",
+            );
+            return self.put_aside(&entry, &slip, Refusal::new(problem, Report::default()));
+        }
         let answer = match self.send(file).await {
             Ok(answer) => answer,
             Err(Failure::Refused(problem)) if at_fault(problem.kind) => {
@@ -164,6 +174,7 @@ fn at_fault(kind: Kind) -> bool {
         | Kind::Malformed
         | Kind::TooLarge
         | Kind::Stale
+        | Kind::Conflict
         | Kind::NotFound => true,
         Kind::NotEnrolled
         | Kind::WrongRole
@@ -258,6 +269,22 @@ mod tests {
         assert!(node.outbox.waiting().unwrap().is_empty());
         let report = node.home.join("rejected/a.csv.report.txt");
         assert!(std::fs::read_to_string(report).unwrap().contains("article 4(1)"));
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_changes_nothing_does_not_wait_for_a_receipt() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = node(&folder.path().join("mia"));
+        let mut header = file::tests::header(&[]);
+        let manifest = String::from_utf8(header.manifest).unwrap();
+        header.manifest = manifest.replace("Append", "Information").into_bytes();
+        let entry = node.outbox.enqueue(&file::tests::slip("c"), header, vec![]).unwrap();
+        Authority::new().enrol(&mut node, &signer().verifier().to_string(), 1);
+        let delivery = node.publisher().unwrap().deliver(entry).await.unwrap();
+        assert!(matches!(delivery, Delivery::Refused(_)));
+        assert!(node.outbox.waiting().unwrap().is_empty());
+        let report = std::fs::read_to_string(node.home.join("rejected/a.csv.report.txt")).unwrap();
+        assert!(report.contains("changes nothing") && report.contains("ACTION A"), "{report}");
     }
 
     #[tokio::test]

@@ -26,7 +26,7 @@ pub enum Format {
     /// A table for people; a withheld cell is `··`.
     #[default]
     Table,
-    /// SDMX-CSV 2.0; what the cells rest on goes to standard error.
+    /// SDMX-CSV 2.0 with ACTION I; what the cells rest on goes to standard error.
     Csv,
     /// One JSON object.
     Json,

@@ -7,7 +7,8 @@ use birge_schemas::finding::Report;
 use serde_json::{Value, json};
 
 use crate::{
-    batch::{Checked, Said},
+    batch::{Checked, Said, Unsigned},
+    connect::Link,
     credentials,
     handin::{self, Queued},
     node::Node,
@@ -31,7 +32,8 @@ pub fn validate(node: &Node, file: &Path) -> Reply {
     Reply { exit: Exit::Done, text, aside: String::new(), json }
 }
 
-/// Checks a file, queues it, hands it over, and tells what came of it.
+/// Checks a file, queues it, hands it over, and tells what came of it. A file of the action
+/// *Information* is a dry run: the gateway would store nothing of it.
 ///
 /// # Errors
 /// When the gateway is away (the batch is queued then) or does not know this node.
@@ -39,6 +41,9 @@ pub async fn submit(node: &Node, file: &Path, said: Said) -> Result<Reply, Failu
     let publisher = node.publisher()?;
     let mut checked = handin::check(node, file, said);
     let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
+    if batch.informs() {
+        return ask(node, &publisher.link, batch, &checked.lines).await;
+    }
     let source = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (batch, before) = match handin::queue(node, batch, source, false)? {
         Queued::New(entry) => (entry.batch, false),
@@ -81,6 +86,12 @@ pub async fn dry_run(node: &Node, file: &Path, said: Said) -> Result<Reply, Fail
     let (link, _) = node.link()?;
     let mut checked = handin::check(node, file, said);
     let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
+    ask(node, &link, batch, &checked.lines).await
+}
+
+/// Asks the gateway what would come of a batch.
+async fn ask(node: &Node, link: &Link, batch: Unsigned, lines: &Lines) -> Result<Reply, Failure> {
+    let informs = batch.informs();
     let key = credentials::signing_key(&node.home, node.identity())?;
     let history = node.outbox.history()?;
     if let Some(before) = batch.already(&history) {
@@ -90,7 +101,7 @@ pub async fn dry_run(node: &Node, file: &Path, said: Said) -> Result<Reply, Fail
     }
     let (agency, sender) = (&node.identity().body, &node.config.batch);
     let signed = batch.sign(agency, &key, sender, &history, node.clock.now())?;
-    let answer = Publisher::dry_run(&link, signed.header, signed.blocks).await?;
+    let answer = Publisher::dry_run(link, signed.header, signed.blocks).await?;
     let report = answer.report.as_ref().map(Report::from_wire).unwrap_or_default();
     let outcome = match answer.outcome() {
         wire::Outcome::Success => "success",
@@ -102,13 +113,17 @@ pub async fn dry_run(node: &Node, file: &Path, said: Said) -> Result<Reply, Fail
         "dryRun": true,
         "outcome": outcome,
         "counts": counts_json(counts),
-        "report": report::json(&report, &checked.lines),
+        "report": report::json(&report, lines),
     });
-    let text = format!(
+    let mut text = format!(
         "{}\ndry run: would be {outcome}, {}; nothing was stored",
-        report::text(&report, &checked.lines),
+        report::text(&report, lines),
         counts_text(counts)
     );
+    if informs {
+        text += "\nnext: ACTION I (Information) changes nothing; to hand the figures in, say A to \
+                 add or R to replace whole periods";
+    }
     let exit = if outcome == "error" { Exit::Refused } else { Exit::Done };
     Ok(Reply { exit, text, aside: String::new(), json })
 }
@@ -179,6 +194,9 @@ fn still_queued(failure: Failure, batch: BatchId) -> Failure {
         Failure::Unreachable(text) => Failure::Unreachable(format!(
             "{text}\nbatch {batch} is queued: `agency-node run` sends it when the gateway is back"
         )),
+        Failure::Refused(problem) => Failure::Refused(Box::new(problem.hint(format!(
+            "batch {batch} is queued: `agency-node run` sends it when this is mended"
+        )))),
         other => other,
     }
 }
@@ -203,4 +221,37 @@ fn counts_json(counts: wire::Counts) -> Value {
         "imported": imported, "updated": updated, "unchanged": unchanged,
         "deleted": deleted, "ignored": ignored,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use birge_proto::wire::SubmitResponse;
+
+    use super::*;
+    use crate::{
+        handin::tests::{CSV, node},
+        receipt::tests::signer,
+        testing::Authority,
+    };
+
+    #[tokio::test]
+    async fn a_file_that_changes_nothing_is_a_dry_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = node(&folder.path().join("mia"));
+        let authority = Authority::new();
+        let answer =
+            SubmitResponse { outcome: wire::Outcome::Success.into(), ..Default::default() };
+        let port = authority.serve("gateway/BIRGE", vec![Ok(answer)]).await;
+        authority.enrol(&mut node, &signer().verifier().to_string(), port);
+        let file = folder.path().join("a.csv");
+        fs::write(&file, CSV.replace(",A,A,KG", ",I,A,KG")).unwrap();
+        let reply = submit(&node, &file, Said::default()).await.unwrap();
+        assert_eq!((reply.exit, &reply.json["dryRun"]), (Exit::Done, &Value::Bool(true)));
+        for part in ["nothing was stored", "ACTION I"] {
+            assert!(reply.text.contains(part), "{}", reply.text);
+        }
+        assert!(node.outbox.waiting().unwrap().is_empty());
+    }
 }

@@ -1,21 +1,27 @@
 //! For tests: an exchange authority, and a gateway of few words that listens over mutual TLS.
 
-use std::{io, sync::Arc};
+use std::{collections::HashMap, io, sync::Arc};
 
-use birge_proto::wire::{
-    CheckpointRequest, CheckpointResponse, ConsistencyRequest, InclusionRequest, ProofResponse,
-    RecordEntry, RecordsRequest, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
-    TileRequest, TileResponse,
-    audit_server::{Audit, AuditServer},
-    intake_server::{Intake, IntakeServer},
-    submit_request::Part,
+use birge_proto::{
+    problem::{Kind, Problem},
+    wire::{
+        CheckpointRequest, CheckpointResponse, ConsistencyRequest, InclusionRequest, ProofResponse,
+        RecordEntry, RecordsRequest, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
+        TileRequest, TileResponse,
+        audit_server::{Audit, AuditServer},
+        intake_server::{Intake, IntakeServer},
+        submit_request::Part,
+    },
 };
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, IsCa, Issuer, KeyPair,
-    SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams,
+    CertificateSigningRequestParams, IsCa, Issuer, KeyIdMethod, KeyPair, RevokedCertParams,
+    SanType, date_time_ymd,
 };
 use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier, version::TLS13};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls_pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, pem::PemObject,
+};
 use tokio::{net::TcpListener, sync::Mutex};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
@@ -28,19 +34,37 @@ use crate::{
 
 const DOMAIN: &str = "birge.example";
 
+/// How the certificates of nodes stand with the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Good,
+    Revoked,
+    Expired,
+    Unknown,
+}
+
+/// Serial number of every node's certificate.
+const SERIAL: u64 = 7;
+
 /// A certificate authority.
 pub(crate) struct Authority {
+    standing: Standing,
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
 impl Authority {
     pub(crate) fn new() -> Self {
+        Self::of_nodes(Standing::Good)
+    }
+
+    /// An authority whose nodes are of this standing.
+    pub(crate) fn of_nodes(standing: Standing) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem }
+        Self { standing, issuer: Issuer::new(params, key), pem }
     }
 
     fn params(identity: &str, names: &[&str]) -> CertificateParams {
@@ -59,6 +83,10 @@ impl Authority {
         let enrolment: Enrolment = serde_json::from_slice(&text).unwrap();
         let mut request = CertificateSigningRequestParams::from_pem(&enrolment.csr).unwrap();
         request.params = Self::params(&enrolment.identity.to_string(), &[]);
+        request.params.serial_number = Some(SERIAL.into());
+        if self.standing == Standing::Expired {
+            request.params.not_after = date_time_ymd(2001, 1, 1);
+        }
         let enrolled = Enrolled {
             identity: enrolment.identity,
             trust_domain: DOMAIN.into(),
@@ -78,13 +106,54 @@ impl Authority {
         identity: &str,
         answers: Vec<Result<SubmitResponse, Status>>,
     ) -> u16 {
+        let gateway = Gateway { answers: Arc::new(Mutex::new(answers)), files: Files::default() };
+        self.listen(identity, gateway).await
+    }
+
+    /// Serves the files of a log, by path; answers with the port.
+    pub(crate) async fn serve_log(&self, files: HashMap<String, Vec<u8>>) -> u16 {
+        let gateway = Gateway { answers: Arc::default(), files: Arc::new(files) };
+        self.listen("gateway/BIRGE", gateway).await
+    }
+
+    /// The list that revokes every node.
+    fn revocations(&self) -> CertificateRevocationListDer<'static> {
+        let (issued, next) = (date_time_ymd(2001, 1, 1), date_time_ymd(2999, 1, 1));
+        let node = RevokedCertParams {
+            serial_number: SERIAL.into(),
+            revocation_time: issued,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: issued,
+            next_update: next,
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: vec![node],
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).unwrap().into()
+    }
+
+    /// TLS of a server that is `identity`.
+    pub(crate) fn acceptor(&self, identity: &str) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let certificate =
             Self::params(identity, &["localhost"]).signed_by(&key, &self.issuer).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
-        let clients = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+        if self.standing == Standing::Unknown {
+            let other = CertificateDer::from_pem_slice(Self::new().pem.as_bytes()).unwrap();
+            roots = RootCertStore::empty();
+            roots.add(other).unwrap();
+        }
+        let mut clients =
+            WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+        if self.standing == Standing::Revoked {
+            clients = clients.with_crls([self.revocations()]);
+        }
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])
             .unwrap()
@@ -95,9 +164,13 @@ impl Authority {
             )
             .unwrap();
         config.alpn_protocols = vec![b"h2".to_vec()];
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    async fn listen(&self, identity: &str, gateway: Gateway) -> u16 {
+        let acceptor = self.acceptor(identity);
         let listener = TcpListener::bind(("localhost", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
         let incoming =
             futures::stream::unfold((listener, acceptor), |(listener, acceptor)| async {
                 loop {
@@ -110,7 +183,6 @@ impl Authority {
                     return Some((io::Result::Ok(near), (listener, acceptor)));
                 }
             });
-        let gateway = Gateway(Arc::new(Mutex::new(answers)));
         let server = Server::builder()
             .add_service(IntakeServer::new(gateway.clone()))
             .add_service(AuditServer::new(gateway))
@@ -122,7 +194,12 @@ impl Authority {
 
 /// Gives its answers in turn.
 #[derive(Clone)]
-struct Gateway(Arc<Mutex<Vec<Result<SubmitResponse, Status>>>>);
+struct Gateway {
+    answers: Arc<Mutex<Vec<Result<SubmitResponse, Status>>>>,
+    files: Files,
+}
+
+type Files = Arc<HashMap<String, Vec<u8>>>;
 
 #[async_trait]
 impl Intake for Gateway {
@@ -136,7 +213,7 @@ impl Intake for Gateway {
             ended = matches!(part.part, Some(Part::End(_)));
         }
         assert!(ended, "the batch was not sent to its end");
-        self.0.lock().await.remove(0).map(Response::new)
+        self.answers.lock().await.remove(0).map(Response::new)
     }
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
@@ -155,8 +232,10 @@ impl Audit for Gateway {
         Err(Status::unimplemented(""))
     }
 
-    async fn tile(&self, _: Request<TileRequest>) -> Result<Response<TileResponse>, Status> {
-        Err(Status::unimplemented(""))
+    async fn tile(&self, request: Request<TileRequest>) -> Result<Response<TileResponse>, Status> {
+        let data = self.files.get(&request.into_inner().path).cloned();
+        let none = || Problem::new(Kind::NotFound, "there is no such file").into();
+        data.map(|data| Response::new(TileResponse { data })).ok_or_else(none)
     }
 
     async fn consistency(

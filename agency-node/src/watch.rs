@@ -127,7 +127,9 @@ fn tell(file: &std::path::Path, taken: Result<Taken, Failure>) {
         Ok(Taken::Rejected { errors }) => {
             warn!("{name} breaks rules ({errors} errors): see rejected/{name}.report.txt");
         }
-        Err(failure) => error!("{name} could not be taken and stays in the inbox: {failure}"),
+        Err(failure) => {
+            error!("{name} could not be taken and stays in the inbox: {}", failure.reply().aside);
+        }
     }
 }
 
@@ -148,11 +150,17 @@ async fn hand_over(publisher: Publisher, queued: Arc<Notify>) -> Result<(), Fail
             }
             Err(failure) => {
                 let delay = delays.next().unwrap_or(Duration::from_secs(retry.longest_seconds));
-                warn!("will try again in {} s: {failure}", delay.as_secs());
+                warn!("{}", kept(&failure, delay));
                 tokio::time::sleep(delay).await;
             }
         }
     }
+}
+
+/// Says that nothing is lost.
+fn kept(failure: &Failure, delay: Duration) -> String {
+    let why = failure.reply().aside;
+    format!("what waits is kept in the outbox, and tried again in {} s: {why}", delay.as_secs())
 }
 
 /// Hands over what waits, in order; the first that cannot be handed over stops it.
@@ -174,5 +182,32 @@ async fn hand_over_all(publisher: &Publisher) -> Result<(), Failure> {
                 warn!("batch {batch} is refused: {}; see rejected/", refusal.problem);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        handin::tests::{CSV, node},
+        receipt::tests::signer,
+        testing::{Authority, Standing},
+    };
+
+    #[tokio::test]
+    async fn a_revoked_node_keeps_its_batches_and_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = node(&folder.path().join("mia"));
+        let file = node.home.join("inbox/a.csv");
+        std::fs::write(&file, CSV).unwrap();
+        let Taken::Queued(batch) = handin::take(&node, &file).unwrap() else { panic!("not taken") };
+        let authority = Authority::of_nodes(Standing::Revoked);
+        let port = authority.serve("gateway/BIRGE", vec![]).await;
+        authority.enrol(&mut node, &signer().verifier().to_string(), port);
+        let failure = hand_over_all(&node.publisher().unwrap()).await.unwrap_err();
+        let told = kept(&failure, Duration::from_secs(1));
+        assert!(told.contains("kept") && told.contains("was revoked"), "{told}");
+        let waiting = node.outbox.waiting().unwrap();
+        assert_eq!(waiting.iter().map(|entry| entry.batch).collect::<Vec<_>>(), [batch]);
     }
 }

@@ -15,7 +15,7 @@ use birge_proto::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{fault, wrong};
+use super::{earlier, fault, wrong};
 use crate::{connect::Link, output::Failure};
 
 /// Bundles whose entries are held at a time.
@@ -35,6 +35,8 @@ pub(super) struct Leaf {
 /// The tree while it is rebuilt.
 pub(super) struct Tree {
     link: Link,
+    /// The largest checkpoint seen before.
+    seen: Option<Checkpoint>,
     bundles: Vec<TilePath>,
     next: usize,
     writer: TileWriter,
@@ -44,10 +46,10 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn new(link: Link, size: u64) -> Self {
+    pub(super) fn new(link: Link, size: u64, seen: Option<Checkpoint>) -> Self {
         let bundles = tile::tiles(size).take_while(|path| path.kind() == Kind::Entries).collect();
         let (writer, partial) = (TileWriter::new(), BTreeMap::new());
-        Self { link, bundles, next: 0, writer, partial, files: 0 }
+        Self { link, seen, bundles, next: 0, writer, partial, files: 0 }
     }
 
     /// The next leaves, after every tile that they complete was compared; none at the end.
@@ -66,6 +68,7 @@ impl Tree {
             for entry in entries {
                 leaves.push(Leaf { index: self.writer.size(), hash: hash::leaf(entry) });
                 self.writer.push(entry).map_err(|error| wrong(path, error))?;
+                self.continues(path)?;
             }
         }
         let (full, partial): (Vec<_>, Vec<_>) =
@@ -75,11 +78,28 @@ impl Tree {
         Ok(Some(leaves))
     }
 
+    /// Where the tree has the size of the checkpoint seen before, it must have its root.
+    fn continues(&self, path: TilePath) -> Result<(), Failure> {
+        let Some(seen) = self.seen.as_ref().filter(|seen| seen.size() == self.writer.size()) else {
+            return Ok(());
+        };
+        if *seen.root() == self.writer.root() {
+            return Ok(());
+        }
+        let what = format!(
+            "up to here or before, the log's past was changed: its first {} entries are not those \
+             that this node has seen",
+            seen.size()
+        );
+        Err(wrong(path, what))
+    }
+
     /// Compares what is left and the root; answers with the number of files compared.
     pub(super) async fn finish(mut self, head: &Checkpoint) -> Result<u64, Failure> {
         let open: Vec<_> = tile::open(head.size()).collect();
         let last = std::mem::take(&mut self.partial).into_values();
-        let last = last.filter(|(path, _)| open.contains(path)).collect();
+        let last: Vec<_> = last.filter(|(path, _)| open.contains(path)).collect();
+        self.files += earlier::compare(&self.link, &last).await?;
         self.compare(last).await?;
         let (size, root) = (self.writer.size(), self.writer.root());
         if (size, &root) != (head.size(), head.root()) {
@@ -123,4 +143,79 @@ async fn fetch_all(link: &Link, paths: Vec<TilePath>) -> Result<Vec<(TilePath, V
         .buffered(AT_ONCE)
         .try_collect()
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::{handin::tests::node, receipt::tests::signer, testing::Authority};
+
+    /// A log of `size` entries: its head, and the files that a verifier asks for.
+    fn log(size: u64) -> (Checkpoint, HashMap<String, Vec<u8>>) {
+        let mut writer = TileWriter::new();
+        (0..size).for_each(|entry| writer.push(&entry.to_be_bytes()).unwrap());
+        let files = writer.take().into_iter().map(|(path, bytes)| (path.to_string(), bytes));
+        let files: HashMap<_, _> = files.collect();
+        let asked: Vec<_> = tile::tiles(size).map(|path| path.to_string()).collect();
+        assert!(asked.iter().all(|path| files.contains_key(path)) && asked.len() == files.len());
+        (Checkpoint::new("birge.example/log", size, writer.root()).unwrap(), files)
+    }
+
+    async fn verify(
+        head: &Checkpoint,
+        seen: Option<&Checkpoint>,
+        files: HashMap<String, Vec<u8>>,
+    ) -> Result<u64, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = node(&folder.path().join("mia"));
+        let authority = Authority::new();
+        let port = authority.serve_log(files).await;
+        authority.enrol(&mut node, &signer().verifier().to_string(), port);
+        let (link, _) = node.link().unwrap();
+        let mut tree = Tree::new(link, head.size(), seen.cloned());
+        let mut index = 0;
+        while let Some(leaves) = tree.next().await.map_err(|failure| failure.to_string())? {
+            for leaf in leaves {
+                assert_eq!(leaf.index, index);
+                index += 1;
+            }
+        }
+        tree.finish(head).await.map_err(|failure| failure.to_string())
+    }
+
+    #[tokio::test]
+    async fn every_file_of_a_sound_log_is_compared() {
+        for size in [0, 1, 255, 256, 257, 70_000] {
+            let (head, files) = log(size);
+            let count = files.len() as u64;
+            let (seen, _) = log(size / 2);
+            assert_eq!(verify(&head, Some(&seen), files).await, Ok(count), "{size}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_changed_or_missing_file_is_named() {
+        let (head, files) = log(300);
+        for path in files.keys() {
+            let mut changed = files.clone();
+            *changed.get_mut(path).unwrap().last_mut().unwrap() ^= 1;
+            assert!(verify(&head, None, changed).await.is_err(), "{path}");
+            let mut missing = files.clone();
+            missing.remove(path);
+            assert!(verify(&head, None, missing).await.is_err(), "{path}");
+        }
+        let mut changed = files.clone();
+        changed.get_mut("tile/0/000").unwrap()[9] ^= 1;
+        assert!(verify(&head, None, changed).await.unwrap_err().contains("tile/0/000"));
+    }
+
+    #[tokio::test]
+    async fn a_log_that_does_not_continue_what_was_seen_is_found() {
+        let (head, files) = log(300);
+        let seen = Checkpoint::new("birge.example/log", 270, [7; 32]).unwrap();
+        let error = verify(&head, Some(&seen), files).await.unwrap_err();
+        assert!(error.contains("past was changed") && error.contains("270"), "{error}");
+    }
 }

@@ -42,7 +42,8 @@ pub(super) fn table(cells: &RawTable) -> String {
     format!("{}\n{table}", same.join(" "))
 }
 
-/// The cells as SDMX-CSV 2.0, as they can be handed in.
+/// The cells as SDMX-CSV 2.0, with the action of a dissemination, *Information*: to hand such
+/// a file in, its `ACTION` has to say what it does.
 pub(super) fn csv(
     dataset: &str,
     provenance: &Provenance,
