@@ -10,10 +10,12 @@
 //! | [`client`] | a gRPC client with any certificate |
 //! | [`authority`] | certificate authorities, also foreign and careless ones |
 //! | [`batch`] | batches built by hand, sound or broken |
+//! | [`decree`] | drafts of decrees |
 //! | [`answer`] | what a query gave, cell by cell |
 //! | [`bare`] | a server with nothing behind it, to measure against |
 //! | [`bounds`] | what an attacker can compute from it |
 //! | [`template`] | published files brought into the common template |
+//! | [`web`] | the public listener, as anybody sees it |
 //!
 //! The demonstration is built from the same parts.
 
@@ -24,11 +26,13 @@ pub mod batch;
 pub mod binaries;
 pub mod bounds;
 pub mod client;
+pub mod decree;
 pub mod exchange;
 pub mod node;
 pub mod process;
 pub mod template;
 pub mod watch;
+pub mod web;
 
 use std::time::Duration;
 

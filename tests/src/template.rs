@@ -174,7 +174,8 @@ fn citizenship(iso3: &str) -> Result<&'static str> {
 }
 
 /// The population of Kyrgyzstan by sex and age band, from World Population Prospects: a
-/// control, for men and women give both in every cell. In half persons, as halves occur.
+/// control, for men and women give both in every cell. In half persons, as halves occur (and
+/// noise beyond the tenth digit, which is rounded away).
 ///
 /// # Errors
 /// When a column is missing or a count is no number.
@@ -191,7 +192,7 @@ pub fn population(published: &str) -> Result<String> {
             _ => "_T",
         };
         let codes = format!("KG,MIG_STOCK,{sex},Y{}T{last},_T", row["ageStart"]);
-        let halves = row["population"].parse::<f64>()? * 2.0;
+        let halves = (row["population"].parse::<f64>()? * 2.0).round();
         observation(&mut text, "MIG_STOCK", &codes, &row["year"], &halves.to_string());
     }
     Ok(text)

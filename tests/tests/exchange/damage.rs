@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use birge_tests::{exchange::Exchange, node::Node, template, watch};
+use birge_tests::{
+    answer::request, client::Client, exchange::Exchange, node::Node, template, watch,
+};
+use futures::future::join_all;
 
 use crate::support::{block_on, deep, submit, trafficking};
 
@@ -95,11 +98,14 @@ fn a_damaged_journal_is_not_served() {
 #[test]
 fn an_auditor_finds_a_flipped_byte_and_says_where() {
     let (exchange, mia, auditor) = scene();
+    fill_a_tile(&exchange, &mia);
     let clean = auditor.command(&["audit", "verify"]).unwrap();
     clean.expect_code(0).unwrap();
     mia.command(&["audit", "verify"]).unwrap().expect_code(0).unwrap();
     let mut files = segments(&exchange);
-    files.extend(watch::files_below(&exchange.ledger().join("tile")));
+    // Full ones, which do not change any more while the audits are recorded.
+    let tiles = exchange.ledger().join("tile");
+    files.extend([tiles.join("0/000"), tiles.join("entries/000")]);
     for file in files {
         let length = fs::metadata(&file).unwrap().len() as usize;
         for place in [length / 3, length * 2 / 3] {
@@ -132,6 +138,19 @@ fn a_flipped_byte_of_a_receipt_is_found() {
             assert_eq!(output.code, Some(1), "{}{}", output.stdout, output.stderr);
         });
     }
+}
+
+/// Asks until the first tile of the log is full, and waits until it is published.
+fn fill_a_tile(exchange: &Exchange, node: &Node) {
+    block_on(async {
+        let client = Client::of(node, exchange.address()).await.unwrap();
+        let asks = (0..256).map(|_| client.ask(request("TRAFFICKING", &[("TIME_PERIOD", "2023")])));
+        for answer in join_all(asks).await {
+            answer.unwrap();
+        }
+    });
+    let tile = exchange.ledger().join("tile/0/000");
+    watch::until(&exchange.ledger(), "a full tile", || Ok(tile.exists().then_some(()))).unwrap();
 }
 
 fn overwrite(file: &Path, content: &[u8]) {

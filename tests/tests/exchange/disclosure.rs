@@ -19,7 +19,7 @@ use birge_tests::{
     node::Node,
 };
 
-use crate::support::{block_on, records, signed, submit, trafficking};
+use crate::support::{block_on, record, signed, submit, trafficking};
 
 const SEXES: [&str; 5] = ["F", "M", "_O", "_U", "_N"];
 /// Counts of victims from 1 to 9 are withheld (article 7(1)).
@@ -310,17 +310,15 @@ fn the_record_of_an_answer_digests_exactly_what_was_given() {
     block_on(async {
         let answer = scene.ask("agency/MFA", &[("TIME_PERIOD", "2023")]).await.unwrap();
         let provenance = answer.provenance.unwrap();
-        let records = records(&scene.exchange, &auditor).await;
-        let Event::QueryAnswered { digest, answered, withheld, ruling, .. } =
-            &records[&provenance.exchange].event
-        else {
+        let record = record(&scene.exchange, &auditor, provenance.exchange).await;
+        let Event::QueryAnswered { digest, answered, withheld, ruling, .. } = &record.event else {
             panic!("exchange {} is no answer", provenance.exchange)
         };
         let key: [u8; 32] = provenance.digest_key[..].try_into().unwrap();
         assert_eq!(*digest, hex::encode(keyed_digest(&key, &answer.bytes)));
         assert_eq!((*answered, *withheld), (provenance.answered, provenance.withheld));
         assert_eq!(ruling.articles, provenance.articles);
-        let text = serde_json::to_string(&records[&provenance.exchange]).unwrap();
+        let text = serde_json::to_string(&record).unwrap();
         assert!(!text.contains("17.0"), "a value in the log: {text}");
     });
 }

@@ -42,7 +42,7 @@ fn a_full_disk_refuses_a_batch_and_takes_it_once_there_is_room() {
     let nsc = exchange.node("agency/NSC").unwrap();
     let auditor = exchange.node("auditor/COA").unwrap();
     exchange.stop().unwrap().expect_code(0).unwrap();
-    exchange.set("journal", "disk_reserve_bytes", 0).unwrap();
+    exchange.set("journal", "reserve_bytes", 0).unwrap();
     let (journal, kept) = (exchange.journal(), exchange.dir().join("kept"));
     std::fs::rename(&journal, &kept).unwrap();
     std::fs::create_dir(&journal).unwrap();
@@ -112,7 +112,7 @@ fn the_disks_reserve_is_kept_for_those_who_write() {
 /// Reserves so many times what is free.
 fn reserve(exchange: &Exchange, times: i64) {
     let bytes = free(&exchange.journal()) * times;
-    exchange.set("journal", "disk_reserve_bytes", bytes).unwrap();
+    exchange.set("journal", "reserve_bytes", bytes).unwrap();
 }
 
 fn free(folder: &Path) -> i64 {

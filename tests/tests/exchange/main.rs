@@ -14,6 +14,12 @@
 //! | `time` | the journal's time never runs backwards |
 //! | `disclosure` | a withheld cell stays withheld |
 //! | `log` | others' tools accept the log |
+//! | `services` | what is served, and to whom |
+//! | `quota` | who asks too much is put off, and nobody else |
+//! | `enactment` | decrees are checked, enacted, and hold from their date |
+//! | `recorded` | every refusal of somebody identified is a record |
+//! | `revisions` | what stands is changed by a revision, and how |
+//! | `words` | exit codes, and what is said with them |
 //! | `demo` | the demonstration tells its story |
 
 #![allow(
@@ -29,10 +35,14 @@ mod damage;
 mod demo;
 mod disclosure;
 mod disk;
+mod enactment;
 mod figures;
 mod log;
+mod quota;
 mod races;
 mod rebuild;
+mod recorded;
+mod services;
 mod support;
 mod tampering;
 mod template;

@@ -3,6 +3,7 @@
 use std::{fs, time::Duration};
 
 use birge_proto::{
+    clock::{Clock, SystemClock, Timestamp},
     manifest::{Action, BatchId},
     problem::Kind,
     record::Event,
@@ -143,20 +144,21 @@ fn a_revision_racing_with_a_decree_is_judged_by_the_one_in_force() {
             let mut batch = year(2024, women);
             batch.manifest.action = Action::Replace;
             batch.manifest.revises = current;
+            batch.manifest.reason = current.map(|_| "one more form".to_owned());
             current = Some(signed(&batch, &nsc).id());
             let answer = submit(&exchange, &nsc, &batch).await.unwrap();
             let records = records(&exchange, &auditor).await;
             let Event::SubmissionAccepted { ruling, .. } = &records[&place(&answer)].event else {
                 panic!("a receipt that proves no submission")
             };
-            if ruling.decree.version == "2024-01-01.amended" {
+            if ruling.decree.version == "2024-01-02" {
                 break;
             }
         }
         let records = records(&exchange, &auditor).await;
         let enacted = records.values().find_map(|record| match &record.event {
             Event::DecreeEnacted { decree, in_force_from, .. }
-                if decree.version == "2024-01-01.amended" =>
+                if decree.version == "2024-01-02" =>
             {
                 Some(*in_force_from)
             }
@@ -165,7 +167,7 @@ fn a_revision_racing_with_a_decree_is_judged_by_the_one_in_force() {
         let enacted = enacted.unwrap();
         for record in records.values() {
             if let Event::SubmissionAccepted { ruling, .. } = &record.event {
-                let amended = ruling.decree.version == "2024-01-01.amended";
+                let amended = ruling.decree.version == "2024-01-02";
                 assert_eq!(amended, record.time >= enacted, "{}", record.time);
             }
         }
@@ -184,8 +186,8 @@ fn amended_decree(exchange: &Exchange, ahead: Duration) -> std::path::PathBuf {
     }
     let file = folder.join("decree.json");
     let mut decree: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-    let from = birge_proto::clock::Clock::now(&birge_proto::clock::SystemClock) + ahead;
-    decree["version"] = "2024-01-01.amended".into();
+    let from = Timestamp::from_second((SystemClock.now() + ahead).as_second()).unwrap();
+    decree["version"] = "2024-01-02".into();
     decree["inForceFrom"] = from.to_string().into();
     fs::write(&file, serde_json::to_vec_pretty(&decree).unwrap()).unwrap();
     folder

@@ -1,6 +1,9 @@
 //! What several modules use.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use birge_proto::{
     identity::Identity,
@@ -10,11 +13,12 @@ use birge_proto::{
 };
 use birge_tests::{
     batch::{self, Batch, Signed},
-    client::{self, Client},
+    client::{self, Client, Credentials},
     exchange::Exchange,
     node::Node,
-    template,
+    template, watch,
 };
+use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 
 /// Long tests too?
 pub(crate) fn deep() -> bool {
@@ -95,6 +99,17 @@ pub(crate) async fn records(exchange: &Exchange, auditor: &Node) -> BTreeMap<u64
     records
 }
 
+/// One record, as the auditor sees it, once the gateway serves a checkpoint that covers it.
+pub(crate) async fn record(exchange: &Exchange, auditor: &Node, index: u64) -> Record {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < deadline {
+        if let Some(record) = records(exchange, auditor).await.remove(&index) {
+            return record;
+        }
+    }
+    panic!("no checkpoint covers record {index}")
+}
+
 /// How many batches were accepted from an agency.
 pub(crate) fn accepted(records: &BTreeMap<u64, Record>, agency: &str) -> usize {
     let agency: Identity = agency.parse().unwrap();
@@ -109,4 +124,42 @@ pub(crate) fn accepted(records: &BTreeMap<u64, Record>, agency: &str) -> usize {
 pub(crate) fn stop_and_verify(exchange: &mut Exchange) {
     exchange.stop().unwrap().expect_code(0).unwrap();
     exchange.gateway(&["verify"]).unwrap().expect_code(0).unwrap();
+}
+
+/// The records that a node sees whole; the others are left out.
+pub(crate) async fn own_records(exchange: &Exchange, node: &Node) -> BTreeMap<u64, Record> {
+    let client = Client::of(node, exchange.address()).await.unwrap();
+    let request = RecordsRequest { from: 0, to: 0 };
+    let mut stream = client.audit().records(request).await.unwrap().into_inner();
+    let mut records = BTreeMap::new();
+    while let Some(entry) = stream.message().await.unwrap() {
+        if !entry.record.is_empty() {
+            records.insert(entry.index, Record::parse(&entry.record).unwrap());
+        }
+    }
+    records
+}
+
+/// A connection with the technical operator's certificate.
+pub(crate) async fn operator(exchange: &Exchange) -> Client {
+    let keys = exchange.home().join("keys");
+    let read = |name: &str| std::fs::read_to_string(keys.join(name)).unwrap();
+    let credentials = Credentials {
+        roots: client::roots(&read("ca.crt")).unwrap(),
+        certificate: Some((
+            client::chain(&read("operator.crt")).unwrap(),
+            PrivateKeyDer::from_pem_slice(read("operator.key").as_bytes()).unwrap(),
+        )),
+    };
+    Client::connect(exchange.address(), &credentials).await.unwrap()
+}
+
+/// Waits until the newest checkpoint covers the record at `index`, so that it can be read.
+pub(crate) fn wait_covered(exchange: &Exchange, index: u64) {
+    watch::until(&exchange.ledger(), "a checkpoint", || {
+        let note = std::fs::read_to_string(exchange.ledger().join("checkpoint"))?;
+        let size: u64 = note.lines().nth(1).unwrap_or_default().parse()?;
+        Ok((size > index).then_some(()))
+    })
+    .unwrap();
 }

@@ -5,7 +5,7 @@ use birge_proto::{
     limits,
     manifest::BatchId,
     problem::Kind,
-    wire::{StatusRequest, SubmitRequest},
+    wire::{Outcome, StatusRequest, SubmitRequest},
 };
 use birge_tests::{batch::Batch, client::Client, exchange::Exchange, node::Node};
 
@@ -124,7 +124,8 @@ fn a_batch_over_the_limits_is_refused() {
     block_on(async {
         let client = scene.client().await;
         let refuse = async |what: &str, batch: &Batch| {
-            let refusal = kind(client.submit(signed(batch, &scene.mia).parts()).await);
+            let answer = client.submit(signed(batch, &scene.mia).parts()).await;
+            let refusal = answer.expect_err(what).kind;
             let expected = [Kind::TooLarge, Kind::Malformed, Kind::InvalidBatch];
             assert!(expected.contains(&refusal), "{what}: {refusal:?}");
         };
@@ -132,7 +133,7 @@ fn a_batch_over_the_limits_is_refused() {
         many.blocks = vec![many.blocks[0].clone(); limits::BLOCKS + 1];
         refuse("blocks", &many).await;
         let mut long = trafficking();
-        long.change(0, |columns| columns.columns[0].dictionary.push("x".repeat(4096))).unwrap();
+        long.change(0, |columns| columns.columns[0].dictionary.push("x".repeat(5_000))).unwrap();
         refuse("a long string", &long).await;
         let mut wide = trafficking();
         wide.change(0, |columns| {
@@ -147,6 +148,31 @@ fn a_batch_over_the_limits_is_refused() {
         let mut astray = trafficking();
         astray.change(0, |columns| columns.columns[0].index[0] = 99).unwrap();
         refuse("an index out of the dictionary", &astray).await;
+        scene.unharmed().await;
+    });
+}
+
+/// Columns carry doubles, so a number that is none can come without any text.
+#[test]
+fn numbers_that_count_nobody_are_refused_on_the_wire_too() {
+    let scene = Scene::new();
+    block_on(async {
+        let client = scene.client().await;
+        for (wrong, code) in [
+            (f64::NAN, "VALUE_FORMAT"),
+            (f64::INFINITY, "VALUE_FORMAT"),
+            (f64::NEG_INFINITY, "VALUE_FORMAT"),
+            (-1.0, "VALUE_NEGATIVE"),
+            (0.5, "VALUE_FRACTION"),
+            (1e300, "VALUE_RANGE"),
+        ] {
+            let mut batch = trafficking();
+            batch.change(0, |columns| columns.values[0] = wrong).unwrap();
+            let answer = client.submit(signed(&batch, &scene.mia).parts()).await.unwrap();
+            assert_eq!((answer.outcome(), &answer.receipt), (Outcome::Error, &None), "{wrong}");
+            let report = answer.report.unwrap();
+            assert!(report.findings.iter().any(|finding| finding.code == code), "{wrong}");
+        }
         scene.unharmed().await;
     });
 }

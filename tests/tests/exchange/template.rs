@@ -104,7 +104,8 @@ fn every_spoilt_figure_is_found_where_it_stands() {
     let scene = Scene::new();
     let row = ",VC_HTF_DETV,M,_T,_T,PS,2023,13,";
     let value = |to: &str| with(row, ",13,", &format!(",{to},"));
-    scene.refuses("not a number", &value("NaN"), "VALUE_FORMAT", 1);
+    // SDMX-CSV writes a missing number as NaN; with status A it is one blank too many.
+    scene.refuses("not a number", &value("NaN"), "VALUE_BLANK", 1);
     scene.refuses("infinity", &value("inf"), "VALUE_FORMAT", 1);
     scene.refuses("minus infinity", &value("-Infinity"), "VALUE_FORMAT", 1);
     scene.refuses("words", &value("thirteen"), "VALUE_FORMAT", 1);

@@ -19,7 +19,7 @@ fn with_offset(command: &Command, library: &str, file: &Path) -> Command {
 /// Where libfaketime lies, if it is installed.
 fn library() -> Option<String> {
     let folders = ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime"];
-    let paths = folders.map(|folder| format!("{folder}/libfaketime.so.1"));
+    let paths = folders.map(|folder| format!("{folder}/libfaketimeMT.so.1"));
     paths.into_iter().find(|path| Path::new(path).exists())
 }
 
