@@ -272,8 +272,8 @@ fn in_words(error: &anyhow::Error) -> String {
 
 fn in_json(error: &anyhow::Error) -> Value {
     match refusal(error) {
-        Some(problem) => problem.to_json(),
-        None => json!({ "title": "the command failed", "detail": format!("{error:#}") }),
+        Some(problem) => json!({ "problem": problem.to_json() }),
+        None => json!({ "problem": { "detail": format!("{error:#}") } }),
     }
 }
 

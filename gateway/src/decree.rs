@@ -3,13 +3,12 @@
 //!
 //! Order of reading: [`Decree`] here, `request` for what is asked and answered, `access` for
 //! what a body may see of a dataset, `rules` for the policies, `parameters` and `calendar` for
-//! the rest of the decree, `lineage` for which decree holds when.
+//! the rest of the decree.
 
 mod access;
 mod article;
 mod calendar;
 mod error;
-mod lineage;
 mod parameters;
 mod request;
 mod rules;
@@ -21,7 +20,6 @@ pub use self::{
     access::{Access, Named, Narrowed, Refusal},
     calendar::Obligation,
     error::DecreeError,
-    lineage::{Lineage, LineageError},
     parameters::{Body, Disclosure, Mandate},
     request::{Act, Decision, Request, SexSplit},
 };
@@ -70,7 +68,7 @@ impl Decree {
     /// The title in `language`, else in English, else in any.
     #[must_use]
     pub fn title(&self, language: &str) -> &str {
-        parameters::in_language(&self.parameters.title, language)
+        article::in_language(&self.parameters.title, language)
     }
 
     /// First moment in force (article 11).

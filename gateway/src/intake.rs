@@ -2,8 +2,10 @@
 //! checkpoint → receipt. Each step takes what the step before gives, so the compiler keeps
 //! their order. A batch that fails a step changes nothing, and its refusal is recorded.
 
+mod decide;
+mod ready;
+mod receive;
 mod refusal;
-mod steps;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,8 +21,10 @@ use futures::Stream;
 use prost::bytes::Bytes;
 
 use self::{
+    decide::{Checked, Permitted, Standing},
+    ready::Ready,
+    receive::{Received, Signed},
     refusal::Refusal,
-    steps::{Checked, Permitted, Ready, Received, Signed, Standing},
 };
 use crate::{
     catalog::{Catalog, Stage, Submission},

@@ -248,4 +248,16 @@ mod tests {
         assert_eq!(at(19).as_deref(), Some("a"));
         assert_eq!(at(20).as_deref(), Some("b"));
     }
+
+    #[test]
+    fn article_11_no_decree_is_retroactive_and_none_is_enacted_twice() {
+        let name = |version: &str| DecreeName { number: "1".into(), version: version.into() };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut registry = Registry::default();
+        assert_eq!(registry.bars_decree(&name("a"), at(10), at(20)), None, "the log's first");
+        registry.decrees.push(Enacted { name: name("a"), from: at(10), index: 2 });
+        assert!(registry.bars_decree(&name("b"), at(19), at(20)).is_some());
+        assert_eq!(registry.bars_decree(&name("b"), at(20), at(20)), None);
+        assert!(registry.bars_decree(&name("a"), at(30), at(20)).is_some());
+    }
 }

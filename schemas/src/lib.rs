@@ -15,11 +15,13 @@
 //! | [`json_batch`] | the JSON door |
 
 pub mod codelist;
+mod context;
 pub mod decree;
 pub mod detail;
 pub mod finding;
 pub mod json_batch;
 pub mod json_schema;
+mod key;
 pub mod period;
 mod rules;
 pub mod slice;

@@ -19,10 +19,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use birge_proto::manifest::Action;
 
 use crate::{
+    context::Context,
     finding::{Finding, Report},
     structure::Structure,
     table::{Bitmap, Codes, RawTable, Table, Texts},
-    validate::Context,
 };
 
 /// A batch after the shape rules: translated to codes where it could be.

@@ -17,8 +17,8 @@ use serde::Deserialize;
 use crate::{
     codelist::{CodeList, Names},
     detail::{Breakdown, Detail},
+    key::KeyLayout,
     period::Frequency,
-    table::KeyLayout,
 };
 
 pub use compile::StructureError;

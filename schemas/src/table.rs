@@ -3,16 +3,15 @@
 mod bitmap;
 mod column;
 mod gather;
-mod key;
 mod raw;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+pub use crate::key::{Key, KeyLayout};
 use crate::{detail::Detail, structure::Structure};
 
 pub use bitmap::Bitmap;
 pub use column::{Codes, Texts};
-pub use key::{Key, KeyLayout};
 pub use raw::{RawColumn, RawColumnBuilder, RawTable};
 
 /// Checked observations: codes are positions in the structure's code lists.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use birge_schemas::decree::Files;
 
-use super::{error::DecreeError, parameters::in_language};
+use super::error::DecreeError;
 
 /// `6(5)`: article and paragraph; `10` has no paragraph, which is kept as 0. Ordered as the
 /// decree orders them.
@@ -103,6 +103,12 @@ impl Articles {
     pub(super) fn text(&self, article: Article, language: &str) -> Option<&str> {
         self.0.get(&article).map(|texts| in_language(texts, language))
     }
+}
+
+/// The text in `language`, else in English, else in any.
+pub(super) fn in_language<'a>(texts: &'a BTreeMap<String, String>, language: &str) -> &'a str {
+    let any = || texts.values().next();
+    texts.get(language).or_else(|| texts.get("en")).or_else(any).map_or("", String::as_str)
 }
 
 #[cfg(test)]

@@ -172,9 +172,3 @@ fn first_twice<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> 
     let mut seen = BTreeSet::new();
     names.find(|name| !seen.insert(*name))
 }
-
-/// The text in `language`, else in English, else in any.
-pub(super) fn in_language<'a>(texts: &'a BTreeMap<String, String>, language: &str) -> &'a str {
-    let any = || texts.values().next();
-    texts.get(language).or_else(|| texts.get("en")).or_else(any).map_or("", String::as_str)
-}

@@ -232,28 +232,6 @@ fn article_10_suspends_but_leaves_the_own_records() {
     }
 }
 
-#[test]
-fn article_11_judges_by_the_decree_in_force() {
-    let dated = |date: &str| {
-        let mut files = bundle::files(&bundle::model().unwrap()).unwrap();
-        let text = files.get_mut("decree.json").unwrap();
-        *text = text.replace("2024-01-01T00:00:00+06:00", &format!("{date}T00:00:00Z"));
-        Decree::from_bundle(&bundle::to_bundle(&files).unwrap()).unwrap().into()
-    };
-    let at = |date: &str| format!("{date}T00:00:00Z").parse().unwrap();
-    let mut lineage = Lineage::default();
-    lineage.enact(dated("2024-01-01"), at("2026-01-01")).unwrap();
-    let past = lineage.enact(dated("2025-01-01"), at("2026-01-01"));
-    assert!(matches!(past, Err(LineageError::Retroactive(..))));
-    let same = lineage.enact(dated("2024-01-01"), at("2023-01-01"));
-    assert!(matches!(same, Err(LineageError::NotAfter(..))));
-    lineage.enact(dated("2027-01-01"), at("2026-01-01")).unwrap();
-    let from = |date| lineage.in_force(at(date)).map(|decree| decree.in_force_from());
-    assert_eq!(from("2023-12-31"), None);
-    assert_eq!(from("2026-12-31"), Some(at("2024-01-01")));
-    assert_eq!(from("2027-01-01"), Some(at("2027-01-01")));
-}
-
 fn trafficking(principal: &str) -> Access {
     let breakdowns = detail(&[Indicator, Region, Sex, Age, Citizenship]);
     let owner = "MIA".parse().unwrap();

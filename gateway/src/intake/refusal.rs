@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use birge_proto::{
+    identity::Identity,
     manifest::BatchId,
-    problem::Problem,
+    problem::{Kind, Problem},
     record::{Event, Outcome, Ruling},
 };
 use birge_schemas::finding::Report;
@@ -64,4 +65,12 @@ impl Refusal {
 /// Findings by code, as recorded.
 pub(super) fn by_code(report: &Report) -> BTreeMap<String, u64> {
     report.by_code.iter().map(|(code, count)| (code.to_string(), *count)).collect()
+}
+
+/// Article 4(1) and its kin: the decree does not let this agency hand in that dataset.
+pub(super) fn not_mandated(agency: &Identity, dataset: &str, articles: Vec<String>) -> Problem {
+    let dataset: String = dataset.chars().take(80).collect();
+    let detail =
+        format!("{agency} may not hand in {dataset} under article {}", articles.join(", "));
+    Problem::new(Kind::NotPermitted, detail).under(articles)
 }

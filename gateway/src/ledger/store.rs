@@ -46,15 +46,29 @@ impl Store {
         self.place(path).exists() || self.place(&path.full()).exists()
     }
 
-    /// The bytes of the file at `path`; a partial one may be cut from what it grew into.
+    /// The bytes of the file at `path`; a partial one may be cut from what it grew into, or
+    /// is growing into.
     pub(super) fn read(&self, path: &TilePath) -> io::Result<Vec<u8>> {
         match fs::read(self.place(path)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_partial() => {
-                let full = fs::read(self.place(&path.full()))?;
-                cut(path, full).ok_or_else(|| io::ErrorKind::InvalidData.into())
+                let wider = fs::read(self.place(&path.full())).or_else(|_| self.widest(path))?;
+                cut(path, wider).ok_or_else(|| io::ErrorKind::InvalidData.into())
             }
             read => read,
         }
+    }
+
+    /// The bytes of the widest partial file at the place of `path` that is wider than it.
+    fn widest(&self, path: &TilePath) -> io::Result<Vec<u8>> {
+        let place = self.place(path);
+        let folder = place.parent().ok_or(io::ErrorKind::NotFound)?;
+        let width = |entry: io::Result<fs::DirEntry>| -> Option<u16> {
+            entry.ok()?.file_name().to_str()?.parse().ok()
+        };
+        let widest = fs::read_dir(folder)?.filter_map(width).max();
+        let widest =
+            widest.filter(|widest| *widest > path.width()).ok_or(io::ErrorKind::NotFound)?;
+        fs::read(folder.join(widest.to_string()))
     }
 
     /// The note that was published last.

@@ -146,7 +146,10 @@ impl AdminService {
             .map_err(|error| Problem::new(Kind::Malformed, error.to_string()))?;
         let event = enacted(&decree, &request.bundle, &request.key_id, &request.signature);
         let draft = Draft::with_body(operator.clone(), event, request.bundle.into());
-        let exchange = self.record(draft).await?;
+        let exchange = self.record(draft).await.map_err(|problem| match problem.kind {
+            Kind::Conflict => problem.under(["11".to_owned()]),
+            _ => problem,
+        })?;
         let DecreeName { number, version } = decree.name();
         let in_force_from = decree.in_force_from().to_string();
         tracing::info!(number, version, in_force_from, exchange, "enacted");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use birge_proto::{
     identity::Role,
     problem::{Kind, Problem},
-    tlog::checkpoint::Checkpoint,
+    tlog::{Hash, checkpoint::Checkpoint},
     wire::{
         CheckpointRequest, CheckpointResponse, ConsistencyRequest, InclusionRequest, ProofResponse,
         RecordEntry, RecordsRequest, TileRequest, TileResponse, audit_server::Audit,
@@ -52,36 +52,33 @@ impl Audit for AuditService {
     }
 
     async fn tile(&self, request: Request<TileRequest>) -> Result<Response<TileResponse>, Status> {
-        self.gate.admit(&request, "audit/tile", READERS).await?;
+        let reader = self.gate.admit(&request, "audit/tile", READERS).await?;
         let (ledger, path) = (Arc::clone(&self.ledger), request.into_inner().path);
-        let data = blocking(move || ledger.tile(&path)).await?;
-        Ok(Response::new(TileResponse { data }))
+        let outcome = blocking(move || ledger.tile(&path)).await;
+        let outcome = outcome.map(|data| TileResponse { data });
+        self.gate.answer("audit/tile", &reader, outcome).await
     }
 
     async fn consistency(
         &self,
         request: Request<ConsistencyRequest>,
     ) -> Result<Response<ProofResponse>, Status> {
-        self.gate.admit(&request, "audit/consistency", READERS).await?;
+        let reader = self.gate.admit(&request, "audit/consistency", READERS).await?;
         let ConsistencyRequest { old, new } = request.into_inner();
         let ledger = Arc::clone(&self.ledger);
-        let proof = blocking(move || ledger.consistency(old, new)).await?;
-        Ok(Response::new(ProofResponse {
-            hashes: proof.iter().map(|hash| hash.to_vec()).collect(),
-        }))
+        let outcome = blocking(move || ledger.consistency(old, new)).await;
+        self.gate.answer("audit/consistency", &reader, outcome.map(proof)).await
     }
 
     async fn inclusion(
         &self,
         request: Request<InclusionRequest>,
     ) -> Result<Response<ProofResponse>, Status> {
-        self.gate.admit(&request, "audit/inclusion", READERS).await?;
+        let reader = self.gate.admit(&request, "audit/inclusion", READERS).await?;
         let InclusionRequest { index, size } = request.into_inner();
         let ledger = Arc::clone(&self.ledger);
-        let proof = blocking(move || ledger.inclusion(index, size)).await?;
-        Ok(Response::new(ProofResponse {
-            hashes: proof.iter().map(|hash| hash.to_vec()).collect(),
-        }))
+        let outcome = blocking(move || ledger.inclusion(index, size)).await;
+        self.gate.answer("audit/inclusion", &reader, outcome.map(proof)).await
     }
 
     async fn records(
@@ -96,6 +93,11 @@ impl Audit for AuditService {
         };
         self.gate.answer("audit/records", &reader, outcome.map(ReceiverStream::new)).await
     }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map")]
+fn proof(hashes: Vec<Hash>) -> ProofResponse {
+    ProofResponse { hashes: hashes.iter().map(|hash| hash.to_vec()).collect() }
 }
 
 fn overtaken(own: &Checkpoint, size: u64) -> Problem {

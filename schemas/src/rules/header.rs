@@ -3,10 +3,10 @@
 use birge_proto::manifest::{Action, Manifest};
 
 use crate::{
+    context::Context,
     finding::{Code, Finding, Report},
     structure::Structure,
     table::RawTable,
-    validate::Context,
 };
 
 /// The header against the structure, and the batch as a whole.

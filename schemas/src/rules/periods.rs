@@ -2,10 +2,10 @@
 
 use super::Shape;
 use crate::{
+    context::Context,
     finding::{Code, Finding, Report},
     period::{Frequency, first_day},
     table::{Bitmap, Codes, RawColumn},
-    validate::Context,
 };
 
 /// Checks the format of each row's period against the row's frequency; gives the periods that

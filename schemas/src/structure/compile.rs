@@ -10,7 +10,7 @@ use super::{
 use crate::{
     codelist::{Code, CodeList},
     detail::Breakdown,
-    table::KeyLayout,
+    key::KeyLayout,
 };
 
 /// Why files are no structures.
@@ -119,12 +119,13 @@ fn structure(
         .ok_or_else(|| format!("{named} has no time dimension"))?;
     dimensions.push(Dimension { id: time.id.clone(), kind: DimensionKind::Time });
     let attributes = components.attribute_list.attributes.iter();
+    let coded = dimensions.iter().filter_map(Dimension::codes);
     let structure = Structure {
         id: flow.id.clone(),
         agency: flow.agency.clone(),
         version: flow.version.clone(),
         names: flow.names.clone(),
-        keys: KeyLayout::new(&dimensions)?,
+        keys: KeyLayout::new(coded.map(|coded| coded.list.codes().len()))?,
         dimensions,
         attributes: attributes.map(|a| attribute(a, code_lists)).collect::<Result<_, _>>()?,
         rules,

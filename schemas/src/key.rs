@@ -1,7 +1,5 @@
 //! Keys of cells as integers that compare as their codes do.
 
-use crate::structure::{Dimension, DimensionKind};
-
 /// A packed key: the codes of the dimensions in the structure's order, the period last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub(crate) u128);
@@ -18,18 +16,13 @@ pub struct KeyLayout {
 }
 
 impl KeyLayout {
-    /// Lays out the coded dimensions.
-    pub(crate) fn new(dimensions: &[Dimension]) -> Result<Self, String> {
-        let width = |dimension: &Dimension| match &dimension.kind {
-            DimensionKind::Coded(coded) => Some(coded.list.codes().len().ilog2() + 1),
-            DimensionKind::Time => None,
-        };
+    /// Lays out coded dimensions whose code lists have so many codes.
+    pub(crate) fn new(sizes: impl DoubleEndedIterator<Item = usize>) -> Result<Self, String> {
         let mut shift = PERIOD_BITS;
-        let mut fields: Vec<_> = dimensions
-            .iter()
+        let mut fields: Vec<_> = sizes
             .rev()
-            .filter_map(width)
-            .map(|width| {
+            .map(|size| {
+                let width = size.ilog2() + 1;
                 shift += width;
                 (shift - width, width)
             })

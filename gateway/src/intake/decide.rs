@@ -1,0 +1,183 @@
+//! From a signed batch to one that breaks no rule and that the decree permits.
+
+use std::collections::BTreeSet;
+
+use birge_proto::{
+    clock::Timestamp,
+    envelope::VerifyingKey,
+    identity::Identity,
+    manifest::{Action, BatchId, Manifest},
+    problem::{Kind, Problem},
+    record::Ruling,
+    wire::{self, SubmitHeader},
+};
+use birge_schemas::{
+    finding::{Code, Report},
+    structure::Structures,
+    validate::ValidBatch,
+    wire::from_blocks,
+};
+use jiff::tz::TimeZone;
+use prost::bytes::Bytes;
+
+use super::{
+    receive::{Received, Signed},
+    refusal::{Known, Refusal, not_mandated},
+};
+use crate::{
+    decree::{Act, Decree, Disclosure, Request, SexSplit},
+    registry::Registry,
+    sequence::stale,
+};
+
+/// A batch that breaks no rule.
+pub(super) struct Checked {
+    pub(super) header: SubmitHeader,
+    pub(super) key: VerifyingKey,
+    pub(super) blocks: Vec<Bytes>,
+    pub(super) valid: ValidBatch,
+    pub(super) known: Known,
+}
+
+impl Checked {
+    pub(super) fn check(
+        structures: &Structures,
+        received: Received,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let Received { signed: Signed { header, manifest, key, known }, blocks } = received;
+        let raw = from_blocks(&blocks)
+            .map_err(|error| known.refuse(Problem::new(Kind::Malformed, error.to_string())))?;
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let valid =
+            ValidBatch::new(structures, manifest, BatchId::of(&header.manifest), &raw, today)
+                .map_err(|report| invalid(&known, report))?;
+        Ok(Self { header, key, blocks, valid, known })
+    }
+
+    pub(super) fn manifest(&self) -> &Manifest {
+        self.valid.manifest()
+    }
+
+    pub(super) fn report(&self) -> wire::Report {
+        self.valid.report().to_wire()
+    }
+
+    /// Is it to be checked only? The action *Information* changes nothing either.
+    pub(super) fn dry_run(&self) -> bool {
+        self.header.dry_run || self.manifest().action == Action::Information
+    }
+}
+
+/// What stands of a batch's periods.
+pub(super) struct Standing {
+    /// The newest accepted batch that touches any of them.
+    pub(super) current: Option<BatchId>,
+    /// Those of which anything was accepted.
+    pub(super) periods: BTreeSet<String>,
+}
+
+impl Standing {
+    pub(super) fn of(registry: &Registry, manifest: &Manifest) -> Self {
+        let Manifest { dataset, periods, .. } = manifest;
+        let stands =
+            |period: &&String| registry.current(dataset, std::slice::from_ref(*period)).is_some();
+        Self {
+            current: registry.current(dataset, periods),
+            periods: periods.iter().filter(stands).cloned().collect(),
+        }
+    }
+}
+
+/// A batch that the decree permits.
+pub(super) struct Permitted {
+    pub(super) checked: Checked,
+    pub(super) ruling: Ruling,
+    pub(super) late: bool,
+    pub(super) disclosure: Disclosure,
+}
+
+impl Permitted {
+    /// Articles 4(1), 4(3), 5(1), 5(2), 10.
+    pub(super) fn decide(
+        mut checked: Checked,
+        agency: &Identity,
+        decree: &Decree,
+        standing: &Standing,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let manifest = checked.valid.manifest();
+        let dataset = manifest.dataset.clone();
+        let structure = checked.valid.table().structure();
+        let persons = structure.rules.persons;
+        let decision = decree.decide(&Request {
+            principal: agency.clone(),
+            suspended: decree.suspends(&agency.body),
+            recorded: true,
+            act: Act::Submit {
+                dataset: dataset.clone(),
+                agency: manifest.agency.clone(),
+                signed: true,
+                approved: !manifest.approved_by.trim().is_empty(),
+                sex_split: sex_split(checked.valid.report(), persons),
+            },
+        });
+        let ruling = decree.ruling(decision);
+        checked.known.ruling = Some(ruling.clone());
+        let known = &checked.known;
+        if !ruling.permit {
+            return Err(known.refuse(not_mandated(agency, &dataset, ruling.articles)));
+        }
+        if manifest.action == Action::Information {
+            // Changes nothing, so it revises nothing.
+        } else if standing.current != manifest.revises {
+            let detail = stale(standing.current, manifest.revises);
+            let problem = Problem::new(Kind::Stale, detail);
+            return Err(known.refuse(problem.under(["5(2)".to_owned()])));
+        }
+        let unsaid = manifest.reason.as_deref().unwrap_or_default().trim().is_empty();
+        if manifest.revises.is_some() && unsaid {
+            let detail = "the batch revises another and does not say why";
+            let problem = Problem::new(Kind::NotPermitted, detail).under(["5(2)".to_owned()]);
+            return Err(known.refuse(problem.hint("give a reason in the manifest")));
+        }
+        let mut revised =
+            manifest.periods.iter().filter(|period| standing.periods.contains(*period));
+        if let Some(period) = revised.find(|period| decree.frozen(period, now)) {
+            let detail = format!(
+                "the period {period} is frozen: it ended too long ago to be revised by the agency alone"
+            );
+            return Err(
+                known.refuse(Problem::new(Kind::NotPermitted, detail).under(["5(2)".to_owned()]))
+            );
+        }
+        let mut first =
+            manifest.periods.iter().filter(|period| !standing.periods.contains(*period));
+        let late = first.any(|period| {
+            decree.deadline(&dataset, period).is_some_and(|deadline| now >= deadline)
+        });
+        let disclosure = decree.disclosure(&dataset).ok_or_else(|| {
+            let detail =
+                format!("the decree does not say how small counts of {dataset} are protected");
+            known.refuse(Problem::new(Kind::NotPermitted, detail).under(["7(1)".to_owned()]))
+        })?;
+        Ok(Self { late, disclosure, ruling, checked })
+    }
+}
+
+fn invalid(known: &Known, report: Report) -> Refusal {
+    let detail = format!("{} errors were found in the batch", report.errors);
+    let mut refusal = known.refuse(Problem::new(Kind::InvalidBatch, detail));
+    refusal.report = Some(report);
+    refusal
+}
+
+fn sex_split(report: &Report, persons: bool) -> SexSplit {
+    let found = |code| report.by_code.contains_key(&code);
+    match persons {
+        false => SexSplit::None,
+        true if found(Code::SexSplitMissing) => SexSplit::Missing,
+        true if found(Code::SexSplitExplained) => SexSplit::Explained,
+        true => SexSplit::Given,
+    }
+}

@@ -1,0 +1,128 @@
+//! From a permitted batch to all that is committed of it.
+
+use std::sync::Arc;
+
+use birge_proto::{
+    envelope::VerifyingKey,
+    manifest::BatchId,
+    problem::{Kind, Problem},
+    record::{Counts, DecreeName, Event, Outcome},
+    wire,
+};
+
+use super::{
+    decide::{Checked, Permitted},
+    refusal::{Known, Refusal, by_code},
+};
+use crate::{
+    catalog::{Holding, Merged, Release, merge},
+    journal::Body,
+    submission::Submission,
+};
+
+/// A batch with all that is to be committed.
+pub(super) struct Ready {
+    permitted: Permitted,
+    merged: Arc<Merged>,
+    release: Release,
+    pattern: Body,
+}
+
+impl Ready {
+    /// Applies the batch to what stands, and computes what may be given out (article 7).
+    pub(super) fn prepare(permitted: Permitted, holding: &Holding) -> Result<Self, Refusal> {
+        let Checked { valid, known, .. } = &permitted.checked;
+        let structure = valid.table().structure();
+        let merged = merge(structure, holding, valid.manifest(), valid.table())
+            .map_err(|conflict| known.refuse(Problem::new(Kind::Conflict, conflict.to_string())))?;
+        let release = Release::compute(holding, &merged, permitted.disclosure)
+            .map_err(|error| known.refuse(Problem::new(Kind::Internal, error.to_string())))?;
+        let pattern = serde_json::to_vec(&release)
+            .map_err(|error| known.refuse(Problem::new(Kind::Internal, error.to_string())))?;
+        Ok(Self { merged: Arc::new(merged), release, pattern: pattern.into(), permitted })
+    }
+
+    pub(super) fn id(&self) -> BatchId {
+        self.permitted.checked.valid.id()
+    }
+
+    pub(super) fn merged(&self) -> Arc<Merged> {
+        Arc::clone(&self.merged)
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.merged.counts
+    }
+
+    pub(super) fn known(&self) -> &Known {
+        &self.permitted.checked.known
+    }
+
+    pub(super) fn decree(&self) -> DecreeName {
+        self.permitted.ruling.decree.clone()
+    }
+
+    pub(super) fn signed_by(&self) -> VerifyingKey {
+        self.permitted.checked.key
+    }
+
+    pub(super) fn report(&self) -> wire::Report {
+        self.permitted.checked.report()
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        match self.permitted.checked.valid.report().warnings {
+            0 => Outcome::Success,
+            _ => Outcome::Warning,
+        }
+    }
+
+    /// What is recorded of a dry run.
+    pub(super) fn checked_event(&self) -> Event {
+        let valid = &self.permitted.checked.valid;
+        Event::SubmissionChecked {
+            batch: valid.id(),
+            dataset: valid.manifest().dataset.clone(),
+            outcome: self.outcome(),
+            findings: by_code(valid.report()),
+        }
+    }
+
+    /// What is recorded of a batch: that it was accepted, and what of it may be given out.
+    pub(super) fn events(&self) -> Vec<(Event, Option<Body>)> {
+        let Permitted { checked, ruling, late, .. } = &self.permitted;
+        let valid = &checked.valid;
+        let manifest = valid.manifest();
+        let blocks = checked.blocks.clone();
+        let batch = Submission { header: checked.header.clone(), blocks }.to_body();
+        let accepted = Event::SubmissionAccepted {
+            batch: valid.id(),
+            dataset: manifest.dataset.clone(),
+            version: manifest.version.clone(),
+            periods: manifest.periods.clone(),
+            action: manifest.action,
+            revises: manifest.revises,
+            outcome: self.outcome(),
+            counts: self.merged.counts,
+            findings: by_code(valid.report()),
+            late: *late,
+            digest: hex::encode(batch.digest()),
+            ruling: ruling.clone(),
+        };
+        let released = Event::Released {
+            dataset: manifest.dataset.clone(),
+            periods: manifest.periods.clone(),
+            batch: valid.id(),
+            cells: self.release.cells,
+            withheld: self.release.withheld,
+            method: self.release.method.clone(),
+            digest: hex::encode(self.pattern.digest()),
+        };
+        vec![(accepted, Some(batch)), (released, Some(self.pattern.clone()))]
+    }
+
+    /// Back to where the decree is asked.
+    pub(super) fn again(self) -> Checked {
+        self.permitted.checked
+    }
+}

@@ -1,0 +1,164 @@
+//! From the stream to a batch whose every byte is the one that the agency signed.
+
+use std::time::Duration;
+
+use birge_proto::{
+    envelope::{MANIFEST_TYPE, VerifyingKey, sha256},
+    identity::Identity,
+    limits,
+    manifest::{BatchId, Manifest},
+    problem::{Kind, Problem},
+    wire::SubmitHeader,
+};
+use futures::{Stream, StreamExt};
+use prost::bytes::Bytes;
+use tokio::time::timeout;
+
+use super::refusal::{Known, Refusal, not_mandated};
+use crate::{
+    catalog::State,
+    decree::{Act, Decree, Request, SexSplit},
+};
+
+/// Bytes that an observation takes while it is checked.
+const TABLE_BYTES: usize = 128;
+
+/// A manifest that the agency's own key signed.
+pub(super) struct Signed {
+    pub(super) header: SubmitHeader,
+    pub(super) manifest: Manifest,
+    pub(super) key: VerifyingKey,
+    pub(super) known: Known,
+}
+
+impl Signed {
+    /// Article 5(1): the agency's signature.
+    pub(super) fn verify(
+        state: &State,
+        agency: &Identity,
+        header: SubmitHeader,
+    ) -> Result<Self, Refusal> {
+        let mut known = Known { batch: Some(BatchId::of(&header.manifest)), ..Known::default() };
+        let bad =
+            |detail: &str| Problem::new(Kind::BadSignature, detail).under(["5(1)".to_owned()]);
+        let key = state
+            .registry
+            .participant(agency)
+            .and_then(|participant| participant.signing_keys.get(&header.key_id))
+            .copied()
+            .ok_or_else(|| {
+                let detail =
+                    format!("the key {:?} is not registered for {agency}", clip(&header.key_id));
+                known.refuse(bad(&detail).hint("sign with the key that was enrolled"))
+            })?;
+        key.verify(MANIFEST_TYPE, &header.manifest, &header.signature)
+            .map_err(|error| known.refuse(bad(&error.to_string())))?;
+        let manifest = Manifest::parse(&header.manifest)
+            .map_err(|error| known.refuse(Problem::new(Kind::Malformed, error.to_string())))?;
+        // A name that is nobody's is free text, and does not enter a record.
+        known.dataset = state.structures.get(&manifest.dataset).map(|known| known.id.clone());
+        if manifest.agency != agency.body {
+            let detail = format!(
+                "the batch stands in the name of {}, {agency} hands it in",
+                manifest.agency
+            );
+            return Err(known.refuse(bad(&detail)));
+        }
+        Ok(Self { header, manifest, key, known })
+    }
+
+    pub(super) fn id(&self) -> BatchId {
+        BatchId::of(&self.header.manifest)
+    }
+
+    /// Article 4(1), before anything of the batch is taken in.
+    pub(super) fn mandated(self, decree: &Decree, agency: &Identity) -> Result<Self, Refusal> {
+        let permit = decree.decide(&Request {
+            principal: agency.clone(),
+            suspended: decree.suspends(&agency.body),
+            recorded: true,
+            act: Act::Submit {
+                dataset: self.manifest.dataset.clone(),
+                agency: self.manifest.agency.clone(),
+                signed: true,
+                approved: !self.manifest.approved_by.trim().is_empty(),
+                sex_split: SexSplit::Given,
+            },
+        });
+        let mut known = self.known.clone();
+        let ruling = decree.ruling(permit);
+        if ruling.permit {
+            return Ok(self);
+        }
+        known.ruling = known.dataset.is_some().then(|| ruling.clone());
+        Err(known.refuse(not_mandated(agency, &self.manifest.dataset, ruling.articles)))
+    }
+
+    /// Bytes that it may take in memory, as it comes and as a table.
+    pub(super) fn most_bytes(&self) -> usize {
+        let as_it_comes = self.manifest.blocks.len() * limits::BLOCK_BYTES;
+        let as_table = usize::try_from(self.manifest.observations).unwrap_or(usize::MAX);
+        as_it_comes.max(as_table.saturating_mul(TABLE_BYTES)).min(limits::BATCH_BYTES)
+    }
+}
+
+/// A batch whose every block is the one that was signed.
+pub(super) struct Received {
+    pub(super) signed: Signed,
+    pub(super) blocks: Vec<Bytes>,
+}
+
+impl Received {
+    pub(super) async fn read(
+        signed: Signed,
+        stream: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+        patience: Duration,
+    ) -> Result<Self, Refusal> {
+        let known = signed.known.clone();
+        timeout(patience, Self::read_all(signed, stream)).await.unwrap_or_else(|_| {
+            let detail = "the batch took too long to come";
+            Err(known.refuse(Problem::new(Kind::Truncated, detail)))
+        })
+    }
+
+    async fn read_all(
+        signed: Signed,
+        mut stream: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    ) -> Result<Self, Refusal> {
+        let expected = &signed.manifest.blocks;
+        let mut blocks = Vec::with_capacity(expected.len());
+        let mut bytes = 0;
+        while let Some(block) = stream.next().await {
+            let block = block.map_err(|problem| signed.known.refuse(problem))?;
+            let place = blocks.len();
+            bytes += block.len();
+            let problem = if block.len() > limits::BLOCK_BYTES {
+                let most = limits::BLOCK_BYTES;
+                Some((
+                    Kind::TooLarge,
+                    format!("block {place} has {} bytes, at most {most} are allowed", block.len()),
+                ))
+            } else if bytes > limits::BATCH_BYTES {
+                let most = limits::BATCH_BYTES;
+                Some((Kind::TooLarge, format!("the batch has more than the {most} bytes allowed")))
+            } else if expected.get(place).is_none_or(|digest| digest.0 != sha256(&block)) {
+                Some((Kind::BadSignature, format!("block {place} is not the one that was signed")))
+            } else {
+                None
+            };
+            if let Some((kind, detail)) = problem {
+                return Err(signed.known.refuse(Problem::new(kind, detail)));
+            }
+            blocks.push(block);
+        }
+        if blocks.len() < expected.len() {
+            let detail = format!("{} of {} blocks came", blocks.len(), expected.len());
+            return Err(signed.known.refuse(Problem::new(Kind::Truncated, detail)));
+        }
+        Ok(Self { signed, blocks })
+    }
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(80).collect()
+}
