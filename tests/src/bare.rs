@@ -63,6 +63,9 @@ impl Bare {
         let (sender, connections) = tokio::sync::mpsc::channel(16);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                if stream.set_nodelay(true).is_err() {
+                    continue;
+                }
                 let handshake = acceptor.accept(stream);
                 let sender = sender.clone();
                 tokio::spawn(async move {

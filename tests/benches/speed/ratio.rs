@@ -42,7 +42,7 @@ pub(crate) fn tell(
         None => String::new(),
     };
     println!(
-        "{name}: {:.0} {unit} against {:.0} bare: ratio {ratio:.2}{verdict}",
+        "{name}: {:.0} {unit} against {:.0} bare: ratio {ratio:.3}{verdict}",
         rate(real),
         rate(bare)
     );

@@ -3,6 +3,7 @@
 //! | module | promise |
 //! |---|---|
 //! | `admission` | nobody unknown gets in |
+//! | `access` | who may see what of the log, how much anybody may ask, what stands open |
 //! | `tampering` | what was not signed so is not taken; a bad batch changes nothing |
 //! | `template` | whatever file comes, there is a report and no panic |
 //! | `figures` | the findings in real figures are those that are known |
@@ -29,6 +30,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod access;
 mod admission;
 mod crash;
 mod damage;
@@ -42,8 +44,10 @@ mod quota;
 mod races;
 mod rebuild;
 mod recorded;
+mod revisions;
 mod services;
 mod support;
 mod tampering;
 mod template;
 mod time;
+mod words;

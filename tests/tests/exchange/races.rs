@@ -12,7 +12,7 @@ use birge_tests::{batch::Batch, client::Client, exchange::Exchange};
 use futures::future::join_all;
 
 use crate::support::{
-    accepted, block_on, place, records, signed, stop_and_verify, submit, trafficking, year,
+    accepted, block_on, copy, place, records, signed, stop_and_verify, submit, trafficking, year,
 };
 
 fn revision(of: BatchId, women: u32) -> Batch {
@@ -179,11 +179,7 @@ fn a_revision_racing_with_a_decree_is_judged_by_the_one_in_force() {
 fn amended_decree(exchange: &Exchange, ahead: Duration) -> std::path::PathBuf {
     let model = birge_tests::binaries::workspace().join("schemas/decrees/model");
     let folder = exchange.dir().join("amended");
-    for file in birge_tests::watch::files_below(&model) {
-        let copy = folder.join(file.strip_prefix(&model).unwrap());
-        fs::create_dir_all(copy.parent().unwrap()).unwrap();
-        fs::copy(file, copy).unwrap();
-    }
+    copy(&model, &folder);
     let file = folder.join("decree.json");
     let mut decree: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     let from = Timestamp::from_second((SystemClock.now() + ahead).as_second()).unwrap();

@@ -10,7 +10,7 @@ use birge_tests::{
     watch,
 };
 
-use crate::support::{block_on, stop_and_verify, submit, trafficking, year};
+use crate::support::{block_on, copy, stop_and_verify, submit, trafficking, year};
 
 struct Scene {
     exchange: Exchange,
@@ -106,12 +106,4 @@ fn an_index_that_lies_about_a_figure_is_not_believed_after_a_rebuild() {
     scene.exchange.gateway(&["rebuild"]).unwrap().expect_code(0).unwrap();
     scene.exchange.serve().unwrap();
     assert_eq!(scene.answers(), answers);
-}
-
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    for file in watch::files_below(from) {
-        let place = to.join(file.strip_prefix(from).unwrap());
-        fs::create_dir_all(place.parent().unwrap()).unwrap();
-        fs::copy(file, place).unwrap();
-    }
 }

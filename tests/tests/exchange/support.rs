@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -9,7 +11,7 @@ use birge_proto::{
     identity::Identity,
     problem::{Kind, Problem},
     record::{Event, Record},
-    wire::{Receipt, RecordsRequest, SubmitResponse},
+    wire::{CheckpointRequest, Receipt, RecordsRequest, SubmitResponse},
 };
 use birge_tests::{
     batch::{self, Batch, Signed},
@@ -154,12 +156,26 @@ pub(crate) async fn operator(exchange: &Exchange) -> Client {
     Client::connect(exchange.address(), &credentials).await.unwrap()
 }
 
-/// Waits until the newest checkpoint covers the record at `index`, so that it can be read.
+/// Waits until the checkpoint that the gateway gives covers the record at `index`, so that it
+/// can be read.
 pub(crate) fn wait_covered(exchange: &Exchange, index: u64) {
+    let size = async || {
+        let request = CheckpointRequest { seen: vec![] };
+        let note = operator(exchange).await.audit().checkpoint(request).await?.into_inner().note;
+        let note = String::from_utf8(note)?;
+        anyhow::Ok(note.lines().nth(1).unwrap_or_default().parse::<u64>()?)
+    };
     watch::until(&exchange.ledger(), "a checkpoint", || {
-        let note = std::fs::read_to_string(exchange.ledger().join("checkpoint"))?;
-        let size: u64 = note.lines().nth(1).unwrap_or_default().parse()?;
-        Ok((size > index).then_some(()))
+        Ok((block_on(size())? > index).then_some(()))
     })
     .unwrap();
+}
+
+/// Copies a folder with all below it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    for file in watch::files_below(from) {
+        let place = to.join(file.strip_prefix(from).unwrap());
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::copy(file, place).unwrap();
+    }
 }

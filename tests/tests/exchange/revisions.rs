@@ -1,0 +1,250 @@
+//! What stands is changed by a revision that names it and says why (article 5(2)), and by
+//! nothing else.
+
+use std::fs;
+
+use birge_proto::{
+    clock::{Clock, SystemClock},
+    manifest::{Action, BatchId},
+    problem::{Kind, Problem},
+    record::Event,
+    wire::{ListDatasetsRequest, PeriodState, SubmitResponse},
+};
+use birge_tests::{batch::Batch, client::Client, exchange::Exchange, node::Node, process::Output};
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use crate::support::{self, block_on, place, records, signed};
+
+const REASON: &str = "a register was counted twice";
+
+/// Migrant stock in the common template: women by year, men always 50.
+fn stock(action: char, years: &[(i16, u32)]) -> String {
+    let mut text = String::from(
+        "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,SEX,AGE,COUNTRY_BIRTH,\
+         UNIT_MEASURE,TIME_PERIOD,OBS_VALUE,OBS_STATUS\n",
+    );
+    for (year, women) in years {
+        for (sex, value) in [("F", *women), ("M", 50), ("_T", women + 50)] {
+            text += &format!(
+                "dataflow,BIRGE:MIG_STOCK(1.0.0),{action},A,KG,MIG_STOCK,{sex},_T,_T,PS,{year},\
+                 {value},A\n"
+            );
+        }
+    }
+    text
+}
+
+/// The year that it is where the decree is in force.
+fn this_year() -> i16 {
+    let zone = TimeZone::get("Asia/Bishkek").unwrap();
+    SystemClock.now().to_zoned(zone).year()
+}
+
+struct Scene {
+    exchange: Exchange,
+    nsc: Node,
+    auditor: Node,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let exchange = Exchange::start().unwrap();
+        let nsc = exchange.node("agency/NSC").unwrap();
+        let auditor = exchange.node("auditor/COA").unwrap();
+        Self { exchange, nsc, auditor }
+    }
+
+    /// Runs `agency-node submit` on a text; the exit code and the answer.
+    fn submit(&self, name: &str, text: &str, more: &[&str]) -> (Output, Value) {
+        let file = self.nsc.dir().join(name);
+        fs::write(&file, text).unwrap();
+        let arguments = [&["submit", file.to_str().unwrap(), "--output", "json"], more].concat();
+        let output = self.nsc.command(&arguments).unwrap();
+        let answer = serde_json::from_str(&output.stdout);
+        let answer = answer.unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        (output, answer)
+    }
+
+    /// Hands in a batch past the node's software; its name and what came of it.
+    fn hand_in(
+        &self,
+        action: Action,
+        years: &[(i16, u32)],
+        revises: Option<BatchId>,
+    ) -> (BatchId, Result<SubmitResponse, Problem>) {
+        let mut batch = Batch::from_csv("NSC", &stock('A', years), 100).unwrap();
+        batch.manifest.action = action;
+        batch.manifest.revises = revises;
+        batch.manifest.reason = revises.map(|_| REASON.to_owned());
+        let id = signed(&batch, &self.nsc).id();
+        (id, block_on(support::submit(&self.exchange, &self.nsc, &batch)))
+    }
+
+    /// As [`Self::hand_in`], of what is to be accepted.
+    fn accepted(
+        &self,
+        action: Action,
+        years: &[(i16, u32)],
+        revises: Option<BatchId>,
+    ) -> (BatchId, u64) {
+        let (id, answer) = self.hand_in(action, years, revises);
+        (id, place(&answer.unwrap_or_else(|problem| panic!("{years:?}: {problem:?}"))))
+    }
+
+    /// What was accepted, in order: batch, what it revises, whether it was late.
+    fn history(&self) -> Vec<(BatchId, Option<BatchId>, bool)> {
+        let records = block_on(records(&self.exchange, &self.auditor));
+        let accepted = records.into_values().filter_map(|record| match record.event {
+            Event::SubmissionAccepted { batch, revises, late, .. } => Some((batch, revises, late)),
+            _ => None,
+        });
+        accepted.collect()
+    }
+}
+
+/// A refusal under article 5(2).
+fn under_5_2(problem: &Problem) {
+    assert_eq!(problem.kind, Kind::NotPermitted, "{problem:?}");
+    assert!(problem.articles.contains(&"5(2)".to_owned()), "{problem:?}");
+}
+
+#[test]
+fn the_sidecar_of_a_file_in_the_inbox_says_why_it_revises() {
+    let scene = Scene::new();
+    let process = scene.nsc.run().unwrap();
+    scene.nsc.hand_in("first.csv", stock('A', &[(2024, 100)]).as_bytes()).unwrap();
+    scene.nsc.wait_receipts(1).unwrap();
+    let [(first, None, _)] = scene.history()[..] else { panic!("{:?}", scene.history()) };
+
+    let sidecar = format!("revises = \"{first}\"\nreason = \"{REASON}\"\n");
+    scene.nsc.hand_in("second.csv.batch.toml", sidecar.as_bytes()).unwrap();
+    scene.nsc.hand_in("second.csv", stock('R', &[(2024, 110)]).as_bytes()).unwrap();
+    scene.nsc.wait_receipts(2).unwrap();
+    let [_, (second, revised, _)] = scene.history()[..] else { panic!("{:?}", scene.history()) };
+    assert_eq!(revised, Some(first));
+
+    // Without its name: the newest of its periods.
+    let sidecar = format!("reason = \"{REASON}\"\n");
+    scene.nsc.hand_in("third.csv.batch.toml", sidecar.as_bytes()).unwrap();
+    scene.nsc.hand_in("third.csv", stock('R', &[(2024, 120)]).as_bytes()).unwrap();
+    scene.nsc.wait_receipts(3).unwrap();
+    let [_, _, (_, revised, _)] = scene.history()[..] else { panic!("{:?}", scene.history()) };
+    assert_eq!(revised, Some(second));
+    process.stop().unwrap().expect_code(0).unwrap();
+}
+
+#[test]
+fn a_revision_on_the_command_line_names_what_it_replaces_and_why() {
+    let scene = Scene::new();
+    let (output, first) = scene.submit("first.csv", &stock('A', &[(2024, 100)]), &[]);
+    assert_eq!(output.code, Some(0), "{first}");
+    let first = first["batch"].as_str().unwrap();
+
+    let changed = stock('R', &[(2024, 110)]);
+    let (output, silent) = scene.submit("silent.csv", &changed, &["--revises", first]);
+    assert_eq!(output.code, Some(1), "{silent}");
+    let problem = &silent["problem"];
+    assert_eq!(problem["code"], "NOT_PERMITTED", "{silent}");
+    assert!(problem["articles"].as_array().unwrap().contains(&"5(2)".into()), "{silent}");
+    assert!(problem["exchange"].as_u64().is_some(), "{silent}");
+
+    let other = "0".repeat(64);
+    let stale = ["--revises", &other, "--reason", REASON];
+    let (output, stale) = scene.submit("stale.csv", &changed, &stale);
+    assert_eq!((output.code, &stale["problem"]["code"]), (Some(1), &"STALE".into()), "{stale}");
+
+    let appended = stock('A', &[(2024, 110)]);
+    let reasoned = ["--revises", first, "--reason", REASON];
+    let (output, conflict) = scene.submit("conflict.csv", &appended, &reasoned);
+    let code = &conflict["problem"]["code"];
+    assert_eq!((output.code, code), (Some(1), &"CONFLICT".into()), "{conflict}");
+    assert_eq!(conflict["problem"]["status"], 409, "{conflict}");
+
+    let (output, second) = scene.submit("second.csv", &changed, &reasoned);
+    assert_eq!(output.code, Some(0), "{second}");
+    // The total and women changed, men did not.
+    let counts = &second["counts"];
+    assert_eq!((&counts["updated"], &counts["unchanged"]), (&2.into(), &1.into()), "{second}");
+    let history = scene.history();
+    let revised: Vec<_> = history.iter().map(|(_, revises, _)| *revises).collect();
+    assert_eq!(revised, [None, Some(first.parse().unwrap())]);
+}
+
+#[test]
+fn a_reason_of_blanks_is_no_reason() {
+    let scene = Scene::new();
+    let (first, _) = scene.accepted(Action::Append, &[(2024, 100)], None);
+    for reason in [None, Some(""), Some(" \t")] {
+        let mut batch = Batch::from_csv("NSC", &stock('R', &[(2024, 110)]), 100).unwrap();
+        batch.manifest.action = Action::Replace;
+        batch.manifest.revises = Some(first);
+        batch.manifest.reason = reason.map(str::to_owned);
+        let answer = block_on(support::submit(&scene.exchange, &scene.nsc, &batch));
+        under_5_2(&answer.unwrap_err());
+    }
+}
+
+#[test]
+fn a_period_long_over_is_delivered_once_and_never_revised_by_the_agency_alone() {
+    let scene = Scene::new();
+    let (frozen, open) = (this_year() - 6, this_year() - 5);
+    let (old, _) = scene.accepted(Action::Append, &[(frozen, 100)], None);
+    for action in [Action::Replace, Action::Append, Action::Delete] {
+        under_5_2(&scene.hand_in(action, &[(frozen, 110)], Some(old)).1.unwrap_err());
+    }
+    let (recent, _) = scene.accepted(Action::Append, &[(open, 100)], None);
+    let (recent, _) = scene.accepted(Action::Replace, &[(open, 110)], Some(recent));
+
+    // A first delivery of another old period, in a batch that revises an open one.
+    let mixed = [(frozen - 1, 100), (open, 120)];
+    let (recent, _) = scene.accepted(Action::Replace, &mixed, Some(recent));
+    // The same once more, now that the old period stands too.
+    let mixed = [(frozen - 1, 110), (open, 130)];
+    under_5_2(&scene.hand_in(Action::Replace, &mixed, Some(recent)).1.unwrap_err());
+    scene.accepted(Action::Replace, &[(open, 130)], Some(recent));
+}
+
+#[test]
+fn what_comes_after_its_deadline_is_taken_and_marked_late() {
+    let scene = Scene::new();
+    let in_time = this_year();
+    let (late, _) = scene.accepted(Action::Append, &[(2024, 100)], None);
+    scene.accepted(Action::Append, &[(in_time, 100)], None);
+    scene.accepted(Action::Replace, &[(2024, 110)], Some(late));
+    let marks: Vec<_> = scene.history().into_iter().map(|(.., late)| late).collect();
+    assert_eq!(marks, [true, false, false], "late, in time, a revision of what was late");
+
+    let datasets = block_on(async {
+        let client = Client::of(&scene.nsc, scene.exchange.address()).await.unwrap();
+        client.query().list_datasets(ListDatasetsRequest {}).await.unwrap().into_inner().datasets
+    });
+    let stock = datasets.iter().find(|dataset| dataset.id == "MIG_STOCK").unwrap();
+    let round = stock.periods.iter().find(|period| period.period == "2024").unwrap();
+    assert_eq!(round.state(), PeriodState::Late, "{round:?}");
+    let border = datasets.iter().find(|dataset| dataset.id == "BORDER").unwrap();
+    let missing = |period: &&birge_proto::wire::Period| period.state() == PeriodState::Missing;
+    assert!(border.periods.iter().any(|period| missing(&period)), "{border:?}");
+}
+
+#[test]
+fn what_does_not_fit_what_stands_is_told_from_what_is_not_current() {
+    let scene = Scene::new();
+    let (first, _) = scene.accepted(Action::Append, &[(2024, 100)], None);
+    let refused = |action, years: &[(i16, u32)], revises| {
+        let problem = scene.hand_in(action, years, revises).1.unwrap_err();
+        assert!(problem.exchange.is_some(), "{problem:?}");
+        problem.kind
+    };
+    assert_eq!(refused(Action::Append, &[(2024, 110)], None), Kind::Stale, "names nothing");
+    let another = Some(BatchId([7; 32]));
+    assert_eq!(refused(Action::Replace, &[(2024, 110)], another), Kind::Stale);
+    assert_eq!(refused(Action::Append, &[(2023, 110)], another), Kind::Stale, "nothing stands");
+
+    assert_eq!(refused(Action::Append, &[(2024, 110)], Some(first)), Kind::Conflict);
+    let (second, _) = scene.accepted(Action::Delete, &[(2024, 100)], Some(first));
+    assert_eq!(refused(Action::Delete, &[(2024, 100)], Some(second)), Kind::Conflict, "is gone");
+    assert_eq!(Kind::Conflict.http(), 409);
+    assert_ne!(Kind::Conflict.code(), Kind::Stale.code());
+    assert_eq!(scene.history().len(), 2, "what was refused changed nothing");
+}
