@@ -1,6 +1,6 @@
 //! From what was read to a signed batch: the rules, the manifest, the blocks, the signature.
 
-use std::{fs, path::Path};
+mod said;
 
 use birge_proto::{
     clock::Timestamp,
@@ -18,57 +18,15 @@ use birge_schemas::{
     wire::to_blocks,
 };
 use jiff::{civil::Date, tz::TimeZone};
-use serde::Deserialize;
 
+pub use self::said::Said;
 use crate::{
     config,
     outbox::Past,
     output::Failure,
     report,
-    source::{Header, Input, Lines, folder, only},
+    source::{Header, Input, Lines, only},
 };
-
-/// What is said of a batch beside its file: on the command line or in a sidecar.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Said {
-    /// The batch that it revises.
-    pub revises: Option<BatchId>,
-    /// Why it revises.
-    pub reason: Option<String>,
-    /// Keys that disappear by a replacement.
-    pub removes: Vec<String>,
-}
-
-impl Said {
-    /// Reads the sidecar of `file`, `FILE.batch.toml`; nothing is said where there is none.
-    ///
-    /// # Errors
-    /// The finding, when it cannot be read.
-    pub fn beside(file: &Path) -> Result<Self, Report> {
-        let path = folder::sidecar(file);
-        if !path.exists() {
-            return Ok(Self::default());
-        }
-        let text = fs::read_to_string(&path).map_err(|error| error.to_string());
-        text.and_then(|text| toml::from_str(&text).map_err(|error| error.to_string())).map_err(
-            |error| {
-                let expected = "revises, reason and removes, as TOML";
-                only(Finding::new(Code::Format, expected, error).column(path.to_string_lossy()))
-            },
-        )
-    }
-
-    /// What this says, and where it is silent, what `other` says.
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            revises: self.revises.or(other.revises),
-            reason: self.reason.or(other.reason),
-            removes: if self.removes.is_empty() { other.removes } else { self.removes },
-        }
-    }
-}
 
 /// A file after the rules were applied.
 #[derive(Debug)]
@@ -116,9 +74,10 @@ pub fn check(
         Ok(input) => input,
         Err(report) => return Checked { report, lines: Lines::default(), batch: None },
     };
-    let Input { header, table, report: read, lines } = input;
+    let Input { header, table, report: read, lines, blanks } = input;
     let periods = header.periods.clone().unwrap_or_else(|| periods_of(&table));
-    let judged = judge(structures, agency, &header, &periods, &table, day(now));
+    let mut judged = judge(structures, agency, &header, &periods, &table, day(now));
+    blanks.name(&mut judged);
     let mut report = report::joined(read, judged);
     if report.errors > 0 {
         return Checked { report, lines, batch: None };
@@ -345,6 +304,18 @@ mod tests {
     }
 
     #[test]
+    fn a_blank_is_told_as_it_was_written() {
+        for (written, told) in
+            [("NaN", "NaN with"), ("#N/A", "#N/A with"), ("", "no value with"), ("4", "")]
+        {
+            let report = checked(&rows("A", "2023", written)).report;
+            let blank = report.findings.iter().find(|finding| finding.code == Code::ValueBlank);
+            assert!(blank.map_or("", |finding| &finding.found).starts_with(told), "{report}");
+            assert_eq!(blank.is_none(), told.is_empty());
+        }
+    }
+
+    #[test]
     fn a_signed_batch_says_what_was_read_and_what_it_revises() {
         let key = SigningKey::generate().unwrap();
         let batch = unsigned(&(rows("A", "2023", "4") + &rows("A", "2022", "4")));
@@ -420,19 +391,5 @@ mod tests {
         let agency = "MIA".parse().unwrap();
         let checked = check(&structures(), &agency, Ok(input), Said::default(), now);
         assert_eq!(checked.report.count(Code::Provider), 1);
-    }
-
-    #[test]
-    fn a_sidecar_says_what_the_command_line_does_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a.csv");
-        assert_eq!(Said::beside(&file).unwrap(), Said::default());
-        let text = "reason = \"corrected\"\nremoves = [\"A.KG\"]\n";
-        fs::write(folder.path().join("a.csv.batch.toml"), text).unwrap();
-        let line = Said { reason: Some("mine".into()), ..Said::default() };
-        let said = line.or(Said::beside(&file).unwrap());
-        assert_eq!((said.reason.as_deref(), said.removes.len()), (Some("mine"), 1));
-        fs::write(folder.path().join("a.csv.batch.toml"), "surprise = 1").unwrap();
-        assert_eq!(Said::beside(&file).unwrap_err().count(Code::Format), 1);
     }
 }

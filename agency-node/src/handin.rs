@@ -39,14 +39,16 @@ pub enum Queued {
 }
 
 /// Reads and checks a file. What `said` leaves open may be said by the file's sidecar.
-#[must_use]
-pub fn check(node: &Node, file: &Path, said: Said) -> Checked {
+///
+/// # Errors
+/// When there is no file, or it may not be read.
+pub fn check(node: &Node, file: &Path, said: Said) -> Result<Checked, Failure> {
     let (input, beside) = match Said::beside(file) {
-        Ok(beside) => (source::read(&node.structures, file), beside),
+        Ok(beside) => (source::read(&node.structures, file)?, beside),
         Err(report) => (Err(report), Said::default()),
     };
     let agency = &node.identity().body;
-    batch::check(&node.structures, agency, input, said.or(beside), node.clock.now())
+    Ok(batch::check(&node.structures, agency, input, said.or(beside), node.clock.now()))
 }
 
 /// Signs a batch and queues it. `source` names the file that it was made from.
@@ -75,10 +77,10 @@ pub fn queue(
 /// Takes a file out of the inbox: into the outbox, or aside with its report.
 ///
 /// # Errors
-/// When the disk refuses, or no officer approves what is handed in; the file is then still in
+/// When the file or the disk refuses, or no officer approves what is handed in; the file is then still in
 /// the inbox, and taking it again does no harm.
 pub fn take(node: &Node, file: &Path) -> Result<Taken, Failure> {
-    let mut checked = check(node, file, Said::default());
+    let mut checked = check(node, file, Said::default())?;
     if checked.batch.take_if(|batch| batch.informs()).is_some() {
         let expected = "A to add, R to replace whole periods or D to delete: I (Information) \
                         changes nothing, and there is no receipt for it";

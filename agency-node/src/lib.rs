@@ -66,7 +66,7 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
     match command {
         Command::Init(_) => Err(Failure::Usage("init takes no configuration".into())),
         Command::Run => watch::run(node).await,
-        Command::Validate { file } => Ok(submit::validate(&node, &file)),
+        Command::Validate { file } => submit::validate(&node, &file),
         Command::Submit(cli::Submit { file, revises, reason, dry_run }) => {
             let said = Said { revises, reason, removes: vec![] };
             match dry_run {

@@ -17,7 +17,38 @@ pub struct Mapping {
     targets: Vec<Target>,
     columns: Vec<RawColumnBuilder>,
     table: RawTable,
+    blanks: Blanks,
     decimal_comma: bool,
+}
+
+/// How rows write that they have no value: for each row a place in [`MISSING`], or beyond it
+/// where nothing is written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Blanks(Vec<u8>);
+
+impl Blanks {
+    fn push(&mut self, cell: &str) {
+        let place = MISSING.iter().position(|word| *word == cell).unwrap_or(MISSING.len());
+        self.0.push(u8::try_from(place).unwrap_or(u8::MAX));
+    }
+
+    /// The word that stands in a row (from 1); none where nothing does.
+    #[must_use]
+    pub fn of(&self, row: u64) -> Option<&'static str> {
+        let row = usize::try_from(row.checked_sub(1)?).ok()?;
+        MISSING.get(usize::from(*self.0.get(row)?)).copied()
+    }
+
+    /// Puts the words into what was found where a value is missing: `NaN with status A`.
+    pub fn name(&self, report: &mut Report) {
+        let blank = |finding: &&mut Finding| finding.code == Code::ValueBlank;
+        for finding in report.findings.iter_mut().filter(blank) {
+            let word = self.of(finding.row);
+            if let Some((word, rest)) = word.zip(finding.found.strip_prefix("no value")) {
+                finding.found = format!("{word}{rest}");
+            }
+        }
+    }
 }
 
 /// Where the cells of one column of the file go.
@@ -45,22 +76,29 @@ impl Mapping {
                 Target::Column(columns.len() - 1)
             }
         });
-        Self { targets: targets.collect(), columns, table: RawTable::default(), decimal_comma }
+        Self {
+            targets: targets.collect(),
+            columns,
+            table: RawTable::default(),
+            blanks: Blanks::default(),
+            decimal_comma,
+        }
     }
 
     /// Adds a row; cells that are missing count as not given, those too many as nothing.
     pub fn row<'a>(&mut self, cells: impl IntoIterator<Item = &'a str>) {
-        let mut value = "";
+        let (mut value, mut written) = ("", "");
         let cells = cells.into_iter().chain(std::iter::repeat(""));
         for (target, cell) in self.targets.iter().zip(cells) {
-            let cell = cell.trim();
-            let cell = if MISSING.contains(&cell) { "" } else { cell };
+            let said = cell.trim();
+            let cell = if MISSING.contains(&said) { "" } else { said };
             match *target {
                 Target::Nowhere => {}
-                Target::Value => value = cell,
+                Target::Value => (value, written) = (cell, said),
                 Target::Column(place) => self.columns[place].push(cell),
             }
         }
+        self.blanks.push(written);
         let number = self.number(value);
         if number.is_none() && !value.is_empty() {
             self.table.unreadable.insert(self.table.rows, value.to_owned());
@@ -77,13 +115,14 @@ impl Mapping {
         }
     }
 
-    /// The table of all rows. Text that an earlier conversion has broken is a finding.
+    /// The table of all rows, and how they write that there is no value. Text that an earlier
+    /// conversion has broken is a finding.
     #[must_use]
-    pub fn table(self, report: &mut Report) -> RawTable {
+    pub fn table(self, report: &mut Report) -> (RawTable, Blanks) {
         let mut table = self.table;
         table.columns = self.columns.into_iter().map(RawColumnBuilder::finish).collect();
         table.columns.iter().for_each(|column| find_broken_text(column, report));
-        table
+        (table, self.blanks)
     }
 }
 
@@ -107,7 +146,7 @@ mod tests {
         let mut mapping = Mapping::new(&names, &["ACTION"], decimal_comma);
         rows.iter().for_each(|row| mapping.row(row.iter().copied()));
         let mut report = Report::default();
-        (mapping.table(&mut report), report)
+        (mapping.table(&mut report).0, report)
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use birge_proto::{
     clock::SharedClock,
     identity::Identity,
-    manifest::Action,
+    manifest::{Action, BatchId, Manifest},
     problem::{Kind, Problem},
     wire::{self, SubmitRequest, submit_request::Part},
 };
@@ -91,7 +91,8 @@ impl Publisher {
         let answer = match self.send(file).await {
             Ok(answer) => answer,
             Err(Failure::Refused(problem)) if at_fault(problem.kind) => {
-                let refusal = Refusal::new(*problem, Report::default());
+                let problem = with_way_out(*problem, manifest.revises);
+                let refusal = Refusal::new(problem, Report::default());
                 return self.put_aside(&entry, &slip, refusal);
             }
             Err(failure) => return Err(failure),
@@ -127,6 +128,7 @@ impl Publisher {
         blocks: Vec<Vec<u8>>,
     ) -> Result<wire::SubmitResponse, Failure> {
         header.dry_run = true;
+        let revises = Manifest::parse(&header.manifest).ok().and_then(|said| said.revises);
         let blocks = blocks.into_iter().map(|block| Part::Block(block.into()));
         let parts: Vec<_> = std::iter::once(Part::Header(header))
             .chain(blocks)
@@ -134,7 +136,8 @@ impl Publisher {
             .map(|part| SubmitRequest { part: Some(part) })
             .collect();
         let answer = link.intake().submit(tokio_stream::iter(parts)).await;
-        Ok(answer.map_err(|status| connect::problem(&status))?.into_inner())
+        let answer = answer.map_err(|status| with_way_out(connect::problem(&status), revises))?;
+        Ok(answer.into_inner())
     }
 
     /// Streams a batch from its file.
@@ -164,6 +167,20 @@ impl Publisher {
     }
 }
 
+/// Where the gateway names a current batch that ours did not revise, says how to revise it: a
+/// node that has lost its folder does not know what it handed in before.
+fn with_way_out(problem: Problem, revises: Option<BatchId>) -> Problem {
+    if problem.kind != Kind::Stale {
+        return problem;
+    }
+    let mut named = problem.detail.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let current = named.find_map(|word| word.parse().ok().filter(|id| Some(*id) != revises));
+    match current {
+        Some(current) => problem.hint(format!("to take it over: --revises {current} --reason …")),
+        None => problem,
+    }
+}
+
 /// Is it the batch that the problem lies with? If not, it stays in the outbox: the gateway is
 /// away or in trouble, or does not know this node.
 fn at_fault(kind: Kind) -> bool {
@@ -190,7 +207,7 @@ fn at_fault(kind: Kind) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use birge_proto::{manifest::Manifest, wire::SubmitResponse};
+    use birge_proto::wire::SubmitResponse;
     use tonic::Status;
 
     use super::*;
@@ -285,6 +302,35 @@ mod tests {
         assert!(node.outbox.waiting().unwrap().is_empty());
         let report = std::fs::read_to_string(node.home.join("rejected/a.csv.report.txt")).unwrap();
         assert!(report.contains("changes nothing") && report.contains("ACTION A"), "{report}");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_lost_its_outbox_is_told_how_to_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut node, entry, _) = queued(folder.path());
+        let current = BatchId([7; 32]);
+        let detail = format!("the batch must name {current} as revised");
+        let vkey = signer().verifier().to_string();
+        let stale = Problem::new(Kind::Stale, detail).into();
+        let delivery =
+            deliver(&mut node, &entry, "gateway/BIRGE", &vkey, Err(stale)).await.unwrap();
+        let Delivery::Refused(refusal) = delivery else { panic!("not refused") };
+        let hint = format!("to take it over: --revises {current} --reason …");
+        assert_eq!(refusal.problem.hints, [hint.as_str()]);
+        let report = std::fs::read_to_string(node.home.join("rejected/a.csv.report.txt")).unwrap();
+        assert!(report.contains(&hint), "{report}");
+    }
+
+    #[test]
+    fn only_a_current_batch_that_was_not_named_can_be_taken_over() {
+        let (ours, current) = (BatchId([1; 32]), BatchId([2; 32]));
+        let hints = |kind, detail: String| {
+            with_way_out(Problem::new(kind, detail), Some(ours)).hints.concat()
+        };
+        let both = format!("the batch names {ours} as revised, but {current} is current");
+        assert!(hints(Kind::Stale, both.clone()).contains(&current.to_string()));
+        assert_eq!(hints(Kind::Stale, format!("{ours} is named, but nothing stands")), "");
+        assert_eq!(hints(Kind::BadSignature, both), "");
     }
 
     #[tokio::test]

@@ -21,6 +21,8 @@ use birge_schemas::{
     table::RawTable,
 };
 
+use crate::{mapping::Blanks, output::Failure};
+
 /// What a file says of its batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -53,6 +55,8 @@ pub struct Input {
     pub report: Report,
     /// On which lines its rows stand.
     pub lines: Lines,
+    /// How its rows write that they have no value.
+    pub blanks: Blanks,
 }
 
 /// On which line of the file each row stands, where that is not simply the next line.
@@ -80,19 +84,25 @@ impl Lines {
     }
 }
 
-/// Reads a batch from a file, by its ending: `.json` is JSON, all else is CSV.
+/// Reads a batch from a file, by its ending: `.json` is JSON, all else is CSV. The findings,
+/// where so little can be read that the rules cannot go on.
 ///
 /// # Errors
-/// The findings, where so little can be read that the rules cannot go on.
-pub fn read(structures: &Structures, path: &Path) -> Result<Input, Report> {
-    let unreadable = |error: String| only(Finding::new(Code::Format, "a file to read", error));
-    let length = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+/// When there is no file, or it may not be read.
+pub fn read(structures: &Structures, path: &Path) -> Result<Result<Input, Report>, Failure> {
+    let unreadable = |error| {
+        Failure::Usage(format!(
+            "cannot read {}: {error}\nnext: name a file in the common template, CSV or JSON",
+            path.display()
+        ))
+    };
+    let length = fs::metadata(path).map_err(unreadable)?.len();
     if length > limits::FILE_BYTES {
         let expected = format!("at most {} bytes in one file", limits::FILE_BYTES);
-        return Err(only(Finding::new(Code::Format, expected, format!("{length} bytes"))));
+        return Ok(Err(only(Finding::new(Code::Format, expected, format!("{length} bytes")))));
     }
-    let bytes = fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-    if is_json(path) { json::read(structures, &bytes) } else { csv::read(&bytes) }
+    let bytes = fs::read(path).map_err(unreadable)?;
+    Ok(if is_json(path) { json::read(structures, &bytes) } else { csv::read(&bytes) })
 }
 
 fn is_json(path: &Path) -> bool {
@@ -109,6 +119,7 @@ pub(crate) fn only(finding: Finding) -> Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::Exit;
 
     #[test]
     fn lines_are_found_again() {
@@ -122,9 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_a_finding() {
-        let report =
-            read(&Structures::bundled().unwrap(), Path::new("/nowhere/a.csv")).unwrap_err();
-        assert_eq!(report.count(Code::Format), 1);
+    fn a_path_that_cannot_be_read_breaks_no_rule() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path(), &folder.path().join("a.csv")] {
+            let failure = read(&Structures::bundled().unwrap(), path).unwrap_err();
+            assert_eq!(failure.exit(), Exit::Usage);
+            assert!(failure.to_string().contains(&*path.to_string_lossy()), "{failure}");
+        }
     }
 }

@@ -20,26 +20,29 @@ use crate::{
 };
 
 /// Checks a file against the rules, without the gateway.
-#[must_use]
-pub fn validate(node: &Node, file: &Path) -> Reply {
-    let checked = handin::check(node, file, Said::default());
+///
+/// # Errors
+/// When there is no file, or it may not be read.
+pub fn validate(node: &Node, file: &Path) -> Result<Reply, Failure> {
+    let checked = handin::check(node, file, Said::default())?;
     if checked.batch.is_none() {
-        return invalid(&checked);
+        return Ok(invalid(&checked));
     }
     let what = what(&checked);
     let json = json!({ "valid": true, "report": report::json(&checked.report, &checked.lines) });
     let text = format!("{}\nvalid: {what}", report::text(&checked.report, &checked.lines));
-    Reply { exit: Exit::Done, text, aside: String::new(), json }
+    Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })
 }
 
 /// Checks a file, queues it, hands it over, and tells what came of it. A file of the action
 /// *Information* is a dry run: the gateway would store nothing of it.
 ///
 /// # Errors
-/// When the gateway is away (the batch is queued then) or does not know this node.
+/// When the file cannot be read, the gateway is away (the batch is queued then) or does not
+/// know this node.
 pub async fn submit(node: &Node, file: &Path, said: Said) -> Result<Reply, Failure> {
     let publisher = node.publisher()?;
-    let mut checked = handin::check(node, file, said);
+    let mut checked = handin::check(node, file, said)?;
     let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
     if batch.informs() {
         return ask(node, &publisher.link, batch, &checked.lines).await;
@@ -81,10 +84,10 @@ async fn deliver(publisher: &Publisher, batch: BatchId) -> Result<Delivery, Fail
 /// Lets the gateway check a file and store nothing.
 ///
 /// # Errors
-/// When the gateway is away or does not know this node.
+/// When the file cannot be read, or the gateway is away or does not know this node.
 pub async fn dry_run(node: &Node, file: &Path, said: Said) -> Result<Reply, Failure> {
     let (link, _) = node.link()?;
-    let mut checked = handin::check(node, file, said);
+    let mut checked = handin::check(node, file, said)?;
     let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
     ask(node, &link, batch, &checked.lines).await
 }
@@ -235,6 +238,14 @@ mod tests {
         receipt::tests::signer,
         testing::Authority,
     };
+
+    #[test]
+    fn a_path_that_cannot_be_read_is_a_wrong_call() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = node(&folder.path().join("mia"));
+        let failure = validate(&node, &folder.path().join("nothing.csv")).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Usage);
+    }
 
     #[tokio::test]
     async fn a_file_that_changes_nothing_is_a_dry_run() {

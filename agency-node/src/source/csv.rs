@@ -65,8 +65,8 @@ pub fn read(bytes: &[u8]) -> Result<Input, Report> {
     if rows == 0 {
         return Err(report);
     }
-    let table = mapping.table(&mut report);
-    Ok(Input { header, table, report, lines })
+    let (table, blanks) = mapping.table(&mut report);
+    Ok(Input { header, table, report, lines, blanks })
 }
 
 fn next(reader: &mut ::csv::Reader<&[u8]>, record: &mut StringRecord, report: &mut Report) -> bool {

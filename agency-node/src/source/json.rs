@@ -7,6 +7,7 @@ use birge_schemas::{
 };
 
 use super::{Header, Input, Lines, only};
+use crate::mapping::Blanks;
 
 /// Reads a batch from the bytes of a JSON file.
 ///
@@ -20,7 +21,13 @@ pub fn read(structures: &Structures, bytes: &[u8]) -> Result<Input, Report> {
     let json_batch::Header { revises, reason, removes, .. } = header;
     let agency = Some(agency);
     let header = Header { dataset, version, agency, action, periods, revises, reason, removes };
-    Ok(Input { header, table, report: Report::default(), lines: Lines::default() })
+    Ok(Input {
+        header,
+        table,
+        report: Report::default(),
+        lines: Lines::default(),
+        blanks: Blanks::default(),
+    })
 }
 
 #[cfg(test)]
