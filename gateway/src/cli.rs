@@ -259,7 +259,7 @@ async fn serve(file: &std::path::Path) -> Result<Exit> {
 
 /// A refusal of the gateway's with its articles and hints; any other error with its causes.
 fn in_words(error: &anyhow::Error) -> String {
-    let Some(problem) = refusal(error) else { return format!("{error:#}") };
+    let Some(problem) = refusal(error) else { return cause(error) };
     let mut words = format!("refused [{}] {problem}", problem.kind.code());
     if !problem.articles.is_empty() {
         words += &format!("\nunder article {}", problem.articles.join(", "));
@@ -273,8 +273,13 @@ fn in_words(error: &anyhow::Error) -> String {
 fn in_json(error: &anyhow::Error) -> Value {
     match refusal(error) {
         Some(problem) => json!({ "problem": problem.to_json() }),
-        None => json!({ "problem": { "detail": format!("{error:#}") } }),
+        None => json!({ "problem": { "detail": cause(error) } }),
     }
+}
+
+/// The error with its causes, each once: an [`ActError`] tells its own.
+fn cause(error: &anyhow::Error) -> String {
+    if error.is::<ActError>() { error.to_string() } else { format!("{error:#}") }
 }
 
 fn refusal(error: &anyhow::Error) -> Option<&Problem> {

@@ -80,7 +80,13 @@ impl JsonDoor {
         let (structure, validator) = self.datasets.get(dataset).ok_or_else(|| {
             let known: Vec<_> = self.datasets.keys().map(String::as_str).collect();
             let expected = format!("an object with \"dataset\", one of {}", known.join(", "));
-            refused(Code::Provider, &expected, dataset)
+            let found = match &batch {
+                Value::Object(named) => named
+                    .get("dataset")
+                    .map_or_else(|| "an object without it".to_owned(), explain::words),
+                other => explain::words(other),
+            };
+            refused(Code::Provider, &expected, &found)
         })?;
         let report = explain::report(structure, validator, &batch);
         if report.errors > 0 {

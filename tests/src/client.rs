@@ -11,10 +11,7 @@ use rustls::{
     version::TLS13,
 };
 use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint, Uri};
 
@@ -207,31 +204,6 @@ pub fn signing_key(node: &Node) -> Result<SigningKey> {
 /// When it cannot be read.
 pub fn key(file: &Path) -> Result<PrivateKeyDer<'static>> {
     Ok(PrivateKeyDer::from_pem_file(file)?)
-}
-
-/// Asks an HTTPS server for `path`, as it is written, over HTTP/1.1: status and body.
-///
-/// # Errors
-/// When the connection fails or the answer is no HTTP.
-pub async fn get(
-    address: SocketAddr,
-    credentials: &Credentials,
-    path: &str,
-) -> Result<(u16, Vec<u8>)> {
-    let mut config = credentials.config()?;
-    config.alpn_protocols = vec![];
-    let stream = TcpStream::connect(address).await?;
-    let name = ServerName::try_from("localhost")?;
-    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    // A server may close without a goodbye; what came is what counts.
-    let _ = stream.read_to_end(&mut answer).await;
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").context("no HTTP")?;
-    let head = String::from_utf8_lossy(&answer[..end]);
-    let status = head.split(' ').nth(1).context("no status")?.parse()?;
-    Ok((status, answer.split_off(end + 4)))
 }
 
 /// The certificates in a PEM text.

@@ -123,8 +123,10 @@ fn expected(error: &ValidationError<'_>) -> String {
         }
         ValidationErrorKind::Constant { expected_value } => expected_value.to_string(),
         ValidationErrorKind::Pattern { pattern } => format!("a text like {pattern}"),
-        ValidationErrorKind::Type { kind: TypeKind::Single(kind) } => format!("type {kind}"),
-        ValidationErrorKind::Type { .. } => "another type of JSON".to_owned(),
+        ValidationErrorKind::Type { kind: TypeKind::Single(kind) } => type_name(*kind).to_owned(),
+        ValidationErrorKind::Type { kind: TypeKind::Multiple(kinds) } => {
+            kinds.iter().map(type_name).collect::<Vec<_>>().join(" or ")
+        }
         ValidationErrorKind::Minimum { limit } => format!("at least {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("at most {limit}"),
         ValidationErrorKind::MaxLength { limit } => format!("at most {limit} characters"),
@@ -135,13 +137,34 @@ fn expected(error: &ValidationError<'_>) -> String {
     }
 }
 
+fn type_name(kind: JsonType) -> &'static str {
+    match kind {
+        JsonType::Array => "an array",
+        JsonType::Boolean => "true or false",
+        JsonType::Integer => "a whole number",
+        JsonType::Null => "null",
+        JsonType::Number => "a number",
+        JsonType::Object => "an object",
+        JsonType::String => "a text",
+    }
+}
+
 fn found(error: &ValidationError<'_>) -> String {
     match (error.kind(), error.instance().as_ref()) {
         (ValidationErrorKind::Required { .. }, _) => "nothing".to_owned(),
-        (_, Value::String(text)) => text.clone(),
-        (_, Value::Object(_)) => "an object".to_owned(),
-        (_, Value::Array(items)) => format!("an array of {}", items.len()),
-        (_, other) => other.to_string(),
+        (ValidationErrorKind::Type { .. }, Value::String(text)) => format!("the text {text:?}"),
+        (_, found) => words(found),
+    }
+}
+
+/// A value in words.
+pub(super) fn words(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.is_empty() => "an empty text".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Object(_) => "an object".to_owned(),
+        Value::Array(items) => format!("an array of {}", items.len()),
+        other => other.to_string(),
     }
 }
 

@@ -86,6 +86,30 @@ fn each_kind_of_error_has_its_code() {
 }
 
 #[test]
+fn findings_say_what_was_expected_and_what_stands_there() {
+    let told = |text: &str| {
+        let report = door().parse(text.as_bytes()).unwrap_err();
+        let finding = report.findings[0].clone();
+        (finding.expected, finding.found)
+    };
+    for (text, found) in [
+        ("[]", "an array of 0"),
+        ("{}", "an object without it"),
+        ("7", "7"),
+        (r#"{"dataset":""}"#, "an empty text"),
+        (r#"{"dataset":["X"]}"#, "an array of 1"),
+        (r#"{"dataset":"X"}"#, "X"),
+    ] {
+        assert_eq!(told(text).1, found, "{text}");
+    }
+    let mut wrong = observation();
+    wrong["OBS_VALUE"] = json!("12");
+    let (expected, found) = told(&remittances(&json!([wrong])).to_string());
+    assert!(expected.contains("a number"), "{expected}");
+    assert_eq!(found, "the text \"12\"");
+}
+
+#[test]
 fn what_is_no_batch_is_refused() {
     for text in ["", "{", "[]", "null", "{}", r#"{"dataset":"X"}"#, r#"{"dataset":7}"#] {
         let report = door().parse(text.as_bytes()).unwrap_err();

@@ -1,9 +1,9 @@
-//! Who may see what of the log, how much anybody may ask, and what stands open.
+//! Who may see what of the log, what is due, and what an old copy of the data leads to.
 
 use std::fs;
 
 use birge_proto::{
-    problem::{Kind, Problem},
+    problem::Kind,
     record::Event,
     wire::{ListDatasetsRequest, PeriodState, RecordEntry, RecordsRequest},
 };
@@ -12,12 +12,6 @@ use birge_tests::{
     client::{self, Client, Credentials},
     exchange::Exchange,
     node::Node,
-    watch,
-};
-use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
-use tonic_reflection::pb::v1::{
-    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
-    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
 
 use crate::support::{block_on, copy, record, records, submit, trafficking, year};
@@ -100,31 +94,6 @@ fn an_auditor_and_the_operator_see_no_figures() {
     });
 }
 
-/// One who asks too much is refused; the others are served.
-#[test]
-fn a_quota_stops_one_and_not_the_others() {
-    let mut exchange = Exchange::start().unwrap();
-    let (mia, mfa) = (exchange.node("agency/MIA").unwrap(), exchange.node("agency/MFA").unwrap());
-    exchange.stop().unwrap().expect_code(0).unwrap();
-    exchange.set("quota", "records_per_minute", 5).unwrap();
-    exchange.serve().unwrap();
-    block_on(async {
-        let greedy = Client::of(&mfa, exchange.address()).await.unwrap();
-        let list = async |client: &Client| {
-            let answer = client.query().list_datasets(ListDatasetsRequest {}).await;
-            answer.map(drop).map_err(|status| Problem::from_status(&status).kind)
-        };
-        let mut answers = Vec::new();
-        for _ in 0..10 {
-            answers.push(list(&greedy).await);
-        }
-        assert!(answers.contains(&Ok(())), "{answers:?}");
-        assert!(answers.contains(&Err(Kind::OverQuota)), "{answers:?}");
-        let modest = Client::of(&mia, exchange.address()).await.unwrap();
-        assert_eq!(list(&modest).await, Ok(()));
-    });
-}
-
 /// Article 4(2): due, missing, late.
 #[test]
 fn what_is_due_and_what_came_late_is_told() {
@@ -143,56 +112,6 @@ fn what_is_due_and_what_came_late_is_told() {
         assert_eq!(state("MIG_STOCK", "2024").await, PeriodState::Missing);
         submit(&exchange, &nsc, &year(2024, 100)).await.unwrap();
         assert_eq!(state("MIG_STOCK", "2024").await, PeriodState::Late);
-    });
-}
-
-#[test]
-fn health_and_reflection_answer_those_who_are_enrolled() {
-    let exchange = Exchange::start().unwrap();
-    let mia = exchange.node("agency/MIA").unwrap();
-    block_on(async {
-        let client = Client::of(&mia, exchange.address()).await.unwrap();
-        let mut health = HealthClient::new(client.channel());
-        let answer = health.check(HealthCheckRequest { service: String::new() }).await.unwrap();
-        assert_eq!(answer.into_inner().status, 1, "not SERVING");
-        let mut reflection = ServerReflectionClient::new(client.channel());
-        let ask = ServerReflectionRequest {
-            host: String::new(),
-            message_request: Some(MessageRequest::ListServices(String::new())),
-        };
-        let answer = reflection.server_reflection_info(tokio_stream::iter([ask])).await.unwrap();
-        let answer = answer.into_inner().message().await.unwrap().unwrap();
-        let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
-            panic!("{answer:?}")
-        };
-        let names: Vec<&str> = list.service.iter().map(|service| service.name.as_str()).collect();
-        for service in ["Intake", "Query", "Audit", "Admin"] {
-            assert!(names.contains(&format!("exchange.v1.{service}").as_str()), "{names:?}");
-        }
-    });
-}
-
-/// The log's public face: checkpoint and tiles, and nothing else, for who has no certificate.
-#[test]
-fn the_public_listener_gives_the_log_and_nothing_else() {
-    let exchange = Exchange::start().unwrap();
-    let mia = exchange.node("agency/MIA").unwrap();
-    let anybody = Credentials::of(&mia).unwrap().anonymous();
-    let config: toml::Table = fs::read_to_string(exchange.config()).unwrap().parse().unwrap();
-    let public = config["listen"]["public"].as_str().unwrap().parse().unwrap();
-    let path = exchange.ledger().join("tile/entries");
-    watch::until(&exchange.ledger(), "a bundle", || Ok(path.exists().then_some(()))).unwrap();
-    block_on(async {
-        let get = async |path: &str| client::get(public, &anybody, path).await.unwrap();
-        let (status, note) = get("/checkpoint").await;
-        let origin = config["exchange"]["origin"].as_str().unwrap();
-        assert_eq!(status, 200);
-        assert!(note.starts_with(origin.as_bytes()), "{}", String::from_utf8_lossy(&note));
-        for path in ["/", "/tile/0/001", "/tile/../../keys/log.key", "/tile/0/%2e%2e/000", "/x"] {
-            let (status, body) = get(path).await;
-            assert!((400..500).contains(&status), "{path}: {status}");
-            assert!(!String::from_utf8_lossy(&body).contains("PRIVATE KEY"), "{path}");
-        }
     });
 }
 

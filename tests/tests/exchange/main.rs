@@ -3,7 +3,7 @@
 //! | module | promise |
 //! |---|---|
 //! | `admission` | nobody unknown gets in |
-//! | `access` | who may see what of the log, how much anybody may ask, what stands open |
+//! | `access` | who may see what of the log, what is due, what an old copy leads to |
 //! | `tampering` | what was not signed so is not taken; a bad batch changes nothing |
 //! | `template` | whatever file comes, there is a report and no panic |
 //! | `figures` | the findings in real figures are those that are known |
