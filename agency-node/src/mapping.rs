@@ -21,7 +21,7 @@ pub struct Mapping {
     decimal_comma: bool,
 }
 
-/// How rows write that they have no value: for each row a place in [`MISSING`], or beyond it
+/// How rows write that they have no value: for each row a place in `MISSING`, or beyond it
 /// where nothing is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Blanks(Vec<u8>);
