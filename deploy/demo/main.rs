@@ -12,7 +12,6 @@ use anyhow::{Context, Result};
 use birge_tests::{binaries, exchange::Exchange};
 use clap::Parser;
 use narrator::Narrator;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Brings up a whole exchange with real figures on this machine.
 #[derive(Debug, Parser)]
@@ -71,13 +70,5 @@ fn run(arguments: &Arguments) -> Result<()> {
 
 fn until_told_to_stop() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
-    })
+    Ok(runtime.block_on(birge_gateway::signalled())?)
 }
