@@ -186,6 +186,34 @@ mod tests {
     }
 
     #[test]
+    fn names_and_texts_are_bounded() {
+        let long = |change: fn(&mut Manifest, String), chars: usize| {
+            let mut manifest = manifest();
+            change(&mut manifest, "ы".repeat(chars));
+            Manifest::parse(&manifest.to_bytes().unwrap())
+        };
+        type Change = fn(&mut Manifest, String);
+        let names: [Change; 3] = [
+            |m, text| m.dataset = text,
+            |m, text| m.version = text,
+            |m, text| m.periods = vec![text],
+        ];
+        let texts: [Change; 4] = [
+            |m, text| m.contact = text,
+            |m, text| m.approved_by = text,
+            |m, text| m.reason = Some(text),
+            |m, text| m.removes = vec![text],
+        ];
+        for (changes, most) in [(&names[..], limits::NAME_CHARS), (&texts[..], limits::TEXT_CHARS)]
+        {
+            for change in changes {
+                assert!(long(*change, most).is_ok());
+                assert!(matches!(long(*change, most + 1), Err(ManifestError::TooLarge(..))));
+            }
+        }
+    }
+
+    #[test]
     fn what_is_unknown_or_too_large_is_refused() {
         let mut large = manifest();
         large.periods = vec!["2023".into(); limits::PERIODS + 1];
