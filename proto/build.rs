@@ -2,11 +2,12 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "exchange/v1/intake.proto",
     "exchange/v1/query.proto",
     "exchange/v1/audit.proto",
     "exchange/v1/admin.proto",
+    "exchange/v1/witness.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

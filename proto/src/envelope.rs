@@ -15,6 +15,10 @@ use aws_lc_rs::{
 pub const MANIFEST_TYPE: &str = "application/vnd.birge.manifest+json;version=1";
 /// Payload type of a decree's bundle.
 pub const DECREE_TYPE: &str = "application/vnd.birge.decree+json;version=1";
+/// Payload type of a statement of the authority.
+pub const STATEMENT_TYPE: &str = "application/vnd.birge.statement+json;version=1";
+/// Payload type of an auditor's report.
+pub const REPORT_TYPE: &str = "application/vnd.birge.report+json;version=1";
 
 /// The DSSE pre-authentication encoding of `payload`.
 #[must_use]
@@ -29,6 +33,13 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest(&SHA256, bytes).as_ref());
     out
+}
+
+/// What people compare over the telephone: the first 16 bytes of the SHA-256, in eight groups
+/// of four hex digits.
+#[must_use]
+pub fn fingerprint(bytes: &[u8]) -> String {
+    sha256(bytes)[..16].chunks(2).map(hex::encode).collect::<Vec<_>>().join(" ")
 }
 
 /// A private Ed25519 key.
@@ -150,6 +161,11 @@ pub enum KeyError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fingerprint_is_the_beginning_of_the_digest_in_groups() {
+        assert_eq!(fingerprint(b"abc"), "ba78 16bf 8f01 cfea 4141 40de 5dae 2223");
+    }
 
     #[test]
     fn the_encoding_is_that_of_the_specification() {

@@ -8,11 +8,13 @@
 //! | [`envelope`] | signed bytes: DSSE pre-authentication encoding, Ed25519 |
 //! | [`manifest`] | what an agency signs of a batch |
 //! | [`record`] | what the journal records, and its commitment |
+//! | [`statement`] | what the authority says of keys |
 //! | [`receipt`] | proof that a batch stands in the log |
 //! | [`tlog`] | the log's tree, tiles, notes, checkpoints |
 //! | [`limits`] | how large anything from outside may be |
 //! | [`clock`] | time, handed in |
 
+mod canonical;
 pub mod clock;
 pub mod envelope;
 pub mod identity;
@@ -21,6 +23,7 @@ pub mod manifest;
 pub mod problem;
 pub mod receipt;
 pub mod record;
+pub mod statement;
 pub mod tlog;
 
 /// The gRPC services and messages of `exchange.v1`, as generated.

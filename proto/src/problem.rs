@@ -70,6 +70,10 @@ kinds! {
     DiskReserved = "DISK_RESERVED", ResourceExhausted, 507, true, "the disk's reserve is touched";
     /// The journal cannot be written: nothing is accepted or answered.
     Fenced = "FENCED", Unavailable, 503, false, "the gateway has fenced itself";
+    /// Started, and too few witnesses have said what they hold: only the log is read.
+    Unwitnessed = "UNWITNESSED", Unavailable, 503, true, "the gateway waits for its witnesses";
+    /// The log was frozen; another goes on from it.
+    Frozen = "FROZEN", FailedPrecondition, 409, false, "this log is frozen";
     /// Stopping, or not yet up.
     Unavailable = "UNAVAILABLE", Unavailable, 503, true, "the gateway is not serving now";
     /// What is stored does not match its digest.

@@ -235,6 +235,7 @@ mod tests {
             time: "2026-01-01T00:00:00Z".parse().unwrap(),
             actor: "agency/NSC".parse().unwrap(),
             parties: BTreeMap::from([("agency/NSC".parse().unwrap(), 1)]),
+            persons: BTreeMap::new(),
             event: Event::RecordsRead { from: 0, to: 7 },
         };
         let bytes = record.to_canonical().unwrap();

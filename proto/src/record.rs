@@ -4,17 +4,18 @@
 //! observation and no free text. The log's leaf is a commitment: it tells nothing to who does
 //! not hold the record and its opening (decree, article 9).
 
+mod event;
+mod reading;
+
 use std::collections::BTreeMap;
 
 use aws_lc_rs::{hmac, rand};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    envelope::KeyError,
-    identity::Identity,
-    manifest::{Action, BatchId},
-};
+use crate::{canonical, envelope::KeyError, identity::Identity};
+
+pub use self::{event::Event, reading::Verdict};
 
 /// Version of the commitment, the first byte of a leaf.
 pub const COMMITMENT_VERSION: u8 = 1;
@@ -36,6 +37,17 @@ impl Opening {
         Ok(Self(bytes))
     }
 
+    /// `count` new openings, asking the system's randomness once.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn generate_many(count: usize) -> Result<Vec<Self>, KeyError> {
+        let mut bytes = vec![0; 32 * count];
+        rand::fill(&mut bytes).map_err(|_| KeyError::Randomness)?;
+        let (openings, _) = bytes.as_chunks();
+        Ok(openings.iter().copied().map(Self).collect())
+    }
+
     /// Reads an opening from its 32 bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -48,6 +60,12 @@ impl Opening {
         let mut leaf = [COMMITMENT_VERSION; LEAF_BYTES];
         leaf[1..].copy_from_slice(&keyed_digest(&self.0, record));
         leaf
+    }
+
+    /// What a record holds in place of a person's name: HMAC-SHA256(opening, name), in hex.
+    #[must_use]
+    pub fn person(&self, name: &str) -> String {
+        hex::encode(keyed_digest(&self.0, name.as_bytes()))
     }
 }
 
@@ -72,6 +90,10 @@ pub struct Record {
     /// For every party concerned, how many records concern it so far, this one included: a
     /// party that holds numbers 1 and 3 knows that 2 was kept from it.
     pub parties: BTreeMap<Identity, u64>,
+    /// For every person named, by capacity (`officer`): what commits to the name, in hex. The
+    /// name and its opening are kept apart, so that they can be erased (decree, article 9(4)).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub persons: BTreeMap<String, String>,
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
@@ -83,15 +105,43 @@ impl Record {
     /// # Errors
     /// When the encoder fails, which no record built here makes it do.
     pub fn to_canonical(&self) -> Result<Vec<u8>, RecordError> {
-        serde_json_canonicalizer::to_vec(self).map_err(|error| RecordError(error.to_string()))
+        let mut bytes = Vec::new();
+        self.append_canonical(&mut bytes)?;
+        Ok(bytes)
     }
 
-    /// Parses canonical bytes.
+    /// Appends the canonical bytes to `out`.
     ///
     /// # Errors
-    /// When they are not a record.
+    /// As for [`Self::to_canonical`]; `out` then holds a part of them.
+    pub fn append_canonical(&self, out: &mut Vec<u8>) -> Result<(), RecordError> {
+        canonical::append(out, self).map_err(|error| RecordError(error.to_string()))
+    }
+
+    /// Does the record name the person `name` in `capacity`, under this opening?
+    #[must_use]
+    pub fn names(&self, capacity: &str, name: &str, opening: &Opening) -> bool {
+        self.persons.get(capacity).is_some_and(|known| *known == opening.person(name))
+    }
+
+    /// Parses canonical bytes; only what [`to_canonical`](Self::to_canonical) writes is taken,
+    /// so that every reader of what the log committed to reads the same.
+    ///
+    /// # Errors
+    /// When they are not a record, or one in another form: with members that are repeated or not
+    /// known here, with spaces, with a time of another zone.
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
-        serde_json::from_slice(bytes).map_err(|error| RecordError(error.to_string()))
+        let record: Self =
+            serde_json::from_slice(bytes).map_err(|error| RecordError(error.to_string()))?;
+        let written = record.to_canonical()?;
+        if written == bytes {
+            return Ok(record);
+        }
+        let same = written.iter().zip(bytes).take_while(|(ours, theirs)| ours == theirs).count();
+        Err(RecordError(format!(
+            "from byte {same} on it is not in the canonical form of RFC 8785, or has members that \
+             this version does not know: compare it with the record of the journal, or update"
+        )))
     }
 }
 
@@ -150,177 +200,20 @@ pub enum Outcome {
     Error,
 }
 
-/// The kinds of event, each with what is recorded of it. Digests are lower-case hex.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
-pub enum Event {
-    /// The log begins; its keys are pinned.
-    Genesis {
-        /// Origin line of the log's checkpoints.
-        origin: String,
-        /// The log's verification key, as a C2SP vkey.
-        log_key: String,
-        /// Public keys of the authority that signs decrees, in hex.
-        authority_keys: Vec<String>,
-    },
-    /// Structures and rules come into use; the body holds them.
-    StructuresAdopted {
-        /// SHA-256 of the body.
-        digest: String,
-    },
-    /// A decree is enacted; the body holds it.
-    DecreeEnacted {
-        /// Which.
-        decree: DecreeName,
-        /// First moment in force.
-        in_force_from: Timestamp,
-        /// SHA-256 of the body.
-        digest: String,
-        /// The authority's key that signed it.
-        key_id: String,
-        /// The authority's signature, in hex.
-        signature: String,
-    },
-    /// A certificate was issued and a signing key registered.
-    ParticipantEnrolled {
-        /// For whom.
-        identity: Identity,
-        /// Serial number of the certificate, in hex.
-        serial: String,
-        /// SHA-256 of the certificate's DER.
-        certificate: String,
-        /// Public signing key in hex, where the identity signs.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        signing_key: Option<String>,
-    },
-    /// Every certificate and key of an identity stops counting.
-    ParticipantRevoked {
-        /// Whose.
-        identity: Identity,
-        /// Serial numbers revoked.
-        serials: Vec<String>,
-    },
-    /// A batch was accepted; the body holds it.
-    SubmissionAccepted {
-        /// Its name.
-        batch: BatchId,
-        /// Dataset.
-        dataset: String,
-        /// Version of the dataset's structure.
-        version: String,
-        /// Reference periods.
-        periods: Vec<String>,
-        /// What it does.
-        action: Action,
-        /// What it revises.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        revises: Option<BatchId>,
-        /// Success or warning.
-        outcome: Outcome,
-        /// What happened to observations.
-        counts: Counts,
-        /// Findings by code.
-        findings: BTreeMap<String, u64>,
-        /// Came after its deadline (article 4(2)).
-        late: bool,
-        /// SHA-256 of the body.
-        digest: String,
-        /// Why it was permitted.
-        ruling: Ruling,
-    },
-    /// A batch was checked at its agency's wish, and not kept.
-    SubmissionChecked {
-        /// Its name.
-        batch: BatchId,
-        /// Dataset.
-        dataset: String,
-        /// What it would have come to.
-        outcome: Outcome,
-        /// Findings by code.
-        findings: BTreeMap<String, u64>,
-    },
-    /// A batch was refused.
-    SubmissionRejected {
-        /// Its name, where the manifest could be read.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        batch: Option<BatchId>,
-        /// Dataset, where known.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        dataset: Option<String>,
-        /// Code of the problem.
-        problem: String,
-        /// Findings by code.
-        findings: BTreeMap<String, u64>,
-        /// What the decree said, where it was asked.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        ruling: Option<Ruling>,
-    },
-    /// What of a dataset's periods may be given out under article 7; the body holds the pattern.
-    Released {
-        /// Dataset.
-        dataset: String,
-        /// Periods.
-        periods: Vec<String>,
-        /// The batch that made it necessary.
-        batch: BatchId,
-        /// Cells in these periods.
-        cells: u64,
-        /// Cells withheld, for whatever reason.
-        withheld: u64,
-        /// Method and version of the suppression.
-        method: String,
-        /// SHA-256 of the body.
-        digest: String,
-    },
-    /// A query was answered.
-    QueryAnswered {
-        /// Dataset.
-        dataset: String,
-        /// Keyed digest of the selection.
-        selection: String,
-        /// Batches that the answer rests on.
-        batches: Vec<BatchId>,
-        /// Cells given with a value.
-        answered: u64,
-        /// Cells withheld.
-        withheld: u64,
-        /// Keyed digest of selection, release and columns.
-        digest: String,
-        /// Why it was permitted.
-        ruling: Ruling,
-    },
-    /// A query was refused.
-    QueryRefused {
-        /// Dataset, where it exists.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        dataset: Option<String>,
-        /// Code of the problem.
-        problem: String,
-        /// What the decree said, where it was asked.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        ruling: Option<Ruling>,
-    },
-    /// Somebody identified was refused something else.
-    ActRefused {
-        /// The act, as service and method.
-        act: String,
-        /// Code of the problem.
-        problem: String,
-    },
-    /// Records were read.
-    RecordsRead {
-        /// From this index.
-        from: u64,
-        /// Up to before this one.
-        to: u64,
-    },
-    /// In sums: what failed before anybody was identified, and what went beyond a quota.
-    Turned {
-        /// Since when.
-        since: Timestamp,
-        /// By reason.
-        counts: BTreeMap<String, u64>,
-    },
+/// That the authority stated what a record says: which key signed the statement, and when.
+/// The statement itself follows from the record; see [`crate::statement`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Authorised {
+    /// SHA-256 of the certificate request in DER, in hex, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// When it was stated.
+    pub stated: Timestamp,
+    /// Id of the authority's key.
+    pub key_id: String,
+    /// Its signature, in hex.
+    pub signature: String,
 }
 
 #[cfg(test)]
@@ -332,6 +225,7 @@ mod tests {
             time: "2026-01-01T00:00:00Z".parse().unwrap(),
             actor: "agency/NSC".parse().unwrap(),
             parties: BTreeMap::from([("agency/NSC".parse().unwrap(), 1)]),
+            persons: BTreeMap::new(),
             event: Event::RecordsRead { from: 0, to: 7 },
         }
     }
@@ -344,6 +238,28 @@ mod tests {
             String::from_utf8(bytes).unwrap(),
             r#"{"actor":"agency/NSC","from":0,"kind":"records-read","parties":{"agency/NSC":1},"time":"2026-01-01T00:00:00Z","to":7}"#
         );
+    }
+
+    #[test]
+    fn only_the_canonical_form_is_taken() {
+        let bytes = String::from_utf8(record().to_canonical().unwrap()).unwrap();
+        for (from, to) in [
+            (":", ": "),
+            ("\"from\":0", "\"from\":0e0"),
+            ("\"from\":0", "\"else\":1,\"from\":0"),
+            ("\"agency/NSC\":1", "\"agency/NSC\":1,\"agency/NSC\":1"),
+            ("00Z", "00.0Z"),
+            ("T00:00:00Z", "T02:00:00+02:00"),
+            ("}", "} "),
+        ] {
+            let other = bytes.replacen(from, to, 1);
+            assert_ne!(other, bytes);
+            assert!(Record::parse(other.as_bytes()).is_err(), "{other}");
+        }
+        let spaced = bytes.replacen(',', ", ", 1);
+        let at = bytes.find(',').unwrap() + 1;
+        let error = Record::parse(spaced.as_bytes()).unwrap_err();
+        assert!(error.0.contains(&format!("from byte {at} on")), "{error}");
     }
 
     #[test]

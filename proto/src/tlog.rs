@@ -16,6 +16,8 @@
 //! | [`note`] | signed notes |
 //! | [`checkpoint`] | the signed head of the tree |
 //! | [`cosignature`] | witnesses' timestamped signatures under a checkpoint |
+//! | [`policy`] | which witnesses must have signed |
+//! | [`witness`] | what a witness is asked, and how it decides |
 
 pub mod bundle;
 pub mod checkpoint;
@@ -23,10 +25,12 @@ pub mod cosignature;
 pub mod frontier;
 pub mod hash;
 pub mod note;
+pub mod policy;
 pub mod proof;
 pub mod reader;
 pub mod tile;
 pub mod vkey;
+pub mod witness;
 pub mod writer;
 
 pub use hash::Hash;

@@ -29,6 +29,7 @@ pub mod structure;
 pub mod table;
 pub mod validate;
 pub mod wire;
+pub mod witnesses;
 
 #[cfg(test)]
 mod testing;

@@ -38,9 +38,22 @@ impl NoteSigner {
     /// # Errors
     /// When the text does not, or has other control characters.
     pub fn sign(&self, text: &str) -> Result<Vec<u8>, NoteError> {
-        let line = signature(&self.vkey, self.key.sign_raw(text.as_bytes()))?;
-        Ok(Note::new(text.as_bytes(), &[line])?.to_bytes())
+        sign_all(std::slice::from_ref(self), text)
     }
+}
+
+/// The note over `text` that each of `signers` signed, in their order.
+///
+/// # Errors
+/// When there is none of them, or the text does not end in a newline or has other control
+/// characters.
+pub fn sign_all(signers: &[NoteSigner], text: &str) -> Result<Vec<u8>, NoteError> {
+    let line = |signer: &NoteSigner| signature(&signer.vkey, signer.key.sign_raw(text.as_bytes()));
+    let lines = signers.iter().map(line).collect::<Result<Vec<_>, _>>()?;
+    if lines.is_empty() {
+        return Err(NoteError::Unsigned);
+    }
+    Ok(Note::new(text.as_bytes(), &lines)?.to_bytes())
 }
 
 /// A named public key that checks notes.
@@ -212,6 +225,18 @@ mod tests {
         assert_eq!(add_signature(&note, &line[..line.len() - 1]), Err(NoteError::Malformed));
         assert_eq!(add_signature(&note, &[line, line].concat()), Err(NoteError::Malformed));
         assert_eq!(add_signature(b"text\n", line), Err(NoteError::Malformed));
+    }
+
+    #[test]
+    fn each_key_opens_what_all_signed() {
+        let signers = [signer("birge.example/log"), signer("birge.example/log")];
+        let note = sign_all(&signers, "text\n").unwrap();
+        for signer in &signers {
+            assert_eq!(signer.verifier().open(&note).as_deref(), Ok("text\n"));
+        }
+        let lines: Vec<_> = note.split(|byte| *byte == b'\n').collect();
+        assert!(signers[0].sign("text\n").unwrap().ends_with(&[lines[2], b"\n"].concat()));
+        assert_eq!(sign_all(&[], "text\n"), Err(NoteError::Unsigned));
     }
 
     #[test]

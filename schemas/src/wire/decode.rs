@@ -16,12 +16,11 @@ use crate::table::{Bitmap, RawColumn, RawTable};
 /// the first one.
 pub fn from_blocks<B: AsRef<[u8]>>(blocks: &[B]) -> Result<RawTable, WireError> {
     at_most(0, "blocks", blocks.len(), limits::BLOCKS)?;
+    weigh(blocks)?;
     let mut table = RawTable::default();
     let mut columns: Vec<Joined> = vec![];
     for (block, bytes) in blocks.iter().enumerate() {
-        at_most(block, "bytes", bytes.as_ref().len(), limits::BLOCK_BYTES)?;
-        let part = wire::Columns::decode(bytes.as_ref())
-            .map_err(|error| WireError::Malformed { block, what: error.to_string() })?;
+        let part: wire::Columns = decode(block, bytes.as_ref())?;
         let present = check(block, &part)?;
         if block == 0 {
             columns = part.columns.iter().map(|column| Joined::new(&column.id)).collect();
@@ -29,8 +28,6 @@ pub fn from_blocks<B: AsRef<[u8]>>(blocks: &[B]) -> Result<RawTable, WireError> 
             return Err(inconsistent(block, "other columns than in the first block"));
         }
         let rows = part.values.len();
-        let cells = (table.rows + rows) * columns.len();
-        at_most(block, "cells with those before", cells, limits::BATCH_CELLS)?;
         for column in part.columns {
             let joined = columns
                 .iter_mut()
@@ -46,11 +43,39 @@ pub fn from_blocks<B: AsRef<[u8]>>(blocks: &[B]) -> Result<RawTable, WireError> 
     Ok(table)
 }
 
-/// Checks one block against the limits and against itself; gives which rows have a value.
+/// What a block says of its size.
+#[derive(Clone, PartialEq, Message)]
+struct Head {
+    #[prost(uint32, tag = "1")]
+    rows: u32,
+    /// Counted, not kept.
+    #[prost(message, repeated, tag = "2")]
+    columns: Vec<()>,
+}
+
+/// Checks how large the table would be before any of it is taken in: a column that is the same
+/// throughout takes a few bytes on the wire, and in memory up to four for each observation.
+fn weigh<B: AsRef<[u8]>>(blocks: &[B]) -> Result<(), WireError> {
+    let mut cells = 0_usize;
+    for (block, bytes) in blocks.iter().enumerate() {
+        at_most(block, "bytes", bytes.as_ref().len(), limits::BLOCK_BYTES)?;
+        let head: Head = decode(block, bytes.as_ref())?;
+        let (rows, columns) = (head.rows as usize, head.columns.len());
+        at_most(block, "observations", rows, limits::BLOCK_ROWS)?;
+        at_most(block, "columns", columns, limits::COLUMNS)?;
+        cells = cells.saturating_add(rows * columns);
+        at_most(block, "cells with those before", cells, limits::BATCH_CELLS)?;
+    }
+    Ok(())
+}
+
+fn decode<M: Message + Default>(block: usize, bytes: &[u8]) -> Result<M, WireError> {
+    M::decode(bytes).map_err(|error| WireError::Malformed { block, what: error.to_string() })
+}
+
+/// Checks one block against itself and the limits of its texts; gives which rows have a value.
 fn check(block: usize, part: &wire::Columns) -> Result<Bitmap, WireError> {
     let rows = part.values.len();
-    at_most(block, "observations", rows, limits::BLOCK_ROWS)?;
-    at_most(block, "columns", part.columns.len(), limits::COLUMNS)?;
     if rows == 0 || part.rows as usize != rows {
         let what = format!("says {} rows and has {rows} values", part.rows);
         return Err(inconsistent(block, what));
@@ -180,6 +205,44 @@ mod tests {
         let result = from_blocks(&vec![vec![0_u8]; limits::BLOCKS + 1]);
         assert!(matches!(result, Err(WireError::TooLarge { .. })));
         assert!(from_blocks(&[columns().encode_to_vec(), vec![]]).is_err());
+    }
+
+    /// A block of as many rows as one may have, in `columns` columns of one entry each.
+    fn expanding(columns: usize, entry: &str) -> Vec<u8> {
+        let rows = limits::BLOCK_ROWS;
+        let columns = (0..columns).map(|at| column(&format!("C{at}"), &[entry], &[])).collect();
+        let values = vec![0.0; rows];
+        wire::Columns { rows: rows as u32, columns, values, present: vec![] }.encode_to_vec()
+    }
+
+    #[test]
+    fn columns_that_expand_are_refused_before_anything_is_taken_in() {
+        let (sound, mut spoilt) =
+            (expanding(limits::COLUMNS, "x"), expanding(limits::COLUMNS, "x"));
+        spoilt.extend(wire::Columns { present: vec![1], ..Default::default() }.encode_to_vec());
+        let most = limits::BATCH_CELLS / limits::BLOCK_ROWS / limits::COLUMNS;
+        let mut blocks = vec![sound.as_slice(); most + 1];
+        blocks[1] = &spoilt; // found first, were one block after the other taken in
+        let refused = from_blocks(&blocks).unwrap_err();
+        assert!(
+            matches!(&refused, WireError::TooLarge { block, most: limits::BATCH_CELLS, .. } if *block == most),
+            "{refused}"
+        );
+        let refused = from_blocks(&blocks[..most]).unwrap_err();
+        assert!(matches!(refused, WireError::Inconsistent { block: 1, .. }), "{refused}");
+        blocks[1] = &sound;
+        assert_eq!(from_blocks(&blocks[..most]).unwrap().rows, most * limits::BLOCK_ROWS);
+    }
+
+    /// Two bytes on the wire, and more than seventy in memory.
+    #[test]
+    fn columns_without_end_are_counted_and_not_kept() {
+        let mut columns = vec![0x08, 0x01]; // rows: 1
+        // A column whose id is no text: found first, were the columns taken in.
+        columns.extend([0x12, 0x03, 0x0a, 0x01, 0xff]);
+        columns.extend([0x12, 0x00].repeat(limits::BLOCK_BYTES / 2 - 4));
+        let refused = from_blocks(&[columns]).unwrap_err();
+        assert!(matches!(refused, WireError::TooLarge { what: "columns", .. }), "{refused}");
     }
 
     #[test]
