@@ -9,6 +9,8 @@ mod holding;
 mod index;
 mod overview;
 mod release;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},

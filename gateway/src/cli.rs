@@ -1,5 +1,9 @@
 //! The commands of `gateway`: arguments in, words or JSON out, exit codes.
 
+mod authority;
+mod log;
+mod names;
+
 use std::{fs, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
@@ -8,12 +12,18 @@ use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use self::{
+    authority::{AuthorityCommand, Ceremony, Countersign},
+    log::{LogCommand, LogKeyCommand},
+    names::NamesCommand,
+};
 use crate::{
+    Ready,
     config::{Config, ConfigError, Exchange, Listen},
     decree::{Decree, DecreeError},
     init::{self, Plan},
     journal::JournalError,
-    ledger::LedgerError,
+    ledger::{Contradiction, LedgerError},
     maintenance,
     operator::{self, ActError},
 };
@@ -60,12 +70,27 @@ enum Command {
         /// Folder of the decree; the model decree when absent.
         #[arg(long)]
         decree: Option<PathBuf>,
+        #[command(flatten)]
+        ceremony: Ceremony,
     },
     /// Serve until SIGINT or SIGTERM.
-    Serve,
-    /// Turn a node's enrolment.json into a certificate, as a record. Needs a running gateway.
+    Serve {
+        /// Write at once, though too few witnesses have said what they hold. It is recorded.
+        /// Only when it is certain that no newer copy of the gateway's data exists.
+        #[arg(long)]
+        unwitnessed: bool,
+    },
+    /// The key of the authority that signs decrees.
+    Authority {
+        #[command(subcommand)]
+        command: AuthorityCommand,
+    },
+    /// Sign, as the authority, that an enrolment's keys are whose it says they are.
+    Countersign(Countersign),
+    /// Turn a node's countersigned enrolment into a certificate, as a record. Needs a running
+    /// gateway.
     Enrol {
-        /// What `agency-node init` wrote.
+        /// What `gateway countersign` wrote.
         enrolment: PathBuf,
         /// Where to write what goes back to the node; beside the enrolment when absent.
         #[arg(long)]
@@ -84,6 +109,21 @@ enum Command {
         #[command(subcommand)]
         command: DecreeCommand,
     },
+    /// The keys that sign the log's checkpoints. The gateway must be down.
+    LogKey {
+        #[command(subcommand)]
+        command: LogKeyCommand,
+    },
+    /// The log as a whole. The gateway must be down.
+    Log {
+        #[command(subcommand)]
+        command: LogCommand,
+    },
+    /// The names of persons in records. The gateway must be down.
+    Names {
+        #[command(subcommand)]
+        command: NamesCommand,
+    },
     /// Check journal, records, tiles and checkpoint; ends with 1 and the place of any damage.
     Verify,
     /// Make tiles and index anew from the journal.
@@ -97,11 +137,10 @@ enum DecreeCommand {
         /// The folder.
         folder: PathBuf,
     },
-    /// Sign a decree with the authority's key and enact it. Needs a running gateway.
-    Enact {
-        /// The folder.
-        folder: PathBuf,
-    },
+    /// Sign a decree with the authority's key, without enacting it.
+    Sign(authority::SignDecree),
+    /// Enact a decree that the authority signs. Needs a running gateway.
+    Enact(authority::EnactDecree),
 }
 
 /// How a command ended.
@@ -132,7 +171,8 @@ impl Exit {
             return Self::Unreachable;
         }
         let refused = found(|cause| cause.is::<ActError>() || cause.is::<maintenance::Wrong>())
-            || found(|cause| cause.is::<init::Exists>() || cause.is::<DecreeError>())
+            || found(|cause| cause.is::<init::Exists>() || cause.is::<init::Unfit>())
+            || found(|cause| cause.is::<DecreeError>())
             || found(|cause| {
                 matches!(
                     cause.downcast_ref(),
@@ -147,7 +187,7 @@ impl Exit {
                             | LedgerError::Rewritten { .. }
                             | LedgerError::Damaged(_)
                     )
-                )
+                ) || cause.is::<Contradiction>()
             });
         if refused { Self::Refused } else { Self::Internal }
     }
@@ -169,24 +209,23 @@ impl Cli {
     async fn act(self) -> Result<Exit> {
         let clock = Arc::new(SystemClock);
         let (words, value) = match self.command {
-            Command::Init { dir, trust_domain, listen, public_listen, server_names, decree } => {
+            Command::Init {
+                dir,
+                trust_domain,
+                listen,
+                public_listen,
+                server_names,
+                decree,
+                ceremony,
+            } => {
                 let origin = format!("{trust_domain}/log");
                 let exchange = Exchange { trust_domain, origin, server_names };
                 let listen = Listen { exchange: listen, public: public_listen };
-                let file = init::init(Plan { dir, exchange, listen, decree }, clock).await?;
-                let keys = file.with_file_name("keys");
-                (
-                    format!(
-                        "made {}\nKeep {} apart: authority.key signs decrees and belongs to the \
-                         authority, ca.key and log.key to the operator.\nNext: gateway serve --config {}",
-                        file.display(),
-                        keys.display(),
-                        file.display()
-                    ),
-                    json!({ "config": file }),
-                )
+                let (authority, witnesses) = ceremony.read()?;
+                let plan = Plan { dir, exchange, listen, decree, authority, witnesses };
+                authority::init(plan, clock).await?
             }
-            Command::Serve => return serve(&self.config).await,
+            Command::Serve { unwitnessed } => return serve(&self.config, unwitnessed).await,
             Command::Enrol { enrolment, out } => {
                 let config = Config::load(&self.config)?;
                 let (enrolled, exchange) = operator::enrol(&config, &enrolment).await?;
@@ -202,6 +241,8 @@ impl Cli {
                     json!({ "identity": enrolled.identity, "exchange": exchange, "file": out }),
                 )
             }
+            Command::Authority { command } => command.act()?,
+            Command::Countersign(countersign) => countersign.act(&self.config, &*clock)?,
             Command::Revoke { identity, reason } => {
                 let config = Config::load(&self.config)?;
                 let (exchange, count) = operator::revoke(&config, &identity, &reason).await?;
@@ -226,14 +267,13 @@ impl Cli {
                     json!({ "decree": name, "inForceFrom": decree.in_force_from() }),
                 )
             }
-            Command::Decree { command: DecreeCommand::Enact { folder } } => {
-                let config = Config::load(&self.config)?;
-                let (exchange, from) = operator::enact(&config, &folder).await?;
-                (
-                    format!("enacted as exchange {exchange}, in force from {from}"),
-                    json!({ "exchange": exchange, "inForceFrom": from }),
-                )
+            Command::Decree { command: DecreeCommand::Sign(sign) } => sign.act(&self.config)?,
+            Command::Decree { command: DecreeCommand::Enact(enact) } => {
+                enact.act(&self.config).await?
             }
+            Command::LogKey { command } => command.act(&self.config, clock).await?,
+            Command::Log { command } => command.act(&self.config, clock).await?,
+            Command::Names { command } => command.act(&self.config, clock).await?,
             Command::Verify => maintenance::verify(&Config::load(&self.config)?)?.report(),
             Command::Rebuild => maintenance::rebuild(&Config::load(&self.config)?)?.report(),
         };
@@ -242,7 +282,7 @@ impl Cli {
     }
 }
 
-async fn serve(file: &std::path::Path) -> Result<Exit> {
+async fn serve(file: &std::path::Path, unwitnessed: bool) -> Result<Exit> {
     let config = Config::load(file)?;
     let listeners = crate::Listeners::bind(&config.listen).await?;
     let stop = CancellationToken::new();
@@ -252,8 +292,17 @@ async fn serve(file: &std::path::Path) -> Result<Exit> {
             signalled.cancel();
         }
     });
-    let ready = |address| println!("gateway ready on https://{address}");
-    crate::run(config, listeners, Arc::new(SystemClock), stop, ready).await?;
+    let ready = |Ready { address, awaited }| {
+        if awaited > 0 {
+            println!(
+                "gateway waits: witnesses of {awaited} more participants must say what they hold; \
+                 until then the log is read and nothing is written. If they cannot be brought \
+                 back: gateway serve --unwitnessed"
+            );
+        }
+        println!("gateway ready on https://{address}");
+    };
+    crate::run(config, listeners, Arc::new(SystemClock), unwitnessed, stop, ready).await?;
     Ok(Exit::Done)
 }
 

@@ -10,7 +10,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{journal::JournalConfig, ledger::LedgerConfig};
+use crate::{
+    journal::JournalConfig,
+    ledger::LedgerConfig,
+    witness::{HttpWitness, WitnessConfig},
+};
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +37,12 @@ pub struct Config {
     /// What one principal may ask for.
     #[serde(default)]
     pub quota: Quota,
+    /// How cosignatures are gathered.
+    #[serde(default)]
+    pub witnesses: WitnessConfig,
+    /// Witnesses that the gateway can reach; the others come by themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witness: Vec<HttpWitness>,
 }
 
 /// Names of this exchange.
@@ -153,6 +163,18 @@ mod tests {
         assert_eq!(config.journal, JournalConfig::default());
         assert_eq!(config.ledger, LedgerConfig::default());
         assert_eq!(config.quota, Quota::default());
+        assert_eq!(config.witnesses, WitnessConfig::default());
+        assert_eq!(config.witness, []);
+    }
+
+    #[test]
+    fn the_sample_shows_how_a_witness_is_reached() {
+        let sample = include_str!("../../deploy/gateway.sample.toml");
+        let (_, shown) = sample.split_once("# [[witness]]").unwrap();
+        let shown = shown.replace("\n# ", "\n");
+        let config: Config = toml::from_str(&format!("{sample}\n[[witness]]{shown}")).unwrap();
+        assert_eq!(config.witness[0].identity, "agency/NSC".parse().unwrap());
+        assert!(config.witness[0].url.starts_with("http://"));
     }
 
     #[test]

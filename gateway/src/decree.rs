@@ -14,7 +14,8 @@ mod request;
 mod rules;
 
 use birge_proto::{clock::Timestamp, identity::AgencyId, identity::Identity, record};
-use birge_schemas::{decree as bundle, detail::Detail};
+use birge_schemas::{decree as bundle, detail::Detail, witnesses::Witnesses};
+use jiff::civil::Date;
 
 pub use self::{
     access::{Access, Named, Narrowed, Refusal},
@@ -35,6 +36,7 @@ use self::{
 pub struct Decree {
     parameters: Parameters,
     calendar: Calendar,
+    witnesses: Witnesses,
     residual: Article,
     articles: Articles,
     rules: Rules,
@@ -55,7 +57,9 @@ impl Decree {
         let residual = parameters.residual_article()?;
         articles.require([residual], PARAMETERS, None)?;
         let rules = Rules::parse(&files, &parameters, &articles)?;
-        Ok(Self { parameters, calendar, residual, articles, rules })
+        let witnesses =
+            parameters.witnesses().map_err(|error| DecreeError::new(PARAMETERS, None, error))?;
+        Ok(Self { parameters, calendar, witnesses, residual, articles, rules })
     }
 
     /// Number and version.
@@ -75,6 +79,12 @@ impl Decree {
     #[must_use]
     pub fn in_force_from(&self) -> Timestamp {
         self.parameters.in_force_from
+    }
+
+    /// Who witnesses the log, and how many must have signed (article 9(2)).
+    #[must_use]
+    pub fn witnesses(&self) -> &Witnesses {
+        &self.witnesses
     }
 
     /// The participants (article 3(1)).
@@ -127,6 +137,24 @@ impl Decree {
     #[must_use]
     pub fn frozen(&self, period: &str, at: Timestamp) -> bool {
         self.calendar.frozen(period, at, self.parameters.frozen_after_years)
+    }
+
+    /// Years after which names of persons in records may be erased (article 9(4)).
+    #[must_use]
+    pub fn names_erasable_after_years(&self) -> i64 {
+        self.parameters.names_erasable_after_years
+    }
+
+    /// First moment at which, at `now`, a record's names may not be erased yet (article 9(4)).
+    #[must_use]
+    pub fn names_erasable_before(&self, now: Timestamp) -> Option<Timestamp> {
+        self.calendar.years_before(now, self.parameters.names_erasable_after_years)
+    }
+
+    /// The first moment of `day` where the decree is in force.
+    #[must_use]
+    pub fn midnight(&self, day: Date) -> Option<Timestamp> {
+        self.calendar.midnight(day)
     }
 
     /// The text of an article in `language`, else in English, else in any.

@@ -2,30 +2,34 @@
 //! first records of the log: its genesis, the structures, the decree, the operator.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, DirBuilder},
     os::unix::fs::DirBuilderExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use birge_proto::{
     clock::SharedClock,
-    envelope::{DECREE_TYPE, sha256},
+    envelope::{VerifyingKey, sha256},
     identity::Identity,
     record::Event,
-    tlog::note::NoteSigner,
+    statement::Says,
+    tlog::{cosignature::CosignatureVerifier, note::NoteSigner},
 };
 use birge_schemas::{decree, structure::Structures};
 
 use crate::{
-    authority::{Authority, Issued},
+    authority::{Authority as CertificateAuthority, Issued},
+    ceremony::{DecreeSignature, Enrolment},
     config::{Config, Exchange, Listen, Paths, Quota},
     decree::Decree,
     journal::{Class, JournalConfig, Opened},
-    keys::Keys,
+    keys::{Keys, create_signing_key},
     ledger::LedgerConfig,
     sequence::{Draft, Order},
     serve::admin::enacted,
+    witness::WitnessConfig,
 };
 
 /// What `init` is told.
@@ -38,7 +42,29 @@ pub struct Plan {
     pub listen: Listen,
     /// The decree's folder; the bundled model decree when absent.
     pub decree: Option<PathBuf>,
+    /// Whose signature decrees need.
+    pub authority: Authority,
+    /// Enrolments of witnesses whose keys are pinned from the start.
+    pub witnesses: Vec<PathBuf>,
 }
+
+/// Whose signature decrees need.
+pub enum Authority {
+    /// A key made here, in a folder of its own that is to be carried away.
+    Here,
+    /// A key that never was on this machine.
+    Elsewhere {
+        /// Its public half.
+        key: VerifyingKey,
+        /// Its signature over the first decree.
+        decree: DecreeSignature,
+    },
+}
+
+/// What the ceremony was given does not fit together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+pub struct Unfit(anyhow::Error);
 
 /// The folder holds an exchange already.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +74,8 @@ pub struct Exists(PathBuf);
 /// Makes the exchange; answers with the path of its configuration.
 ///
 /// # Errors
-/// When the folder holds an exchange already, or something cannot be written.
+/// When the folder holds an exchange already, what it is given does not fit together, or
+/// something cannot be written.
 pub async fn init(plan: Plan, clock: SharedClock) -> Result<PathBuf> {
     let file = plan.dir.join("gateway.toml");
     if file.exists() {
@@ -59,12 +86,13 @@ pub async fn init(plan: Plan, clock: SharedClock) -> Result<PathBuf> {
         None => decree::model()?,
     };
     let decree = Decree::from_bundle(&decree_bytes)?;
+    let origin = plan.exchange.origin.clone();
+    let witness_keys = witness_keys(&plan, &decree).map_err(Unfit)?;
+    if let Authority::Elsewhere { key, decree } = &plan.authority {
+        decree.verify(&decree_bytes, key).map_err(Unfit)?;
+    }
 
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(plan.dir.join("keys"))
-        .with_context(|| format!("cannot create {}", plan.dir.display()))?;
+    create_folder(&plan.dir.join("keys"))?;
     let config = Config {
         exchange: plan.exchange,
         listen: plan.listen,
@@ -72,24 +100,32 @@ pub async fn init(plan: Plan, clock: SharedClock) -> Result<PathBuf> {
         journal: JournalConfig::default(),
         ledger: LedgerConfig::default(),
         quota: Quota::default(),
+        witnesses: WitnessConfig::default(),
+        witness: vec![],
     };
     let text = toml::to_string(&config)?;
     let keys = Keys::in_folder(&plan.dir.join("keys"));
     let operator: Identity = "operator/BIRGE".parse()?;
     let issued = certificates(&keys, &config, &operator, &clock)?;
 
-    let log_key = NoteSigner::new(&config.exchange.origin, keys.create_signing_key("log.key")?)?;
-    let authority_key = keys.create_signing_key("authority.key")?;
+    let log_key = NoteSigner::new(&origin, keys.create_signing_key("log.key")?)?;
+    let (authority_key, signature) = match plan.authority {
+        Authority::Here => {
+            create_folder(&plan.dir.join("authority"))?;
+            let key = create_signing_key(&plan.dir.join("authority/authority.key"))?;
+            (key.verifying_key(), DecreeSignature::make(&decree_bytes, &key)?)
+        }
+        Authority::Elsewhere { key, decree } => (key, decree),
+    };
+    let enactment = enacted(&decree, &decree_bytes, &authority_key.id(), &signature.bytes()?);
     let structures = Structures::bundled()?.to_bundle();
-    let signature = authority_key.sign(DECREE_TYPE, &decree_bytes);
-    let authority_id = authority_key.verifying_key().id();
-    let enactment = enacted(&decree, &decree_bytes, &authority_id, &signature);
     let events = vec![
         (
             Event::Genesis {
-                origin: config.exchange.origin.clone(),
+                origin,
                 log_key: log_key.verifier().to_string(),
-                authority_keys: vec![hex::encode(authority_key.verifying_key().0)],
+                authority_keys: vec![hex::encode(authority_key.0)],
+                witness_keys,
             },
             None,
         ),
@@ -104,19 +140,71 @@ pub async fn init(plan: Plan, clock: SharedClock) -> Result<PathBuf> {
                 serial: issued.serial,
                 certificate: issued.digest,
                 signing_key: None,
+                witness_key: None,
+                authorised: None,
             },
             None,
         ),
     ];
     let opened = Opened::open(&plan.dir.join("journal"), config.journal)?;
     let journal = opened.start(clock, Order::default())?;
-    let draft = Draft { actor: operator, parties: vec![], decree: None, events, signed_by: None };
+    let draft = Draft {
+        actor: operator,
+        parties: vec![],
+        decree: None,
+        events,
+        signed_by: None,
+        persons: BTreeMap::new(),
+    };
     journal.append(Class::Administration, draft).await?;
     journal.close().await;
 
     // Written last: a folder without it is not an exchange, and `init` may be tried again.
     fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)
+}
+
+/// The keys of the witnesses that are known from the start. An authority that is elsewhere
+/// must have countersigned them; one that is made here can only have looked at them.
+fn witness_keys(plan: &Plan, decree: &Decree) -> Result<BTreeMap<Identity, String>> {
+    let mut keys = BTreeMap::new();
+    for path in &plan.witnesses {
+        let enrolment = Enrolment::read(path)?;
+        if let Authority::Elsewhere { key, .. } = &plan.authority {
+            let origin = &plan.exchange.origin;
+            enrolment.verify(origin, &[*key]).with_context(|| path.display().to_string())?;
+        }
+        let Says::Enrolment { identity, signing_key, witness_key, .. } = enrolment.says()? else {
+            continue;
+        };
+        let shown = path.display();
+        ensure!(
+            decree.witnesses().include(&identity),
+            "{shown}: {identity} is no witness by the decree (article 9(2))"
+        );
+        let witness_key = witness_key
+            .with_context(|| format!("{shown}: {identity} has no key to witness with"))?;
+        let taken = keys.insert(identity.clone(), (signing_key, witness_key)).is_some();
+        ensure!(!taken, "{shown}: there are two enrolments of {identity}");
+    }
+    let mut uses = BTreeMap::new();
+    for (identity, (signing_key, witness_key)) in &keys {
+        let witness_key = hex::encode(CosignatureVerifier::from_vkey(witness_key)?.vkey().key().0);
+        for key in signing_key.iter().cloned().chain([witness_key]) {
+            if let Some(other) = uses.insert(key, identity) {
+                bail!("{identity} has a key that {other} has too: each witness has its own");
+            }
+        }
+    }
+    Ok(keys.into_iter().map(|(identity, (_, witness_key))| (identity, witness_key)).collect())
+}
+
+fn create_folder(path: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot create {}", path.display()))
 }
 
 fn certificates(
@@ -127,7 +215,7 @@ fn certificates(
 ) -> Result<Issued> {
     let Exchange { trust_domain, server_names, .. } = &config.exchange;
     let now = clock.now();
-    let (authority, key) = Authority::create(trust_domain, now)?;
+    let (authority, key) = CertificateAuthority::create(trust_domain, now)?;
     keys.write("ca.key", &key)?;
     keys.write("ca.crt", &authority.certificate)?;
     let gateway: Identity = "gateway/BIRGE".parse()?;

@@ -93,10 +93,10 @@ impl Intake {
         header: SubmitHeader,
         blocks: impl Stream<Item = Result<Bytes, Problem>> + Send + Unpin,
     ) -> Result<SubmitResponse, Refusal> {
-        let now = self.clock.now();
-        let signed = self.catalog.read(|state| {
+        let (signed, now) = self.catalog.read(|state| {
+            let now = state.registry.present(self.clock.now());
             let signed = Signed::verify(state, agency, header)?;
-            signed.mandated(&*state.decree_at(now)?, agency)
+            Ok::<_, Refusal>((signed.mandated(&*state.decree_at(now)?, agency)?, now))
         })?;
         let id = signed.id();
         let _batch = self.batches.take(agency, 1).await?;
@@ -109,12 +109,12 @@ impl Intake {
         let mut checked = blocking(move || Checked::check(&structures, received, now)).await?;
         let dry_run = checked.dry_run();
         loop {
-            let now = self.clock.now();
-            let (decree, holding, standing, twin) = self.catalog.read(|state| {
+            let (now, decree, holding, standing, twin) = self.catalog.read(|state| {
                 let manifest = checked.manifest();
                 let standing = Standing::of(&state.registry, manifest);
                 let twin = state.registry.batch(&id);
-                (state.decree_at(now), state.holding(&manifest.dataset), standing, twin)
+                let now = state.registry.present(self.clock.now());
+                (now, state.decree_at(now), state.holding(&manifest.dataset), standing, twin)
             });
             if let Some(index) = twin {
                 return Ok(self.already(&id, index, checked.report()).await?);
@@ -141,6 +141,7 @@ impl Intake {
             decree: Some(ready.decree()),
             events: ready.events(),
             signed_by: Some(ready.signed_by()),
+            persons: ready.persons(),
         };
         let committed = self.recorder.record(Class::Submission, draft).await;
         if !matches!(&committed, Ok(committed) if committed.reply == Reply::Recorded) {

@@ -6,19 +6,23 @@
 //! | `format` | a group as bytes |
 //! | `segment` | files of groups: names, room, appending |
 //! | `scan` | reading from the start: chain, torn tail, damage |
+//! | `names` | names of persons, apart so that they can be erased |
 //! | `index` | where each group stands |
 //! | `reader` | entries, each group verified again when it is read |
 //! | `queue` | what waits for the writer, by class |
-//! | `writer` | the thread that sequences and commits |
+//! | `writer` | the thread that sequences |
+//! | `disk` | the thread that writes, syncs and answers |
 //!
-//! Appending is a *group commit*: one thread takes what waits, has it sequenced, appends it as
-//! one group and calls `fdatasync` once; then everybody in the group is answered. Groups are
-//! chained by hash.
+//! Appending is a *group commit*: one thread takes what waits and has it sequenced as one group;
+//! another appends it and calls `fdatasync` once, then everybody in the group is answered.
+//! Under load the next group is made ready meanwhile. Groups are chained by hash.
 
 mod body;
+mod disk;
 mod error;
 mod format;
 mod index;
+mod names;
 mod queue;
 mod reader;
 mod scan;
@@ -28,6 +32,7 @@ pub(crate) mod tests;
 mod writer;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -45,6 +50,7 @@ pub use self::{
     body::Body,
     error::{AppendError, Damage, JournalError},
     format::Fault,
+    names::{Name, Names},
     reader::{Entries, Entry, Reader, StoredBody},
     scan::{Verified, inspect, verify},
 };
@@ -123,6 +129,9 @@ pub struct NewEntry {
     pub record: Record,
     /// What goes with it.
     pub body: Option<Body>,
+    /// Persons whom it names, by capacity. The record will commit to them; the names are kept
+    /// apart.
+    pub persons: BTreeMap<String, String>,
 }
 
 impl NewEntry {
@@ -175,8 +184,21 @@ impl Opened {
     pub fn open(dir: &Path, config: JournalConfig) -> Result<Self, JournalError> {
         let lock = Lock::take(dir)?;
         let (index, tip) = scan::recover(dir)?;
+        if let Some((_, last)) = segment::list(dir)?.last() {
+            names::recover(last, tip.next)?;
+        }
         let durable = watch::Sender::new(tip.next);
         Ok(Self { dir: dir.to_owned(), config, lock, tip, index: Arc::new(index), durable })
+    }
+
+    /// Erases the names of persons in the entries that are to be `erased`; their records stand
+    /// as they are. The names are gone from the files; what the disk keeps of the blocks that
+    /// were theirs is the operator's to see to.
+    ///
+    /// # Errors
+    /// When what is kept is not what was written, or the disk fails.
+    pub fn erase_names(&self, erased: impl Fn(u64) -> bool) -> Result<(), JournalError> {
+        names::erase(&self.dir, erased)
     }
 
     /// Reads what is there, and later what is appended.

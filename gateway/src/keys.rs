@@ -1,7 +1,7 @@
 //! The folder of keys: what lies in it and how it is written.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -11,7 +11,8 @@ use anyhow::{Context, Result};
 use birge_proto::envelope::SigningKey;
 
 /// The folder of keys. Files: `ca.key`, `ca.crt`, `tls.key`, `tls.crt`, `operator.key`,
-/// `operator.crt`, `log.key`, `authority.key`.
+/// `operator.crt`, `log.key`, and `log-<id>.key` for each key that was added to the log. The key of the authority that signs decrees is not among them: it
+/// is kept where the operator cannot use it.
 pub struct Keys(PathBuf);
 
 impl Keys {
@@ -41,15 +42,7 @@ impl Keys {
     /// # Errors
     /// When it exists or cannot be written.
     pub fn write(&self, name: &str, text: &str) -> Result<()> {
-        let path = self.path(name);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .with_context(|| format!("cannot create {}", path.display()))?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all().with_context(|| format!("cannot write {}", path.display()))
+        write_new(&self.path(name), text)
     }
 
     /// Reads an Ed25519 key: PKCS#8 in hex.
@@ -57,9 +50,7 @@ impl Keys {
     /// # Errors
     /// When it cannot be read or is no such key.
     pub fn signing_key(&self, name: &str) -> Result<SigningKey> {
-        let der =
-            hex::decode(self.read(name)?.trim()).with_context(|| format!("{name} is not hex"))?;
-        SigningKey::from_pkcs8(&der).with_context(|| format!("{name} is no key"))
+        read_signing_key(&self.path(name))
     }
 
     /// Makes and writes an Ed25519 key.
@@ -67,8 +58,43 @@ impl Keys {
     /// # Errors
     /// When it exists or cannot be written.
     pub fn create_signing_key(&self, name: &str) -> Result<SigningKey> {
-        let key = SigningKey::generate()?;
-        self.write(name, &hex::encode(key.to_pkcs8()?))?;
-        Ok(key)
+        create_signing_key(&self.path(name))
     }
+}
+
+/// Reads an Ed25519 key: PKCS#8 in hex.
+///
+/// # Errors
+/// When it cannot be read or is no such key.
+pub fn read_signing_key(path: &Path) -> Result<SigningKey> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read the key {shown}"))?;
+    let der = hex::decode(text.trim()).with_context(|| format!("the key {shown} is not hex"))?;
+    SigningKey::from_pkcs8(&der).with_context(|| format!("{shown} is no key"))
+}
+
+/// Makes and writes an Ed25519 key.
+///
+/// # Errors
+/// When the file exists or cannot be written.
+pub fn create_signing_key(path: &Path) -> Result<SigningKey> {
+    let key = SigningKey::generate()?;
+    write_new(path, &hex::encode(key.to_pkcs8()?))?;
+    Ok(key)
+}
+
+/// Writes a file that only its owner may read, and that must not exist yet, so that it lasts.
+fn write_new(path: &Path, text: &str) -> Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot create {}", path.display()))?;
+    file.write_all(text.as_bytes())?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    file.sync_all()
+        .and_then(|()| File::open(folder)?.sync_all())
+        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -6,13 +6,19 @@
 //! | `store` | tiles, bundles and the checkpoint as files |
 //! | `state` | the tree as far as it is written; resuming, growing, signing |
 //! | `follow` | the task that does so as the journal grows |
+//! | `signers` | the log's keys |
+//! | `settle` | checkpoints with the cosignatures that came in time |
 //! | `verify` | every file compared with the journal |
 //!
-//! A checkpoint is signed only over what is durable in the journal, and published only when the
-//! tiles that it needs are on the disk. Source: C2SP tlog-tiles, tlog-checkpoint, tlog-proof.
+//! A checkpoint is signed only over what is durable in the journal, and only when the tiles that
+//! it needs are on the disk; nobody is handed it before it is on the disk itself. It is shown to
+//! the world once it is *settled*: with the cosignatures that were gathered in time. Source:
+//! C2SP tlog-tiles, tlog-checkpoint, tlog-proof.
 
 mod error;
 mod follow;
+mod settle;
+mod signers;
 mod state;
 mod store;
 #[cfg(test)]
@@ -28,7 +34,8 @@ use birge_proto::{
         Hash,
         checkpoint::Checkpoint,
         hash,
-        note::{NoteSigner, NoteVerifier},
+        note::NoteVerifier,
+        policy::Policy,
         proof::{self, Hashes, ProveError},
         reader::TileReader,
         tile::TilePath,
@@ -38,10 +45,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 pub use self::{
-    error::{Flaw, LedgerDamage, LedgerError},
-    verify::{Verified, verify},
+    error::{Contradiction, Flaw, LedgerDamage, LedgerError},
+    settle::Settler,
+    signers::Signers,
+    verify::{Listed, Verified, list, verify},
 };
-use self::{state::State, store::Store};
+use self::{follow::Tell, state::State, store::Store};
 use crate::journal::Reader;
 
 /// How the ledger follows the journal.
@@ -67,60 +76,143 @@ pub struct Published {
     pub note: Vec<u8>,
 }
 
+/// Whether checkpoints are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signing {
+    /// Not yet.
+    Awaited,
+    /// They may be.
+    Allowed,
+    /// One covers all that was there at the start.
+    Begun,
+    /// Never more: there is a history that contradicts this one, or the gateway stops before
+    /// it began.
+    Fenced,
+}
+
 /// The ledger while its follower runs.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     store: Store,
-    log: NoteVerifier,
+    log: Policy,
     published: watch::Receiver<Arc<Published>>,
+    settled: watch::Receiver<Arc<Published>>,
+    tree: watch::Receiver<u64>,
     failed: watch::Receiver<Option<Arc<str>>>,
+    signing: Arc<watch::Sender<Signing>>,
 }
 
 impl Ledger {
-    /// Opens the ledger in `dir`, brings it up to the journal, publishes a checkpoint that
-    /// covers all of it, and starts to follow. Tiles that are missing or do not fit are rebuilt.
-    /// Must be called inside a tokio runtime; it waits for the disk.
+    /// Opens the ledger in `dir`, brings its tiles up to the journal, and starts to follow.
+    /// Tiles that are missing or do not fit are rebuilt. Nothing is signed before
+    /// [`Self::begin`]; until then the last checkpoint of the disk stands, or that of the empty
+    /// tree. The other part shows each checkpoint once its cosignatures are gathered. Must be
+    /// called inside a tokio runtime; it waits for the disk.
     ///
     /// # Errors
     /// When the journal holds less than, or something else than, the checkpoint on the disk
-    /// says (nothing is signed then), or the disk fails.
+    /// says, or the disk fails.
     pub fn open(
         dir: &Path,
         config: LedgerConfig,
-        signer: NoteSigner,
+        signers: impl Into<Signers>,
         journal: Reader,
-    ) -> Result<Self, LedgerError> {
-        let (store, log) = (Store::new(dir), signer.verifier());
-        let mut state = State::open(store.clone(), signer, journal)?;
-        let now = state.advance()?;
-        let (published, failed) = (watch::Sender::new(now), watch::Sender::new(None));
-        let ledger =
-            Self { store, log, published: published.subscribe(), failed: failed.subscribe() };
-        let interval = Duration::from_millis(config.interval_ms);
-        tokio::spawn(follow::follow(state, interval, published, failed));
-        Ok(ledger)
+    ) -> Result<(Self, Settler), LedgerError> {
+        let signers = signers.into();
+        let (store, log) = (Store::new(dir), signers.known().clone());
+        let empty = Arc::new(state::signed(&signers, 0, hash::empty_root())?);
+        let mut state = State::open(store.clone(), signers, journal)?;
+        state.grow()?;
+        let published = watch::Sender::new(state.published().unwrap_or(empty));
+        let settler = Settler::new(store.clone(), published.subscribe());
+        let tell = Tell {
+            published,
+            tree: watch::Sender::new(state.size()),
+            failed: watch::Sender::new(None),
+            signing: Arc::new(watch::Sender::new(Signing::Awaited)),
+        };
+        let ledger = Self {
+            store,
+            log,
+            published: tell.published.subscribe(),
+            settled: settler.settled(),
+            tree: tell.tree.subscribe(),
+            failed: tell.failed.subscribe(),
+            signing: Arc::clone(&tell.signing),
+        };
+        tokio::spawn(follow::follow(state, Duration::from_millis(config.interval_ms), tell));
+        Ok((ledger, settler))
     }
 
-    /// The last checkpoint, as it is renewed.
+    /// From now on checkpoints are signed. Waits until one covers all that was there.
+    ///
+    /// # Errors
+    /// Why none can be.
+    pub async fn begin(&self) -> Result<(), Arc<str>> {
+        self.pass(Signing::Awaited, Signing::Allowed);
+        let mut signing = self.signing.subscribe();
+        let settled = |signing: &Signing| matches!(signing, Signing::Begun | Signing::Fenced);
+        tokio::select! {
+            signing = signing.wait_for(settled) => match signing.as_deref() {
+                Ok(Signing::Begun) => Ok(()),
+                _ => Err("there is a checkpoint that contradicts the log, or it stops".into()),
+            },
+            cause = self.failed() => Err(cause),
+        }
+    }
+
+    /// The last checkpoint that was signed, as it is renewed.
     #[must_use]
     pub fn checkpoint(&self) -> watch::Receiver<Arc<Published>> {
         self.published.clone()
     }
 
+    /// The last checkpoint that is settled, with its cosignatures, as it is renewed: the one
+    /// that is shown.
+    #[must_use]
+    pub fn settled(&self) -> watch::Receiver<Arc<Published>> {
+        self.settled.clone()
+    }
+
+    /// Holds a checkpoint that this log's key signed against the tree. Where it contradicts it,
+    /// nothing more is signed. Waits for the disk.
+    ///
+    /// # Errors
+    /// When a tile cannot be read.
+    pub fn contradiction(&self, seen: &Checkpoint) -> Result<Option<Contradiction>, Problem> {
+        let (seen, root) = (seen.size(), seen.root());
+        let own = *self.tree.borrow();
+        let contradiction = if seen > own {
+            Contradiction::Larger { seen, own }
+        } else if proof::root(seen, &self.tiles(own)).map_err(damaged)? == *root {
+            return Ok(None);
+        } else {
+            Contradiction::Other { size: seen }
+        };
+        self.signing.send_replace(Signing::Fenced);
+        Ok(Some(contradiction))
+    }
+
+    /// The keys that the log's checkpoints are known by.
+    #[must_use]
+    pub fn keys(&self) -> &[NoteVerifier] {
+        self.log.logs()
+    }
+
     /// The checkpoint in `note`, if this log signed it.
     #[must_use]
     pub fn recognise(&self, note: &[u8]) -> Option<Checkpoint> {
-        Checkpoint::open(note, &self.log, self.log.vkey().name()).ok()
+        self.log.judge(note).ok().map(|judged| judged.checkpoint)
     }
 
-    /// Waits until a checkpoint covers entry `index`; the receipt that proves it stands there,
+    /// Waits until a settled checkpoint covers entry `index`; the receipt that proves it stands there,
     /// as C2SP tlog-proof text.
     ///
     /// # Errors
     /// When the ledger stops before, or its tiles do not give a proof that holds.
     pub async fn evidence(&self, index: u64) -> Result<Vec<u8>, Problem> {
-        let mut published = self.checkpoint();
-        let covering = published
+        let mut settled = self.settled();
+        let covering = settled
             .wait_for(|published| published.checkpoint.size() > index)
             .await
             .map(|published| Arc::clone(&published))
@@ -188,10 +280,21 @@ impl Ledger {
         }
     }
 
-    /// Waits, once the journal was closed, until the last checkpoint is published.
+    /// Waits, once the journal was closed, until the last checkpoint is settled.
     pub async fn finish(&self) {
-        let mut published = self.checkpoint();
-        while published.changed().await.is_ok() {}
+        self.pass(Signing::Awaited, Signing::Fenced);
+        let mut settled = self.settled();
+        while settled.changed().await.is_ok() {}
+    }
+
+    fn pass(&self, from: Signing, to: Signing) {
+        self.signing.send_if_modified(|signing| {
+            let passes = *signing == from;
+            if passes {
+                *signing = to;
+            }
+            passes
+        });
     }
 
     fn covered(&self, size: u64) -> Result<impl Hashes<Error: Send + Sync>, Problem> {
@@ -216,10 +319,10 @@ impl Ledger {
 /// (nothing is changed then), or the disk fails.
 pub fn rebuild(
     dir: &Path,
-    signer: NoteSigner,
+    signers: impl Into<Signers>,
     journal: Reader,
 ) -> Result<Arc<Published>, LedgerError> {
-    State::rebuild(Store::new(dir), signer, journal)?.advance()
+    State::rebuild(Store::new(dir), signers.into(), journal)?.advance()
 }
 
 /// The hash of the leaf that stands for an entry.

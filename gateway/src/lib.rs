@@ -3,20 +3,24 @@
 //! A batch comes in through [`serve`], walks down [`intake`] (signature, rules, decree,
 //! disclosure) and is committed to the [`journal`], in whose writer [`sequence`] has the last
 //! word. The [`ledger`] follows the journal and gives the proof that goes back as a receipt.
-//! The [`catalog`] follows it too and holds what [`query`] answers from. [`decree`] and
-//! [`disclosure`] are pure. [`run`] puts the parts together and takes them down in order.
+//! The [`catalog`] follows it too and holds what [`query`] answers from. [`erasure`] takes old names of
+//! persons out of it. The [`witness`]es
+//! cosign what the ledger signs. [`decree`] and [`disclosure`] are pure. [`run`] puts the parts together and takes them down in order.
 
 pub mod authority;
 pub mod catalog;
+pub mod ceremony;
 pub mod cli;
 pub mod config;
 pub mod decree;
 pub mod disclosure;
+pub mod erasure;
 pub mod init;
 pub mod intake;
 pub mod journal;
 pub mod keys;
 pub mod ledger;
+pub mod log_key;
 pub mod maintenance;
 pub mod operator;
 pub mod query;
@@ -26,11 +30,13 @@ pub mod sequence;
 pub mod serve;
 pub mod submission;
 pub mod turns;
+pub mod witness;
 
 use std::{io, net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, Result, anyhow};
-use birge_proto::{clock::SharedClock, tlog::note::NoteSigner};
+use birge_proto::clock::SharedClock;
+use futures::FutureExt;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -39,8 +45,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    catalog::Catalog, config::Config, journal::Opened, keys::Keys, ledger::Ledger,
-    recorder::Recorder, sequence::Order, serve::Parts,
+    catalog::Catalog,
+    config::Config,
+    journal::{Journal, Opened},
+    keys::Keys,
+    ledger::Ledger,
+    recorder::Recorder,
+    sequence::Order,
+    serve::Parts,
+    witness::{Gatherer, Standing},
 };
 
 /// The two sockets that the gateway listens on.
@@ -78,61 +91,121 @@ pub async fn signalled() -> io::Result<()> {
     Ok(())
 }
 
-/// Runs the gateway until `stop`; tells `ready` the address once it serves.
+/// A gateway that serves.
+#[derive(Debug, Clone, Copy)]
+pub struct Ready {
+    /// Where.
+    pub address: SocketAddr,
+    /// How many participants' witnesses must still say what they hold; until they do, only the
+    /// log is read.
+    pub awaited: usize,
+}
+
+/// Runs the gateway until `stop`; tells `ready` once it serves. It writes nothing before
+/// enough witnesses have said what they hold, unless it is to start `unwitnessed`.
 ///
 /// Down it goes in this order: no new connections; handlers finish; the journal commits what
 /// waits; the last checkpoint is published; the followers stop.
 ///
 /// # Errors
-/// When its state cannot be opened, or when the journal fences it.
+/// When its state cannot be opened, when the journal fences it, or when somebody holds a
+/// checkpoint that contradicts the log.
 pub async fn run(
     config: Config,
     listeners: Listeners,
     clock: SharedClock,
+    unwitnessed: bool,
     stop: CancellationToken,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(Ready),
 ) -> Result<()> {
     let keys = Keys::in_folder(&config.paths.keys);
     let opened = Opened::open(&config.paths.journal, config.journal.clone())?;
     let (catalog, follower) = Catalog::open(&config.paths.index, opened.reader())?;
-    let order = Order::new(catalog.read(|state| state.registry.clone()));
-    let journal = opened.start(Arc::clone(&clock), order)?;
+    let registry = catalog.read(|state| state.registry.clone());
+    let signers = log_key::signers(&keys, registry.log())?;
+    let journal = opened.start(Arc::clone(&clock), Order::new(registry))?;
 
-    let signer = NoteSigner::new(&config.exchange.origin, keys.signing_key("log.key")?)?;
-    let ledger = Ledger::open(&config.paths.ledger, config.ledger, signer, journal.reader())?;
+    let (ledger, settler) =
+        Ledger::open(&config.paths.ledger, config.ledger, signers, journal.reader())?;
     let ledger = Arc::new(ledger);
-    let (follower_failed, failure) = oneshot::channel();
+    let (follower_failed, mut failure) = oneshot::channel();
     let following = tokio::task::spawn_blocking(move || {
         if let Err(error) = follower.follow() {
             let _ = follower_failed.send(error); // nobody listens once the gateway stops
         }
     });
 
+    let standing = Standing::unknown();
+    let recorder = Recorder::new(journal.clone(), standing.barred());
+    let (mut gatherer, assembly, mut alarm) = Gatherer::new(
+        config.witnesses,
+        Arc::clone(&catalog),
+        (Arc::clone(&ledger), settler),
+        recorder.clone(),
+        Arc::clone(&clock),
+        stop.clone(),
+    );
+    gatherer.reach(&config.witness, &keys.read("ca.crt")?)?;
+    let mut gathering = tokio::spawn(gatherer.gather());
+    let awaited = if unwitnessed { 0 } else { Standing::awaited(&assembly) };
+    let unsigned = |cause| anyhow!("the ledger failed: {cause}");
+    if unwitnessed {
+        let begun = standing.override_by_operator(&assembly, &ledger, &recorder).await;
+        begun.map_err(unsigned)?;
+    } else if awaited == 0 {
+        standing.reach(assembly.clone(), Arc::clone(&ledger)).await.map_err(unsigned)?;
+    } else {
+        tokio::spawn(standing.reach(assembly.clone(), Arc::clone(&ledger)));
+    }
+    let newest = ledger.checkpoint().borrow().checkpoint.size();
+    drop(ledger.settled().wait_for(|settled| settled.checkpoint.size() >= newest).await);
+
     let parts = Parts {
         config: &config,
         keys: &keys,
         catalog: Arc::clone(&catalog),
-        recorder: Recorder::new(journal.clone()),
+        recorder,
         journal: journal.reader(),
         ledger: Arc::clone(&ledger),
+        assembly,
         clock,
     };
     tracing::info!(
         records = journal.reader().size(),
         decrees = catalog.read(|state| state.registry.decrees()),
+        awaited,
         "serving"
     );
-    ready(listeners.exchange.local_addr()?);
+    ready(Ready { address: listeners.exchange.local_addr()?, awaited });
     let served = tokio::select! {
-        served = serve::serve(parts, listeners, stop) => served,
-        cause = journal.fenced() => Err(anyhow!("the journal fenced the gateway: {cause}")),
-        Ok(error) = failure => Err(error.context("the catalogue failed")),
-        cause = ledger.failed() => Err(anyhow!("the ledger failed: {cause}")),
+        served = serve::serve(parts, listeners, stop.clone()) => served,
+        error = failed(&journal, &ledger, &mut failure) => Err(error),
+        Some(contradiction) = alarm.recv() => Err(contradiction.into()),
+        Ok(Err(error)) = &mut gathering => Err(error.context("no checkpoint can be settled")),
     };
+    stop.cancel();
     journal.close().await;
     ledger.finish().await;
     following.await?;
     catalog.flush();
+    served?;
+    // What failed while it was taken down is no good end either.
+    if let Some(error) = failed(&journal, &ledger, &mut failure).now_or_never() {
+        return Err(error);
+    }
     tracing::info!(records = journal.reader().size(), "stopped");
-    served
+    Ok(())
+}
+
+/// Waits until one of the parts that must not fail has failed, and says why.
+async fn failed(
+    journal: &Journal<Order>,
+    ledger: &Ledger,
+    follower: &mut oneshot::Receiver<anyhow::Error>,
+) -> anyhow::Error {
+    tokio::select! {
+        cause = journal.fenced() => anyhow!("the journal fenced the gateway: {cause}"),
+        Ok(error) = follower => error.context("the catalogue failed"),
+        cause = ledger.failed() => anyhow!("the ledger failed: {cause}"),
+    }
 }

@@ -7,17 +7,20 @@ use birge_proto::{
     clock::Timestamp,
     identity::Identity,
     record::{Event, Record},
-    tlog::note::NoteSigner,
 };
 use serde_json::{Value, json};
 
 use crate::{
     catalog::Catalog,
     config::Config,
-    journal::{self, Entry, Opened},
+    journal::{self, Entry, Names, Opened},
     keys::Keys,
-    ledger,
+    ledger, log_key,
+    registry::Log,
 };
+
+/// Entries whose names are read at a time.
+const CHUNK: u64 = 1 << 16;
 
 /// What is stored is not what was written.
 #[derive(Debug, thiserror::Error)]
@@ -46,24 +49,25 @@ impl Finding {
 /// [`Wrong`], saying where; any other error when something could not be read.
 pub fn verify(config: &Config) -> Result<Finding> {
     let wrong = |error: &dyn std::fmt::Display| Wrong(error.to_string());
-    let log_key = signer(config)?.verifier();
-    let mut inspected = None;
-    let inspect = || {
-        let (verified, reader) = journal::inspect(&config.paths.journal, true, |_, _| {})?;
-        inspected = Some((verified, reader.clone()));
-        Ok(reader)
-    };
-    let log = ledger::verify(&config.paths.ledger, &log_key, inspect, |_, _| {})
-        .map_err(|error| wrong(&error))?
-        .checkpoint;
-    let Some((verified, reader)) = inspected else { bail!("the journal was not read") };
-    let mut sequence = Sequence::default();
+    let listed = ledger::list(&config.paths.ledger).map_err(|error| wrong(&error))?;
+    let (verified, reader) =
+        journal::inspect(&config.paths.journal, true, |_, _| {}).map_err(|error| wrong(&error))?;
+    let (mut sequence, mut names) = (Sequence::default(), Names::default());
     for entry in reader.entries(0..verified.entries) {
         let entry = entry.map_err(|error| wrong(&error))?;
+        if entry.index.is_multiple_of(CHUNK) {
+            let range = entry.index..entry.index + CHUNK;
+            names = reader.names(range).map_err(|error| wrong(&error))?;
+        }
         sequence
-            .check(&entry)
+            .check(&entry, &names)
             .map_err(|error| Wrong(format!("record {} of the journal: {error:#}", entry.index)))?;
     }
+    sequence.persons.finish()?;
+    let signers = log_key::signers(&Keys::in_folder(&config.paths.keys), &sequence.log)?;
+    let log = ledger::verify(listed, &signers, &reader, |_, _| {})
+        .map_err(|error| wrong(&error))?
+        .checkpoint;
     Ok(Finding {
         words: format!(
             "sound: {} records in {} groups; checkpoint of {} with root {}",
@@ -93,7 +97,9 @@ pub fn rebuild(config: &Config) -> Result<Finding> {
     let reader = opened.reader();
     let (catalog, _) = Catalog::open(&config.paths.index, reader.clone())?;
     catalog.flush();
-    let published = ledger::rebuild(&config.paths.ledger, signer(config)?, reader)?;
+    let keys = Keys::in_folder(&config.paths.keys);
+    let signers = catalog.read(|state| log_key::signers(&keys, state.registry.log()))?;
+    let published = ledger::rebuild(&config.paths.ledger, signers, reader)?;
     let checkpoint = &published.checkpoint;
     Ok(Finding {
         words: format!(
@@ -105,20 +111,50 @@ pub fn rebuild(config: &Config) -> Result<Finding> {
     })
 }
 
-fn signer(config: &Config) -> Result<NoteSigner> {
-    let key = Keys::in_folder(&config.paths.keys).signing_key("log.key")?;
-    Ok(NoteSigner::new(&config.exchange.origin, key)?)
-}
-
 /// What must hold from one record to the next.
 #[derive(Default)]
 struct Sequence {
     time: Option<Timestamp>,
     counters: BTreeMap<Identity, u64>,
+    log: Log,
+    persons: Persons,
+}
+
+/// Names of persons: those that are gone must have been erased, and that is told by a record.
+#[derive(Default)]
+struct Persons {
+    /// The last record whose names are gone, and its time.
+    gone: Option<(u64, Timestamp)>,
+    /// Up to when names were erased.
+    erased: Option<Timestamp>,
+}
+
+impl Persons {
+    fn check(&mut self, index: u64, record: &Record, names: &Names) -> Result<()> {
+        if names.of(index, record)?.len() < record.persons.len() {
+            self.gone = Some((index, record.time));
+        }
+        if let Event::NamesErased { before, .. } = record.event {
+            self.erased = self.erased.max(Some(before));
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<(), Wrong> {
+        match self.gone {
+            Some((index, time)) if self.erased.is_none_or(|erased| erased <= time) => {
+                Err(Wrong(format!(
+                    "a name in record {index} of the journal is gone, and no record tells that \
+                     it was erased"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Sequence {
-    fn check(&mut self, entry: &Entry) -> Result<()> {
+    fn check(&mut self, entry: &Entry, names: &Names) -> Result<()> {
         let record = Record::parse(&entry.record)?;
         if record.to_canonical()? != entry.record {
             bail!("it is not canonical JSON");
@@ -133,6 +169,8 @@ impl Sequence {
                 bail!("{party} has number {count} after {last}");
             }
         }
+        self.persons.check(entry.index, &record, names)?;
+        self.log.apply(&record.event);
         let body = entry.body.as_ref().map(|body| body.read()).transpose()?;
         let digest = body.map(|body| hex::encode(body.digest()));
         if digest.as_deref() != digest_of(&record.event) {

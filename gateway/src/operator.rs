@@ -1,16 +1,13 @@
 //! The operator's side of the admin service: `enrol`, `revoke`, `decree enact` talk to the
 //! running gateway with the operator's certificate.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use birge_proto::{
-    envelope::DECREE_TYPE,
     problem::Problem,
-    tlog::note::NoteSigner,
     wire::{EnactRequest, EnrolRequest, RevokeRequest, admin_client::AdminClient},
 };
-use birge_schemas::decree;
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore, version::TLS13};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
@@ -19,20 +16,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::{config::Config, keys::Keys};
-
-/// What a node hands to the operator: `enrolment.json`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Enrolment {
-    /// `agency/NSC`
-    pub identity: String,
-    /// Certificate request, PEM.
-    pub csr: String,
-    /// Ed25519 public key in hex; empty for identities that sign nothing.
-    #[serde(default)]
-    pub signing_key: String,
-}
+use crate::{
+    ceremony::{Authorisation, DecreeSignature, Enrolment},
+    config::Config,
+    keys::Keys,
+};
 
 /// What the operator hands back: `enrolled.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -50,6 +38,8 @@ pub struct Enrolled {
     pub log_key: String,
     /// Where the log's tiles are public.
     pub public_url: String,
+    /// Public keys of the authority that signs decrees, in hex.
+    pub authority_keys: Vec<String>,
 }
 
 /// Why an act of the operator came to nothing.
@@ -66,33 +56,34 @@ pub enum ActError {
     Input(#[from] anyhow::Error),
 }
 
-/// Enrols the node that wrote `enrolment`; answers with what goes back to it and the number
-/// of the exchange.
+/// Enrols the node that wrote `enrolment`, which the authority countersigned; answers with
+/// what goes back to it and the number of the exchange.
 ///
 /// # Errors
 /// See [`ActError`].
 pub async fn enrol(config: &Config, enrolment: &Path) -> Result<(Enrolled, u64), ActError> {
-    let text = fs::read_to_string(enrolment)
-        .with_context(|| format!("cannot read {}", enrolment.display()))?;
-    let enrolment: Enrolment = serde_json::from_str(&text).with_context(|| {
-        format!("{} is not what `agency-node init` writes", enrolment.display())
-    })?;
-    let signing_key = hex::decode(&enrolment.signing_key).context("signingKey is not hex")?;
-    let identity = enrolment.identity;
-    let request = EnrolRequest { csr: enrolment.csr, identity: identity.clone(), signing_key };
+    let enrolment = Enrolment::read(enrolment)?;
+    let Authorisation { stated, key_id, signature } = enrolment.authorised()?.clone();
+    let identity = enrolment.identity.to_string();
+    let request = EnrolRequest {
+        csr: enrolment.csr,
+        identity: identity.clone(),
+        signing_key: hex::decode(&enrolment.signing_key).context("signingKey is not hex")?,
+        witness_key: enrolment.witness_key,
+        stated: stated.to_string(),
+        key_id,
+        signature: hex::decode(signature).context("the countersignature is not hex")?,
+    };
     let answer = client(config).await?.enrol(request).await.map_err(refused)?.into_inner();
-
-    let keys = Keys::in_folder(&config.paths.keys);
-    let signer = NoteSigner::new(&config.exchange.origin, keys.signing_key("log.key")?)
-        .map_err(|error| anyhow!("log.key: {error}"))?;
     let host = config.exchange.server_names.first().map_or("localhost", String::as_str);
     let enrolled = Enrolled {
         identity,
         trust_domain: config.exchange.trust_domain.clone(),
         certificate: answer.certificate,
-        authority: keys.read("ca.crt")?,
-        log_key: signer.verifier().to_string(),
+        authority: Keys::in_folder(&config.paths.keys).read("ca.crt")?,
+        log_key: answer.log_key,
         public_url: format!("https://{host}:{}", config.listen.public.port()),
+        authority_keys: answer.authority_keys,
     };
     Ok((enrolled, answer.exchange))
 }
@@ -107,20 +98,18 @@ pub async fn revoke(config: &Config, identity: &str, reason: &str) -> Result<(u6
     Ok((answer.exchange, answer.certificates))
 }
 
-/// Signs the decree in `folder` with the authority's key and has it enacted; answers with the
-/// exchange number and the moment from which it is in force.
+/// Has a decree enacted that the authority signed; answers with the exchange number and the
+/// moment from which it is in force.
 ///
 /// # Errors
 /// See [`ActError`].
-pub async fn enact(config: &Config, folder: &Path) -> Result<(u64, String), ActError> {
-    let bundle = decree::from_folder(folder)
-        .with_context(|| format!("the decree in {}", folder.display()))?;
-    let key = Keys::in_folder(&config.paths.keys).signing_key("authority.key")?;
-    let request = EnactRequest {
-        signature: key.sign(DECREE_TYPE, &bundle),
-        key_id: key.verifying_key().id(),
-        bundle,
-    };
+pub async fn enact(
+    config: &Config,
+    bundle: Vec<u8>,
+    signature: &DecreeSignature,
+) -> Result<(u64, String), ActError> {
+    let request =
+        EnactRequest { signature: signature.bytes()?, key_id: signature.key_id.clone(), bundle };
     let answer = client(config).await?.enact(request).await.map_err(refused)?.into_inner();
     Ok((answer.exchange, answer.in_force_from))
 }

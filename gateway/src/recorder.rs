@@ -6,6 +6,8 @@ use birge_proto::{
     record::Event,
 };
 
+use tokio::sync::watch;
+
 use crate::{
     journal::{AppendError, Class, Committed, Journal},
     sequence::{Draft, Order, Reply},
@@ -15,21 +17,37 @@ use crate::{
 #[derive(Clone)]
 pub struct Recorder {
     journal: Journal<Order>,
+    barred: watch::Receiver<Option<Problem>>,
 }
 
 impl Recorder {
-    /// A recorder over a journal.
+    /// A recorder over a journal. While `barred` tells why, nothing is recorded.
     #[must_use]
-    pub fn new(journal: Journal<Order>) -> Self {
-        Self { journal }
+    pub fn new(journal: Journal<Order>, barred: watch::Receiver<Option<Problem>>) -> Self {
+        Self { journal, barred }
+    }
+
+    /// Why nothing may be recorded now.
+    #[must_use]
+    pub fn barred(&self) -> Option<Problem> {
+        self.barred.borrow().clone()
     }
 
     /// Has a draft recorded; when this returns, the records are durable.
     ///
     /// # Errors
-    /// When the journal cannot take it; then nothing may be accepted or answered.
+    /// When nothing may be recorded now, the journal cannot take it, or the log is frozen; then
+    /// nothing may be accepted or answered.
     pub async fn record(&self, class: Class, draft: Draft) -> Result<Committed<Reply>, Problem> {
-        self.journal.append(class, draft).await.map_err(problem)
+        if let Some(problem) = self.barred() {
+            return Err(problem);
+        }
+        let committed = self.journal.append(class, draft).await.map_err(problem)?;
+        match committed.reply {
+            Reply::Refused(kind @ Kind::Frozen, detail) => Err(Problem::new(kind, detail)
+                .hint("ask the technical operator where the exchange goes on")),
+            _ => Ok(committed),
+        }
     }
 
     /// Has a refusal recorded, and gives the problem its exchange number. If even the refusal

@@ -2,6 +2,10 @@
 //! records alone. Kept twice, by the sequencer (which decides) and by the catalogue (which
 //! answers), through the one function [`Registry::apply`].
 
+mod holders;
+mod holds;
+mod log;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use birge_proto::{
@@ -10,7 +14,13 @@ use birge_proto::{
     identity::Identity,
     manifest::BatchId,
     record::{DecreeName, Event, Record},
+    statement::{Says, Signed},
+    tlog::cosignature::CosignatureVerifier,
 };
+
+use self::holders::{Candidate, Holders};
+pub use self::holds::Holds;
+pub use self::log::Log;
 
 /// State that follows from the records.
 #[derive(Debug, Clone, Default)]
@@ -19,9 +29,13 @@ pub struct Registry {
     counters: BTreeMap<Identity, u64>,
     decrees: Vec<Enacted>,
     authority_keys: Vec<VerifyingKey>,
+    holders: Holders,
+    log: Log,
+    quorum_lost: bool,
     batches: HashMap<BatchId, u64>,
     heads: HashMap<String, BTreeMap<String, (u64, BatchId)>>,
     revoked: BTreeSet<String>,
+    holds: Holds,
     time: Option<Timestamp>,
 }
 
@@ -32,6 +46,10 @@ pub struct Participant {
     pub serials: BTreeSet<String>,
     /// Its signing keys that count, by id.
     pub signing_keys: BTreeMap<String, VerifyingKey>,
+    /// Its key to witness the log with.
+    pub witness_key: Option<CosignatureVerifier>,
+    /// What the authority stated of its keys.
+    pub statement: Option<Signed>,
 }
 
 /// A decree and the moment from which it is in force.
@@ -52,19 +70,43 @@ impl Registry {
         for (party, count) in &record.parties {
             self.counters.insert(party.clone(), *count);
         }
+        self.log.apply(&record.event);
         match &record.event {
-            Event::Genesis { authority_keys, .. } => {
+            Event::Genesis { authority_keys, witness_keys, .. } => {
                 self.authority_keys = authority_keys.iter().filter_map(|key| public(key)).collect();
+                self.holders.pin(witness_keys, record.time);
             }
             Event::DecreeEnacted { decree, in_force_from, .. } => {
                 self.decrees.push(Enacted { name: decree.clone(), from: *in_force_from, index });
             }
-            Event::ParticipantEnrolled { identity, serial, signing_key, .. } => {
+            Event::ParticipantEnrolled {
+                identity,
+                serial,
+                signing_key,
+                witness_key,
+                authorised,
+                ..
+            } => {
+                let request = authorised.as_ref().and_then(|stated| stated.request.clone());
+                let says = request.map(|request| Says::Enrolment {
+                    identity: identity.clone(),
+                    request,
+                    signing_key: signing_key.clone(),
+                    witness_key: witness_key.clone(),
+                });
+                let statement = says.zip(authorised.as_ref());
+                let statement = statement.and_then(|(says, stated)| self.log.stated(says, stated));
                 let participant = self.participants.entry(identity.clone()).or_default();
                 participant.serials.insert(serial.clone());
                 if let Some(key) = signing_key.as_deref().and_then(public) {
                     participant.signing_keys.insert(key.id(), key);
                 }
+                let witness_key = witness_key.as_deref().map(CosignatureVerifier::from_vkey);
+                participant.witness_key = witness_key.and_then(Result::ok);
+                if let Some(candidate) = candidate(&record.event) {
+                    self.holders.enrol(candidate);
+                }
+                participant.statement = statement;
             }
             Event::ParticipantRevoked { identity, serials } => {
                 self.revoked.extend(serials.iter().cloned());
@@ -77,8 +119,18 @@ impl Registry {
                     heads.insert(period.clone(), (index, *batch));
                 }
             }
+            Event::HoldPlaced { hold, from, to } => self.holds.place(hold, *from, *to),
+            Event::HoldLifted { hold } => self.holds.lift(hold),
+            Event::WitnessQuorumLost { .. } => self.quorum_lost = true,
+            Event::WitnessQuorumRegained { .. } => self.quorum_lost = false,
             _ => {}
         }
+    }
+
+    /// The legal holds that stand.
+    #[must_use]
+    pub fn holds(&self) -> &Holds {
+        &self.holds
     }
 
     /// The numbers that the next record gives to the parties it concerns.
@@ -102,21 +154,14 @@ impl Registry {
         self.participants.iter()
     }
 
-    /// Why a signing key may not be enrolled for an identity, where it may not: a key has one
-    /// holder, and who is enrolled keeps its key until revoked, so that nobody is given a second
-    /// key in another's name.
+    /// Why an enrolment may not be recorded, where it may not: a key has one holder and one
+    /// use; who is enrolled keeps its keys until revoked, so that nobody is given a second key
+    /// in another's name; what was pinned at genesis holds; and of the authority's statements
+    /// about an identity only a later one counts.
     #[must_use]
-    pub fn bars_key(&self, identity: &Identity, key: Option<&str>) -> Option<String> {
-        let key = key.and_then(public)?.id();
-        let holds = |known: &Participant| known.signing_keys.contains_key(&key);
-        if let Some((other, _)) =
-            self.participants.iter().find(|(other, known)| *other != identity && holds(known))
-        {
-            return Some(format!("the signing key is registered for {other} already"));
-        }
-        self.participant(identity)
-            .filter(|known| !holds(known))
-            .map(|_| format!("{identity} is enrolled with another signing key: revoke it first"))
+    pub fn bars_enrolment(&self, enrolment: &Event) -> Option<String> {
+        let candidate = candidate(enrolment)?;
+        self.holders.bar(candidate, self.participant(candidate.identity))
     }
 
     /// Serial numbers of every certificate that was revoked, in hex.
@@ -170,6 +215,26 @@ impl Registry {
         &self.authority_keys
     }
 
+    /// The log's origin and keys.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Is it on record that too few witnesses sign?
+    #[must_use]
+    pub fn quorum_lost(&self) -> bool {
+        self.quorum_lost
+    }
+
+    /// Everybody who is enrolled with a key to witness with, and that key.
+    #[must_use]
+    pub fn witness_keys(&self) -> BTreeMap<Identity, CosignatureVerifier> {
+        let enrolled = self.participants.iter().filter(|(_, known)| !known.serials.is_empty());
+        let key = |known: &Participant| known.witness_key.clone();
+        enrolled.filter_map(|(identity, known)| Some((identity.clone(), key(known)?))).collect()
+    }
+
     /// Where an accepted batch stands in the journal.
     #[must_use]
     pub fn batch(&self, batch: &BatchId) -> Option<u64> {
@@ -184,17 +249,40 @@ impl Registry {
     }
 }
 
+fn candidate(event: &Event) -> Option<Candidate<'_>> {
+    let Event::ParticipantEnrolled { identity, signing_key, witness_key, authorised, .. } = event
+    else {
+        return None;
+    };
+    Some(Candidate {
+        identity,
+        signing_key: signing_key.as_deref(),
+        witness_key: witness_key.as_deref(),
+        stated: authorised.as_ref().map(|authorised| authorised.stated),
+    })
+}
+
 fn public(hex_key: &str) -> Option<VerifyingKey> {
     VerifyingKey::from_bytes(&hex::decode(hex_key).ok()?).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use birge_proto::envelope::SigningKey;
+
+    use birge_proto::{record::Authorised, statement::Statement};
+
     use super::*;
 
     fn record(event: Event) -> Record {
         let actor: Identity = "operator/BIRGE".parse().unwrap();
-        Record { time: Timestamp::UNIX_EPOCH, actor, parties: BTreeMap::new(), event }
+        Record {
+            time: Timestamp::UNIX_EPOCH,
+            actor,
+            parties: BTreeMap::new(),
+            persons: BTreeMap::new(),
+            event,
+        }
     }
 
     fn enrolled(serial: &str) -> Record {
@@ -203,6 +291,8 @@ mod tests {
             serial: serial.into(),
             certificate: String::new(),
             signing_key: Some(hex::encode([7; 32])),
+            witness_key: None,
+            authorised: None,
         })
     }
 
@@ -223,6 +313,50 @@ mod tests {
         registry.apply(2, &enrolled("02"));
         let participant = registry.participant(&nsc).unwrap();
         assert!(participant.serials.contains("02") && !participant.serials.contains("01"));
+    }
+
+    #[test]
+    fn what_the_authority_stated_is_put_together_again_until_it_is_revoked() {
+        let authority = SigningKey::generate().unwrap();
+        let nsc: Identity = "agency/NSC".parse().unwrap();
+        let (key, stated) = (Some(hex::encode([7; 32])), Timestamp::UNIX_EPOCH);
+        let says = Says::Enrolment {
+            identity: nsc.clone(),
+            request: "ab".into(),
+            signing_key: key.clone(),
+            witness_key: None,
+        };
+        let statement = Statement { origin: "birge.example/log".into(), stated, says };
+        let signed = statement.sign(&authority).unwrap();
+        let mut registry = Registry::default();
+        registry.apply(
+            0,
+            &record(Event::Genesis {
+                origin: statement.origin.clone(),
+                log_key: String::new(),
+                authority_keys: vec![],
+                witness_keys: BTreeMap::new(),
+            }),
+        );
+        let enrolment = Event::ParticipantEnrolled {
+            identity: nsc.clone(),
+            serial: "01".into(),
+            certificate: String::new(),
+            signing_key: key,
+            witness_key: None,
+            authorised: Some(Authorised {
+                request: Some("ab".into()),
+                stated,
+                key_id: signed.key_id.clone(),
+                signature: hex::encode(&signed.signature),
+            }),
+        };
+        registry.apply(1, &record(enrolment));
+        let known = registry.participant(&nsc).unwrap().statement.clone().unwrap();
+        assert_eq!(known.open(&[authority.verifying_key()]).unwrap(), statement);
+        let revoked = Event::ParticipantRevoked { identity: nsc, serials: vec!["01".into()] };
+        registry.apply(2, &record(revoked));
+        assert!(registry.participants().all(|(_, known)| known.statement.is_none()));
     }
 
     #[test]

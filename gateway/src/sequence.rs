@@ -1,6 +1,8 @@
 //! The last check before the commit, made in the journal's own order: is the batch revised
 //! still current, the decree decided by still in force, the agency still enrolled?
 
+use std::collections::BTreeMap;
+
 use birge_proto::{
     clock::Timestamp,
     envelope::VerifyingKey,
@@ -27,20 +29,32 @@ pub struct Draft {
     pub events: Vec<(Event, Option<Body>)>,
     /// The key that signed the batch, for a submission.
     pub signed_by: Option<VerifyingKey>,
+    /// Persons whom the first event names, by capacity.
+    pub persons: BTreeMap<String, String>,
 }
 
 impl Draft {
     /// A draft of one event that needs no decree.
     #[must_use]
     pub fn of(actor: Identity, event: Event) -> Self {
-        Self { actor, parties: vec![], decree: None, events: vec![(event, None)], signed_by: None }
+        Self::one(actor, (event, None))
     }
 
     /// As [`Self::of`], with a body to keep.
     #[must_use]
     pub fn with_body(actor: Identity, event: Event, body: Body) -> Self {
-        let events = vec![(event, Some(body))];
-        Self { actor, parties: vec![], decree: None, events, signed_by: None }
+        Self::one(actor, (event, Some(body)))
+    }
+
+    fn one(actor: Identity, event: (Event, Option<Body>)) -> Self {
+        Self {
+            actor,
+            parties: vec![],
+            decree: None,
+            events: vec![event],
+            signed_by: None,
+            persons: BTreeMap::new(),
+        }
     }
 }
 
@@ -53,7 +67,8 @@ pub enum Reply {
     Already(u64),
     /// Another decree has come into force: decide again. Nothing was recorded.
     DecreeChanged,
-    /// Refused for this reason; the refusal was recorded.
+    /// Refused for this reason; the refusal was recorded, unless the log is
+    /// [frozen](Kind::Frozen).
     Refused(Kind, String),
 }
 
@@ -71,6 +86,11 @@ impl Order {
     }
 
     fn check(&self, draft: &Draft, time: Timestamp) -> Reply {
+        if let Some(successor) = self.registry.log().successor() {
+            let detail =
+                format!("nothing more is written to this log: {successor} goes on from it");
+            return Reply::Refused(Kind::Frozen, detail);
+        }
         let in_force = || self.registry.decree_at(time).map(|enacted| &enacted.name);
         if draft.decree.as_ref().is_some_and(|decree| in_force() != Some(decree)) {
             return Reply::DecreeChanged;
@@ -82,11 +102,17 @@ impl Order {
                 None => Reply::Recorded,
             };
         }
-        if let Some((Event::ParticipantEnrolled { identity, signing_key, .. }, _)) =
+        if let Some((enrolment @ Event::ParticipantEnrolled { .. }, _)) = draft.events.first() {
+            return match self.registry.bars_enrolment(enrolment) {
+                Some(detail) => Reply::Refused(Kind::Conflict, detail),
+                None => Reply::Recorded,
+            };
+        }
+        if let Some((event @ (Event::HoldPlaced { .. } | Event::HoldLifted { .. }), _)) =
             draft.events.first()
         {
-            return match self.registry.bars_key(identity, signing_key.as_deref()) {
-                Some(detail) => Reply::Refused(Kind::Conflict, detail),
+            return match self.registry.holds().bars(event) {
+                Some((kind, detail)) => Reply::Refused(kind, detail),
                 None => Reply::Recorded,
             };
         }
@@ -142,16 +168,23 @@ impl Sequencer for Order {
         let reply = self.check(&draft, time);
         match &reply {
             Reply::Recorded => {}
-            Reply::Already(_) | Reply::DecreeChanged => return (vec![], reply),
-            Reply::Refused(kind, _) => draft.events = vec![(rejection(&draft, *kind), None)],
+            Reply::Already(_) | Reply::DecreeChanged | Reply::Refused(Kind::Frozen, _) => {
+                return (vec![], reply);
+            }
+            Reply::Refused(kind, _) => {
+                draft.events = vec![(rejection(&draft, *kind), None)];
+                draft.persons.clear();
+            }
         }
         let mut entries = Vec::with_capacity(draft.events.len());
         for (event, body) in draft.events {
             let concerned = std::iter::once(&draft.actor).chain(&draft.parties);
             let parties = self.registry.next_counters(concerned);
-            let record = Record { time, actor: draft.actor.clone(), parties, event };
+            let persons = std::mem::take(&mut draft.persons);
+            let actor = draft.actor.clone();
+            let record = Record { time, actor, parties, persons: BTreeMap::new(), event };
             self.registry.apply(next + entries.len() as u64, &record);
-            entries.push(NewEntry { record, body });
+            entries.push(NewEntry { record, body, persons });
         }
         (entries, reply)
     }
@@ -174,6 +207,9 @@ fn rejection(draft: &Draft, kind: Kind) -> Event {
         }
         Some((Event::DecreeEnacted { .. }, _)) => {
             Event::ActRefused { act: String::from("admin/enact"), problem }
+        }
+        Some((Event::HoldPlaced { .. } | Event::HoldLifted { .. }, _)) => {
+            Event::ActRefused { act: String::from("audit/hold"), problem }
         }
         _ => Event::ActRefused { act: String::from("sequence"), problem },
     }

@@ -2,28 +2,30 @@
 
 pub mod admin;
 mod audit;
+mod enrolment;
 mod gate;
 mod intake;
 mod public;
 mod query;
 mod records;
 mod revocations;
+mod stated;
 mod tls;
 mod turned;
+mod witness;
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use birge_proto::{
     clock::SharedClock,
     identity::Identity,
     limits,
     wire::{
         DESCRIPTORS, admin_server::AdminServer, audit_server::AuditServer,
-        intake_server::IntakeServer, query_server::QueryServer,
+        intake_server::IntakeServer, query_server::QueryServer, witness_server::WitnessServer,
     },
 };
-use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -31,12 +33,13 @@ use tonic::transport::Server;
 
 use self::{
     admin::AdminService, audit::AuditService, gate::Gate, intake::IntakeService,
-    query::QueryService, records::Records, revocations::Revocations, tls::Credentials,
-    turned::Turned,
+    query::QueryService, records::Records, revocations::Revocations, stated::Stated,
+    tls::Credentials, turned::Turned, witness::WitnessService,
 };
 use crate::{
     Listeners, authority::Authority, catalog::Catalog, config::Config, intake::Intake,
     journal::Reader, keys::Keys, ledger::Ledger, query::Query, recorder::Recorder,
+    witness::Assembly,
 };
 
 /// How often the sums of those turned away are recorded.
@@ -58,6 +61,8 @@ pub struct Parts<'a> {
     pub journal: Reader,
     /// Tiles and proofs.
     pub ledger: Arc<Ledger>,
+    /// Where the witnesses come together.
+    pub assembly: Assembly,
     /// Time.
     pub clock: SharedClock,
 }
@@ -65,9 +70,9 @@ pub struct Parts<'a> {
 /// Serves until `stop`, then lets the handlers finish.
 ///
 /// # Errors
-/// When keys do not fit together, or a client shows a checkpoint newer than the log.
+/// When keys do not fit together.
 pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationToken) -> Result<()> {
-    let Parts { config, keys, catalog, recorder, journal, ledger, clock } = parts;
+    let Parts { config, keys, catalog, recorder, journal, ledger, assembly, clock } = parts;
     let authority = Arc::new(Authority::load(&config.paths.keys)?);
     let credentials = || {
         Credentials::from_pem(
@@ -91,7 +96,6 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         Arc::clone(&turned),
         Arc::clone(&clock),
     ));
-    let (overtaken, mut alarm) = mpsc::channel(1);
 
     let intake = IntakeServer::new(IntakeService {
         gate: Arc::clone(&gate),
@@ -117,12 +121,19 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         records: Records::new(
             Arc::clone(&gate),
             Arc::clone(&catalog),
-            journal,
+            journal.clone(),
             recorder.clone(),
             Arc::clone(&clock),
         ),
-        overtaken,
+        stated: Stated { catalog: Arc::clone(&catalog), journal, clock: Arc::clone(&clock) },
+        assembly: assembly.clone(),
     });
+    let witness = WitnessServer::new(WitnessService {
+        gate: Arc::clone(&gate),
+        assembly,
+        stop: stop.clone(),
+    })
+    .max_decoding_message_size(witness::MESSAGE_BYTES);
     let admin = AdminServer::new(AdminService {
         gate: Arc::clone(&gate),
         catalog,
@@ -159,6 +170,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         .add_service(query)
         .add_service(audit)
         .add_service(admin)
+        .add_service(witness)
         .serve_with_incoming_shutdown(
             ReceiverStream::new(connections),
             stop.clone().cancelled_owned(),
@@ -169,11 +181,6 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
     };
     let served = tokio::select! {
         served = serving => served.map_err(Into::into),
-        size = alarm.recv() => Err(anyhow!(
-            "a client holds a checkpoint of this log of size {}, larger than the log: this is an \
-             old copy of its data",
-            size.unwrap_or_default()
-        )),
         () = finish => {
             tracing::warn!("some requests did not finish in time and are cut off");
             Ok(())

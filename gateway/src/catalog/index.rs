@@ -195,6 +195,7 @@ mod tests {
             time: birge_proto::clock::Timestamp::UNIX_EPOCH,
             actor: "agency/NSC".parse().unwrap(),
             parties: std::collections::BTreeMap::new(),
+            persons: [].into(),
             event: Event::RecordsRead { from: 0, to: 1 },
         };
         let (index, _) = Index::open(&path, 0).unwrap();

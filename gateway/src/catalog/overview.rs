@@ -15,6 +15,7 @@ use super::State;
 /// # Errors
 /// When no decree is in force.
 pub fn overview(state: &State, now: Timestamp) -> Result<Vec<Dataset>, Problem> {
+    let now = state.registry.present(now);
     let decree = state.decree_at(now)?;
     let mut owed: BTreeMap<String, BTreeMap<String, Timestamp>> = BTreeMap::new();
     for obligation in decree.obligations(now) {

@@ -66,7 +66,7 @@ pub struct Release {
     /// Cells withheld.
     pub withheld: u64,
     /// Serialised roaring bitmaps in base64, by period.
-    periods: BTreeMap<String, String>,
+    pub(super) periods: BTreeMap<String, String>,
 }
 
 impl Release {

@@ -101,7 +101,13 @@ impl Calendar {
             .is_some_and(|frozen_from| frozen_from < at)
     }
 
-    fn midnight(&self, date: Date) -> Option<Timestamp> {
+    /// The same time of day `years` earlier.
+    pub(super) fn years_before(&self, at: Timestamp, years: i64) -> Option<Timestamp> {
+        let earlier = at.to_zoned(self.zone.clone()).checked_sub(years.years()).ok()?;
+        Some(earlier.timestamp())
+    }
+
+    pub(super) fn midnight(&self, date: Date) -> Option<Timestamp> {
         date.to_zoned(self.zone.clone()).ok().map(|moment| moment.timestamp())
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use birge_proto::{clock::Timestamp, identity::AgencyId};
-use birge_schemas::decree::PARAMETERS_SCHEMA;
+use birge_schemas::{
+    decree::PARAMETERS_SCHEMA,
+    witnesses::{Quorum, Witnesses, WitnessesError},
+};
 use serde::Deserialize;
 
 use super::{
@@ -30,6 +33,14 @@ pub(super) struct Parameters {
     pub(super) deadlines: Vec<Deadline>,
     pub(super) disclosure: Vec<DisclosureRule>,
     pub(super) frozen_after_years: i64,
+    #[serde(default = "ten")]
+    pub(super) names_erasable_after_years: i64,
+    pub(super) witnesses: Quorum,
+}
+
+/// Years after which names may be erased where the decree gives no other number (article 9(4)).
+const fn ten() -> i64 {
+    10
 }
 
 /// A body that the decree names (article 3).
@@ -130,6 +141,12 @@ impl Parameters {
         self.residual_article.parse().map_err(|error| DecreeError::new(PARAMETERS, None, error))
     }
 
+    /// Who must have signed what is shown as witnessed (article 9(2)).
+    pub(super) fn witnesses(&self) -> Result<Witnesses, WitnessesError> {
+        let participants = self.participants.iter().map(|body| body.id.clone()).collect();
+        Witnesses::new(self.witnesses.clone(), participants)
+    }
+
     fn consistent(&self, text: &str) -> Result<(), DecreeError> {
         let wrong = |named: &str, what: String| {
             Err(DecreeError::new(PARAMETERS, line_of(text, named), what))
@@ -143,6 +160,14 @@ impl Parameters {
         }
         if let Some(twice) = first_twice(self.disclosure.iter().map(|each| each.dataset.as_str())) {
             return wrong(twice, format!("{twice} has two thresholds; expected one"));
+        }
+        for body in &self.witnesses.mandatory {
+            if !self.auditors.iter().any(|auditor| auditor.id == *body) {
+                return wrong("witnesses", format!("{body}, who must witness, is no auditor"));
+            }
+        }
+        if let Err(error) = self.witnesses() {
+            return wrong("witnesses", error.to_string());
         }
         for Mandate { dataset, agency, .. } in &self.mandates {
             if !self.participants.iter().any(|body| body.id == *agency) {

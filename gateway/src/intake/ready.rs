@@ -1,6 +1,6 @@
 //! From a permitted batch to all that is committed of it.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use birge_proto::{
     envelope::VerifyingKey,
@@ -64,6 +64,12 @@ impl Ready {
 
     pub(super) fn signed_by(&self) -> VerifyingKey {
         self.permitted.checked.key
+    }
+
+    /// Whom the batch names: the responsible officer (article 5(1)).
+    pub(super) fn persons(&self) -> BTreeMap<String, String> {
+        let officer = self.permitted.checked.valid.manifest().approved_by.clone();
+        BTreeMap::from([(String::from("officer"), officer)])
     }
 
     pub(super) fn report(&self) -> wire::Report {

@@ -162,3 +162,45 @@ impl Received {
 fn clip(text: &str) -> String {
     text.chars().take(80).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use birge_proto::{envelope::SigningKey, manifest::Action};
+    use futures::stream;
+
+    use super::*;
+
+    fn signed(blocks: &[Bytes]) -> Signed {
+        let manifest = Manifest {
+            dataset: "MIG_STOCK".into(),
+            version: "1.0.0".into(),
+            agency: "NSC".parse().unwrap(),
+            periods: vec!["2024".into()],
+            action: Action::Append,
+            revises: None,
+            reason: None,
+            removes: vec![],
+            contact: String::new(),
+            approved_by: String::new(),
+            prepared: "2026-01-01T00:00:00Z".parse().unwrap(),
+            observations: 1,
+            blocks: blocks.iter().map(|block| BatchId::of(block)).collect(),
+        };
+        let key = SigningKey::generate().unwrap().verifying_key();
+        Signed { header: SubmitHeader::default(), manifest, key, known: Known::default() }
+    }
+
+    /// Blocks that come one by one, each in time, and never to an end.
+    #[tokio::test]
+    async fn a_batch_that_takes_too_long_as_a_whole_is_refused() {
+        let block = Bytes::from_static(b"block");
+        let blocks = vec![block.clone(), block.clone()];
+        let endless = stream::iter([Ok(block.clone())]).chain(stream::pending());
+        let read = Received::read(signed(&blocks), endless, Duration::from_millis(1));
+        let read = timeout(Duration::from_secs(20), read).await.expect("it is waited for");
+        assert_eq!(read.err().map(|refusal| refusal.problem.kind), Some(Kind::Truncated));
+        let whole = stream::iter(blocks.iter().cloned().map(Ok));
+        let read = Received::read(signed(&blocks), whole, Duration::from_secs(20)).await;
+        assert_eq!(read.map_err(|refusal| refusal.problem).unwrap().blocks, blocks);
+    }
+}

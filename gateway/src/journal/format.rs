@@ -12,14 +12,20 @@
 //! verified without them. The header has a hash of its own so that a wrong length is known for
 //! what it is and not taken for a group that was never finished.
 
-use std::io::{self, Read, Seek};
+use std::{
+    io::{self, Read, Seek},
+    ops::Range,
+};
 
 use aws_lc_rs::digest::{Context, SHA256};
-use birge_proto::{envelope::sha256, record::Opening};
+use birge_proto::{
+    envelope::sha256,
+    record::{Opening, Record, RecordError},
+};
 use prost::bytes::Bytes;
 
 use super::{
-    Hash,
+    CommittedEntry, Hash,
     body::{Body, finish},
 };
 
@@ -60,6 +66,9 @@ pub enum Fault {
         "parts of it were never written; if the machine lost power, starting the gateway cuts it off"
     )]
     Unwritten,
+    /// A name kept beside the records is not the one that the record commits to.
+    #[error("a name in entry {0} is not what was written")]
+    Name(u64),
     /// A record is not one.
     #[error("the record of entry {0} cannot be read; was it written by a newer version?")]
     Record(u64),
@@ -130,38 +139,48 @@ pub(super) struct RawEntry {
 #[derive(Debug, Default)]
 pub(super) struct GroupBuilder {
     head: Vec<u8>,
-    count: u32,
+    /// Where each record stands in `head`, and what opens it.
+    records: Vec<(Range<usize>, Opening)>,
     bodies: Vec<Body>,
 }
 
 impl GroupBuilder {
-    /// Adds an entry.
-    pub(super) fn push(&mut self, opening: &Opening, record: &[u8], body: Option<Body>) {
+    /// Adds an entry. After an error the group is of no use.
+    pub(super) fn push(
+        &mut self,
+        opening: Opening,
+        record: &Record,
+        body: Option<Body>,
+    ) -> Result<(), RecordError> {
         if self.head.is_empty() {
             self.head.resize(HEADER, 0);
         }
         let (length, digest) =
             body.as_ref().map_or((NO_BODY, [0; 32]), |body| (body.length(), body.digest()));
         self.head.extend_from_slice(&opening.0);
-        self.head.extend_from_slice(&(record.len() as u32).to_be_bytes());
+        let at = self.head.len();
+        self.head.extend_from_slice(&[0; 4]);
         self.head.extend_from_slice(&length.to_be_bytes());
         self.head.extend_from_slice(&digest);
-        self.head.extend_from_slice(record);
-        self.count += 1;
+        let start = self.head.len();
+        record.append_canonical(&mut self.head)?;
+        let length = (self.head.len() - start) as u32;
+        self.head[at..at + 4].copy_from_slice(&length.to_be_bytes());
+        self.records.push((start..self.head.len(), opening));
         self.bodies.extend(body);
+        Ok(())
     }
 
     /// Entries so far.
-    pub(super) fn count(&self) -> u32 {
-        self.count
+    pub(super) fn count(&self) -> usize {
+        self.records.len()
     }
 
-    /// The group's parts in the order of the disk, and its hash. None where the entries are too
-    /// large for one group.
-    pub(super) fn finish(mut self, first: u64, previous: Hash) -> Option<(Vec<Bytes>, Hash)> {
+    /// The group as it is to be written. None where the entries are too large for one.
+    pub(super) fn finish(mut self, first: u64, previous: Hash) -> Option<Built> {
         let header = Header {
             first,
-            count: self.count,
+            count: u32::try_from(self.records.len()).ok()?,
             entries: u32::try_from(self.head.len().checked_sub(HEADER)?).ok()?,
             bodies: self.bodies.iter().map(Body::length).sum(),
             previous,
@@ -170,12 +189,34 @@ impl GroupBuilder {
         let hash = sha256(&self.head);
         if self.bodies.is_empty() {
             self.head.extend_from_slice(&hash);
-            return Some((vec![self.head.into()], hash));
         }
-        let mut parts = vec![Bytes::from(self.head)];
-        parts.extend(self.bodies.iter().flat_map(|body| body.parts().iter().cloned()));
-        parts.push(Bytes::copy_from_slice(&hash));
-        Some((parts, hash))
+        let head = Bytes::from(self.head);
+        let entry = |(range, opening)| CommittedEntry { record: head.slice(range), opening };
+        let entries = self.records.into_iter().map(entry).collect();
+        let mut parts = vec![head.clone()];
+        if !self.bodies.is_empty() {
+            parts.extend(self.bodies.iter().flat_map(|body| body.parts().iter().cloned()));
+            parts.push(Bytes::copy_from_slice(&hash));
+        }
+        Some(Built { parts, entries, hash })
+    }
+}
+
+/// A group that is ready to be written.
+#[derive(Debug)]
+pub(super) struct Built {
+    /// Its bytes, in the order of the disk.
+    pub(super) parts: Vec<Bytes>,
+    /// Its entries, whose bytes are shared with `parts`.
+    pub(super) entries: Vec<CommittedEntry>,
+    /// Its hash.
+    pub(super) hash: Hash,
+}
+
+impl Built {
+    /// Bytes of all parts.
+    pub(super) fn length(&self) -> u64 {
+        self.parts.iter().map(|part| part.len() as u64).sum()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where each group stands.
 
 use std::{
+    ops::Range,
     path::Path,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -23,6 +24,16 @@ pub(super) struct Index(RwLock<Vec<Place>>);
 impl Index {
     pub(super) fn push(&self, place: Place) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).push(place);
+    }
+
+    /// The segments that hold entries of `range`, in order.
+    pub(super) fn segments(&self, range: &Range<u64>) -> Vec<Arc<Path>> {
+        let places = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let from = places.partition_point(|place| place.first <= range.start).saturating_sub(1);
+        let within = places[from..].iter().take_while(|place| place.first < range.end);
+        let mut segments: Vec<_> = within.map(|place| Arc::clone(&place.segment)).collect();
+        segments.dedup();
+        segments
     }
 
     /// The group that holds entry `index`, if it is not beyond the last group.

@@ -25,6 +25,18 @@ pub(super) struct Waiting<D, R> {
 struct State<D, R> {
     lanes: [VecDeque<Waiting<D, R>>; 3],
     ended: Option<AppendError>,
+    /// Nothing more is written.
+    fenced: bool,
+    /// Groups that were taken and are not on the disk yet.
+    unwritten: usize,
+    /// Drafts for which the taker sleeps; 0 while it is awake.
+    wanted: usize,
+}
+
+impl<D, R> State<D, R> {
+    fn waiting(&self) -> usize {
+        self.lanes.iter().map(VecDeque::len).sum()
+    }
 }
 
 /// A bounded queue with a lane for each class.
@@ -41,7 +53,7 @@ impl<D, R> Queue<D, R> {
         let lanes = [(); 3].map(|()| VecDeque::new());
         Self {
             places: [(); 3].map(|()| Arc::new(Semaphore::new(bound.max(1)))),
-            state: Mutex::new(State { lanes, ended: None }),
+            state: Mutex::new(State { lanes, ended: None, fenced: false, unwritten: 0, wanted: 0 }),
             filled: Condvar::new(),
         }
     }
@@ -66,13 +78,20 @@ impl<D, R> Queue<D, R> {
             }
             (_, ended) => return Err(ended.unwrap_or(AppendError::Closed)),
         }
+        let wake = state.wanted > 0 && state.waiting() >= state.wanted;
+        if wake {
+            state.wanted = 0;
+        }
         drop(state);
-        self.filled.notify_one();
+        if wake {
+            self.filled.notify_one();
+        }
         Ok(())
     }
 
     /// Waits until something waits; takes at most `drafts`, and no more once they weigh `bytes`
-    /// or more. None when the queue is closed and empty.
+    /// or more. While a group is not yet on the disk only a full one is taken: who comes
+    /// meanwhile shares the next sync. None when the queue is closed and empty.
     pub(super) fn take(
         &self,
         drafts: usize,
@@ -80,9 +99,15 @@ impl<D, R> Queue<D, R> {
         weigh: impl Fn(&D) -> u64,
     ) -> Option<Vec<Waiting<D, R>>> {
         let mut state = self.state();
-        while state.ended.is_none() && state.lanes.iter().all(VecDeque::is_empty) {
+        while state.ended.is_none() {
+            let wanted = if state.unwritten > 0 { drafts.max(1) } else { 1 };
+            if state.waiting() >= wanted {
+                break;
+            }
+            state.wanted = wanted;
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        state.wanted = 0;
         let (mut group, mut weight) = (Vec::new(), 0_u64);
         while group.len() < drafts && weight < bytes {
             let Some(waiting) = state.lanes.iter_mut().find_map(VecDeque::pop_front) else { break };
@@ -90,6 +115,27 @@ impl<D, R> Queue<D, R> {
             group.push(waiting);
         }
         (!group.is_empty()).then_some(group)
+    }
+
+    /// A group that was taken is about to be written.
+    pub(super) fn writing(&self) {
+        self.state().unwritten += 1;
+    }
+
+    /// A group of which [`Self::writing`] was told is on the disk.
+    pub(super) fn written(&self) {
+        self.state().unwritten -= 1;
+        self.filled.notify_one();
+    }
+
+    /// Waits until all groups of which [`Self::writing`] was told are on the disk. False where
+    /// they never will be.
+    pub(super) fn all_written(&self) -> bool {
+        let mut state = self.state();
+        while state.unwritten > 0 && !state.fenced {
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        !state.fenced
     }
 
     /// Takes nothing more in; what waits may still be taken out.
@@ -101,8 +147,12 @@ impl<D, R> Queue<D, R> {
     /// fenced.
     pub(super) fn fence(&self) {
         self.end(AppendError::Fenced);
-        let lanes = std::mem::replace(&mut self.state().lanes, [(); 3].map(|()| VecDeque::new()));
+        let mut state = self.state();
+        state.fenced = true;
+        let lanes = std::mem::replace(&mut state.lanes, [(); 3].map(|()| VecDeque::new()));
+        drop(state);
         drop(lanes);
+        self.filled.notify_one();
     }
 
     fn end(&self, error: AppendError) {

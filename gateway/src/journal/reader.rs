@@ -20,6 +20,7 @@ use super::{
     error::{Damage, JournalError},
     format::{Fault, Group, HEADER, Header, ReadError},
     index::{Index, Place},
+    names::Names,
 };
 
 /// Bytes of one part of a body that is read.
@@ -106,6 +107,19 @@ impl Reader {
     /// When its group is not what was written, or the disk fails.
     pub fn entry(&self, index: u64) -> Result<Option<Entry>, JournalError> {
         self.entries(index..index.saturating_add(1)).next().transpose()
+    }
+
+    /// The persons named in the entries of `range` that there are.
+    ///
+    /// # Errors
+    /// When what is kept is not what was written, or the disk fails.
+    pub fn names(&self, range: Range<u64>) -> Result<Names, JournalError> {
+        let range = range.start..range.end.min(self.size());
+        let mut names = Names::default();
+        for segment in self.index.segments(&range) {
+            names.read(&segment, &range)?;
+        }
+        Ok(names)
     }
 
     /// The entries of `range` that there are, in order. After an error there are no more.

@@ -5,6 +5,7 @@ use std::{
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use prost::bytes::Bytes;
@@ -97,8 +98,8 @@ impl NoRoom {
 /// The last segment, open for appending.
 #[derive(Debug)]
 pub(super) struct Tail {
-    path: PathBuf,
-    file: File,
+    path: Arc<Path>,
+    file: Arc<File>,
     length: u64,
     allocated: u64,
 }
@@ -107,30 +108,37 @@ impl Tail {
     /// Opens the last segment of `dir`, or makes one that starts with entry `next`.
     pub(super) fn open(dir: &Path, next: u64) -> Result<Self, JournalError> {
         let path = list(dir)?.pop().map_or_else(|| path(dir, next), |(_, path)| path);
-        Self::open_file(path.clone()).map_err(JournalError::io("open", &path))
+        let tail = Self::open_file(&path).map_err(JournalError::io("open", &path))?;
+        sync_dir(dir).map_err(JournalError::io("sync", dir))?;
+        Ok(tail)
     }
 
     /// Opens a new segment in `dir` for the entries from `next` on.
     pub(super) fn create(dir: &Path, next: u64) -> Result<Self, NoRoom> {
         let path = path(dir, next);
-        Self::open_file(path.clone()).map_err(|error| NoRoom::from_error("create", &path, error))
+        let tail =
+            Self::open_file(&path).map_err(|error| NoRoom::from_error("create", &path, error))?;
+        // Whatever the cause: what reached the disk is not known.
+        sync_dir(dir).map_err(|error| NoRoom::Failed(JournalError::io("sync", dir)(error)))?;
+        Ok(tail)
     }
 
-    fn open_file(path: PathBuf) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
-        sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    fn open_file(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
         let length = file.metadata()?.len();
-        Ok(Self { path, file, length, allocated: length })
+        Ok(Self { path: path.into(), file: Arc::new(file), length, allocated: length })
     }
 
-    /// The segment's file.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Bytes written so far: where the next group starts.
+    /// Bytes in it once all that was assigned is written: where the next group starts.
     pub(super) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// Assigns the next `bytes` of the segment to a group.
+    pub(super) fn assign(&mut self, bytes: u64) -> Slot {
+        let offset = self.length;
+        self.length += bytes;
+        Slot { path: Arc::clone(&self.path), file: Arc::clone(&self.file), offset }
     }
 
     /// Makes room on the disk for `bytes` more, beyond the file's end, so that its length stays
@@ -153,22 +161,35 @@ impl Tail {
         Ok(())
     }
 
-    /// Appends `parts` and waits until they are on the disk. After an error nothing may be
+    /// Gives back the room that was not used. All that was assigned must have been written.
+    pub(super) fn trim(&self) {
+        // Only disk space is lost where this fails.
+        let _ = self.file.set_len(self.length);
+    }
+}
+
+/// Where in a segment a group is to be written.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// The segment's file.
+    pub(super) path: Arc<Path>,
+    file: Arc<File>,
+    /// Byte at which the group starts.
+    pub(super) offset: u64,
+}
+
+impl Slot {
+    /// Writes `parts` and waits until they are on the disk. After an error nothing may be
     /// written any more: what reached the disk is not known.
-    pub(super) fn append(&mut self, parts: &[Bytes]) -> Result<(), JournalError> {
+    pub(super) fn write(&self, parts: &[Bytes]) -> Result<(), JournalError> {
+        let mut at = self.offset;
         let mut write = || {
             for part in parts {
-                self.file.write_all_at(part, self.length)?;
-                self.length += part.len() as u64;
+                self.file.write_all_at(part, at)?;
+                at += part.len() as u64;
             }
             self.file.sync_data()
         };
         write().map_err(JournalError::io("append to", &self.path))
-    }
-
-    /// Gives back the room that was not used.
-    pub(super) fn trim(&self) {
-        // Only disk space is lost where this fails.
-        let _ = self.file.set_len(self.length);
     }
 }

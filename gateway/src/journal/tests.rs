@@ -3,6 +3,7 @@
 
 mod append;
 mod damage;
+mod names;
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -20,15 +21,17 @@ pub(crate) struct Draft {
     bodies: Vec<Option<Vec<u8>>>,
     /// Room to claim beyond what is needed.
     extra_room: u64,
+    /// The officer that each record names.
+    officer: Option<String>,
 }
 
 impl Draft {
     pub(crate) fn records(count: usize) -> Self {
-        Self { bodies: vec![None; count], extra_room: 0 }
+        Self { bodies: vec![None; count], ..Self::default() }
     }
 
     fn body(body: &[u8]) -> Self {
-        Self { bodies: vec![Some(body.to_vec())], extra_room: 0 }
+        Self { bodies: vec![Some(body.to_vec())], ..Self::default() }
     }
 }
 
@@ -54,6 +57,11 @@ impl Sequencer for Scribe {
         let entry = |(index, body): (u64, Option<Vec<u8>>)| NewEntry {
             record: record(index, time),
             body: body.map(Body::from),
+            persons: draft
+                .officer
+                .iter()
+                .map(|name| ("officer".to_owned(), name.clone()))
+                .collect(),
         };
         ((next..).zip(draft.bodies).map(entry).collect(), self.sequenced)
     }
@@ -64,6 +72,7 @@ fn record(index: u64, time: Timestamp) -> Record {
         time,
         actor: "agency/NSC".parse().unwrap(),
         parties: [("agency/NSC".parse().unwrap(), index + 1)].into(),
+        persons: BTreeMap::new(),
         event: Event::RecordsRead { from: 0, to: index },
     }
 }

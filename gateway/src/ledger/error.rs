@@ -22,6 +22,15 @@ pub enum LedgerError {
         /// What the system said.
         source: io::Error,
     },
+    /// What was written is not known to have reached the disk: never to be tried again, since
+    /// the second time may succeed without it.
+    #[error("cannot sync {}: {source}", path.display())]
+    Unsynced {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -66,6 +75,12 @@ impl LedgerError {
         move |source| Self::Io { act, path, source }
     }
 
+    /// For `map_err`: what was not synced.
+    pub(super) fn unsynced(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Unsynced { path, source }
+    }
+
     /// Whether it may go away when space is freed.
     pub(super) fn is_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if matches!(
@@ -73,6 +88,32 @@ impl LedgerError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
         ))
     }
+}
+
+/// A checkpoint that this log's key signed, and that is not of the history which this gateway
+/// keeps: it must end, and write nothing more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// There was more.
+    #[error(
+        "there is a checkpoint of this log of size {seen}, larger than the log, which has {own} \
+         entries: this is an old copy of its data; restore the newest"
+    )]
+    Larger {
+        /// Leaves of the checkpoint.
+        seen: u64,
+        /// Leaves here.
+        own: u64,
+    },
+    /// There was something else.
+    #[error(
+        "there is a checkpoint of this log over other entries than its first {size}: its key \
+         has signed two histories; find out where else the key is used"
+    )]
+    Other {
+        /// Leaves of the checkpoint.
+        size: u64,
+    },
 }
 
 /// Where the ledger's files are not what they should be.

@@ -8,23 +8,60 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Published, state::State};
+use super::{Published, Signing, state::State};
 
-/// Follows until the journal is closed and all of it is covered by a checkpoint, or until an
-/// error that more space does not mend; `failed` is told then.
-pub(super) async fn follow(
-    mut state: State,
-    interval: Duration,
-    published: watch::Sender<Arc<Published>>,
-    failed: watch::Sender<Option<Arc<str>>>,
-) {
+/// What the task tells.
+pub(super) struct Tell {
+    /// Of every checkpoint that is signed.
+    pub(super) published: watch::Sender<Arc<Published>>,
+    /// Leaves for which there are tiles.
+    pub(super) tree: watch::Sender<u64>,
+    /// Why it has stopped.
+    pub(super) failed: watch::Sender<Option<Arc<str>>>,
+    /// Whether it may sign, and whether it does.
+    pub(super) signing: Arc<watch::Sender<Signing>>,
+}
+
+/// Signs nothing until it may. Then follows until the journal is closed and all of it is
+/// covered by a checkpoint, or until an error that more space does not mend.
+pub(super) async fn follow(mut state: State, interval: Duration, tell: Tell) {
+    let Tell { published, tree, failed, signing } = tell;
     let mut durable = state.journal().durable();
+    let mut allowed = signing.subscribe();
+    // Its sender lives as long as this task.
+    drop(allowed.wait_for(|signing| *signing != Signing::Awaited).await);
+    if *signing.borrow() == Signing::Fenced {
+        return;
+    }
+    let first = spawn_blocking(move || {
+        let advanced = state.advance();
+        (state, advanced)
+    });
+    state = match first.await {
+        Ok((advanced, Ok(now))) => {
+            tree.send_replace(advanced.size());
+            published.send_replace(now);
+            signing.send_if_modified(|signing| {
+                let allowed = *signing == Signing::Allowed;
+                if allowed {
+                    *signing = Signing::Begun;
+                }
+                allowed
+            });
+            advanced
+        }
+        Ok((_, Err(error))) => return drop(failed.send_replace(Some(error.to_string().into()))),
+        Err(_) => return drop(failed.send_replace(Some("the ledger's task panicked".into()))),
+    };
     let mut due = Instant::now() + interval;
-    while durable.wait_for(|durable| *durable > state.size()).await.is_ok() {
+    while durable.wait_for(|durable| *durable > state.covered()).await.is_ok() {
         let closing = tokio::select! {
             () = sleep_until(due) => false,
             () = closed(&mut durable) => true,
         };
+        if *signing.borrow() == Signing::Fenced {
+            return;
+        }
         due = Instant::now() + interval;
         let step = spawn_blocking(move || {
             let advanced = state.advance();
@@ -33,6 +70,7 @@ pub(super) async fn follow(
         let cause = match step.await {
             Ok((advanced, Ok(now))) => {
                 state = advanced;
+                tree.send_replace(state.size());
                 published.send_replace(now);
                 continue;
             }

@@ -3,10 +3,9 @@
 use std::{io, sync::Arc};
 
 use birge_proto::tlog::{
-    bundle,
+    Hash, bundle,
     checkpoint::Checkpoint,
     frontier::Frontier,
-    note::NoteSigner,
     tile::{Kind, TILE_WIDTH, TilePath, tiles},
     writer::{File, TileWriter},
 };
@@ -15,6 +14,7 @@ use super::{
     Published,
     error::{Flaw, LedgerDamage, LedgerError},
     leaf_hash,
+    signers::Signers,
     store::Store,
 };
 use crate::journal::{Entry, Reader};
@@ -25,7 +25,7 @@ const CHUNK: u64 = 1 << 16;
 /// What the follower holds.
 pub(super) struct State {
     store: Store,
-    signer: NoteSigner,
+    signers: Signers,
     journal: Reader,
     writer: TileWriter,
     /// Files that are still to be written.
@@ -43,20 +43,21 @@ impl State {
     /// checkpoint or the journal, all are made anew.
     pub(super) fn open(
         store: Store,
-        signer: NoteSigner,
+        signers: impl Into<Signers>,
         journal: Reader,
     ) -> Result<Self, LedgerError> {
-        let published = last_published(&store, &signer, &journal)?;
+        let signers = signers.into();
+        let published = last_published(&store, &signers, &journal)?;
         let Some(last) = &published else {
-            return Self::begin(store, signer, journal, published);
+            return Self::begin(store, signers, journal, published);
         };
         match resume(&store, &last.checkpoint, &journal)? {
             Ok(writer) => {
-                Ok(Self { store, signer, journal, writer, pending: Vec::new(), published })
+                Ok(Self { store, signers, journal, writer, pending: Vec::new(), published })
             }
             Err(cause) => {
                 tracing::warn!(cause, "the ledger's tiles are made anew from the journal");
-                Self::begin(store, signer, journal, published)
+                Self::begin(store, signers, journal, published)
             }
         }
     }
@@ -64,17 +65,18 @@ impl State {
     /// Makes all tiles anew.
     pub(super) fn rebuild(
         store: Store,
-        signer: NoteSigner,
+        signers: impl Into<Signers>,
         journal: Reader,
     ) -> Result<Self, LedgerError> {
-        let published = last_published(&store, &signer, &journal)?;
-        Self::begin(store, signer, journal, published)
+        let signers = signers.into();
+        let published = last_published(&store, &signers, &journal)?;
+        Self::begin(store, signers, journal, published)
     }
 
     /// Begins with no tiles, once it is known that the journal gives what was published.
     fn begin(
         store: Store,
-        signer: NoteSigner,
+        signers: Signers,
         journal: Reader,
         published: Option<Arc<Published>>,
     ) -> Result<Self, LedgerError> {
@@ -90,7 +92,13 @@ impl State {
         }
         store.clear()?;
         let writer = TileWriter::new();
-        Ok(Self { store, signer, journal, writer, pending: Vec::new(), published })
+        Ok(Self { store, signers, journal, writer, pending: Vec::new(), published })
+    }
+
+    /// Entries that the published checkpoint covers; fewer than the tree holds where publishing
+    /// failed.
+    pub(super) fn covered(&self) -> u64 {
+        self.published.as_ref().map_or(0, |published| published.checkpoint.size())
     }
 
     /// Entries that the tree holds.
@@ -103,29 +111,36 @@ impl State {
         &self.journal
     }
 
-    /// Takes in all that is durable, writes the files, then signs and publishes a checkpoint
-    /// over them, unless the last one says the same. May be called again after an error that
-    /// [was of space](LedgerError::is_full).
+    /// The checkpoint that was published last, if any was.
+    pub(super) fn published(&self) -> Option<Arc<Published>> {
+        self.published.clone()
+    }
+
+    /// As [`Self::grow`]; then signs and publishes a checkpoint over the tree, unless the last
+    /// one says the same.
     pub(super) fn advance(&mut self) -> Result<Arc<Published>, LedgerError> {
+        self.grow()?;
+        if let Some(last) = &self.published
+            && last.checkpoint.size() >= self.size()
+        {
+            return Ok(Arc::clone(last));
+        }
+        let published = Arc::new(signed(&self.signers, self.size(), self.writer.root())?);
+        self.store.publish(self.size(), &published.note)?;
+        self.published = Some(Arc::clone(&published));
+        Ok(published)
+    }
+
+    /// Takes in all that is durable and writes the files; signs nothing. May be called again
+    /// after an error that [was of space](LedgerError::is_full).
+    pub(super) fn grow(&mut self) -> Result<(), LedgerError> {
         for entry in self.journal.entries(self.size()..u64::MAX) {
             self.writer.push(&leaf(&entry?))?;
             if self.size().is_multiple_of(CHUNK) {
                 self.write()?;
             }
         }
-        self.write()?;
-        if let Some(last) = &self.published
-            && last.checkpoint.size() >= self.size()
-        {
-            return Ok(Arc::clone(last));
-        }
-        let verifier = self.signer.verifier();
-        let checkpoint = Checkpoint::new(verifier.vkey().name(), self.size(), self.writer.root())?;
-        let note = checkpoint.sign(&self.signer)?;
-        self.store.publish(&note)?;
-        let published = Arc::new(Published { checkpoint, note });
-        self.published = Some(Arc::clone(&published));
-        Ok(published)
+        self.write()
     }
 
     fn write(&mut self) -> Result<(), LedgerError> {
@@ -136,16 +151,23 @@ impl State {
     }
 }
 
+/// The checkpoint over a tree, signed.
+pub(super) fn signed(signers: &Signers, size: u64, root: Hash) -> Result<Published, LedgerError> {
+    let checkpoint = Checkpoint::new(signers.origin(), size, root)?;
+    let note = signers.sign(&checkpoint)?;
+    Ok(Published { checkpoint, note })
+}
+
 /// What the checkpoint on the disk says, which must be this log's and within the journal.
 fn last_published(
     store: &Store,
-    signer: &NoteSigner,
+    signers: &Signers,
     journal: &Reader,
 ) -> Result<Option<Arc<Published>>, LedgerError> {
     let Some(note) = store.published()? else { return Ok(None) };
-    let log = signer.verifier();
-    let checkpoint = Checkpoint::open(&note, &log, log.vkey().name()).map_err(|error| {
-        LedgerDamage { file: store.checkpoint_place(), what: Flaw::Checkpoint(error) }
+    let checkpoint = signers.open(&note).map_err(|error| LedgerDamage {
+        file: store.checkpoint_place(),
+        what: Flaw::Checkpoint(error),
     })?;
     if checkpoint.size() > journal.size() {
         let (journal, checkpoint) = (journal.size(), checkpoint.size());

@@ -6,7 +6,7 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use birge_proto::tlog::{
@@ -24,11 +24,13 @@ const UNFINISHED: &str = "tmp";
 #[derive(Debug, Clone)]
 pub(super) struct Store {
     dir: Arc<Path>,
+    /// Leaves of the largest checkpoint that was published: no smaller one replaces it.
+    largest: Arc<Mutex<u64>>,
 }
 
 impl Store {
     pub(super) fn new(dir: &Path) -> Self {
-        Self { dir: dir.into() }
+        Self { dir: dir.into(), largest: Arc::default() }
     }
 
     /// Where the file at `path` lies.
@@ -100,10 +102,16 @@ impl Store {
         Ok(())
     }
 
-    /// Publishes `note` so that it lasts.
-    pub(super) fn publish(&self, note: &[u8]) -> Result<(), LedgerError> {
+    /// Publishes `note`, a checkpoint over `size` leaves, so that it lasts; unless a larger one
+    /// was published.
+    pub(super) fn publish(&self, size: u64, note: &[u8]) -> Result<(), LedgerError> {
+        let mut largest = self.largest.lock().unwrap_or_else(PoisonError::into_inner);
+        if size < *largest {
+            return Ok(());
+        }
         let mut changed = BTreeSet::new();
         self.replace(&self.checkpoint_place(), note, &mut changed)?;
+        *largest = size;
         self.sync(changed)
     }
 
@@ -162,10 +170,11 @@ impl Store {
         let write = || {
             let mut file = File::create(&unfinished)?;
             file.write_all(bytes)?;
-            file.sync_data()?;
-            fs::rename(&unfinished, place)
+            Ok(file)
         };
-        write().map_err(LedgerError::io("write", place))
+        let file = write().map_err(LedgerError::io("write", place))?;
+        file.sync_data().map_err(LedgerError::unsynced(&unfinished))?;
+        fs::rename(&unfinished, place).map_err(LedgerError::io("write", place))
     }
 
     fn sync(&self, folders: BTreeSet<PathBuf>) -> Result<(), LedgerError> {
@@ -173,7 +182,7 @@ impl Store {
             // The name of a relative folder's parent is empty.
             let name = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
             let synced = File::open(name).and_then(|folder| folder.sync_all());
-            synced.map_err(LedgerError::io("sync", name))?;
+            synced.map_err(LedgerError::unsynced(name))?;
         }
         Ok(())
     }

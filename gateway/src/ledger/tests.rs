@@ -1,6 +1,8 @@
 //! The ledger against the journal: the same tree whatever happens to its files, and nothing
 //! signed that contradicts what was signed.
 
+mod signing;
+
 use std::{fs, path::PathBuf};
 
 use birge_proto::{
@@ -8,7 +10,7 @@ use birge_proto::{
     envelope::SigningKey,
     receipt::Evidence,
     record::Record,
-    tlog::{bundle, frontier::Frontier, hash::empty_root},
+    tlog::{bundle, frontier::Frontier, hash::empty_root, note::NoteSigner},
 };
 use tempfile::TempDir;
 
@@ -72,8 +74,8 @@ impl Exchange {
     }
 
     fn verify(&self) -> Result<Verified, LedgerError> {
-        let log = self.signer().verifier();
-        verify(&self.ledger_dir(), &log, || Ok(self.reader()), |_, _| {})
+        let listed = list(&self.ledger_dir())?;
+        verify(listed, &self.signer().into(), &self.reader(), |_, _| {})
     }
 
     /// Tiles, bundles and the checkpoint.
@@ -89,6 +91,26 @@ impl Exchange {
     fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
         self.files().into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
     }
+}
+
+/// A ledger that signs, and settles without witnesses.
+async fn open(
+    dir: &Path,
+    config: LedgerConfig,
+    signer: NoteSigner,
+    reader: Reader,
+) -> Result<Ledger, LedgerError> {
+    let (ledger, settler) = Ledger::open(dir, config, signer, reader)?;
+    let mut newest = settler.newest();
+    tokio::spawn(async move {
+        newest.mark_changed();
+        while newest.changed().await.is_ok() {
+            let newest = newest.borrow_and_update().clone();
+            settler.settle(newest).await.unwrap();
+        }
+    });
+    ledger.begin().await.unwrap();
+    Ok(ledger)
 }
 
 fn flaw<T: std::fmt::Debug>(verified: Result<T, LedgerError>) -> (PathBuf, Flaw) {
@@ -114,9 +136,9 @@ async fn awkward_sizes_give_the_tree_of_the_journal_and_its_proofs() {
     for size in [0, 1, 255, 256, 257, 70_000] {
         exchange.grow(size).await;
         let (signer, reader) = (exchange.signer(), exchange.reader());
-        let ledger =
-            Ledger::open(&exchange.ledger_dir(), LedgerConfig::default(), signer, reader.clone())
-                .unwrap();
+        let ledger = open(&exchange.ledger_dir(), LedgerConfig::default(), signer, reader.clone())
+            .await
+            .unwrap();
         let published = ledger.checkpoint().borrow().clone();
         assert_eq!(ledger.recognise(&published.note).as_ref(), Some(&published.checkpoint));
         let now = *published.checkpoint.root();
@@ -156,7 +178,7 @@ async fn tiles_are_served_by_strict_paths_and_partial_ones_for_ever() {
     exchange.advance().unwrap();
     exchange.grow(300).await;
     let (dir, signer, reader) = (exchange.ledger_dir(), exchange.signer(), exchange.reader());
-    let ledger = Ledger::open(&dir, LedgerConfig::default(), signer, reader).unwrap();
+    let ledger = open(&dir, LedgerConfig::default(), signer, reader).await.unwrap();
     assert!(!dir.join("tile/0/000.p").exists(), "replaced by the full one");
     assert_eq!(ledger.tile("tile/0/000").unwrap().len(), 8_192);
     assert_eq!(
@@ -316,7 +338,7 @@ async fn it_follows_the_journal_and_ends_with_it() {
     let clock = ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap());
     let journal = opened.start(Arc::new(clock), Scribe::default()).unwrap();
     let config = LedgerConfig { interval_ms: 5 };
-    let ledger = Ledger::open(&exchange.ledger_dir(), config, exchange.signer(), reader).unwrap();
+    let ledger = open(&exchange.ledger_dir(), config, exchange.signer(), reader).await.unwrap();
     for index in 0..400 {
         let committed = journal.append(Class::Reading, Draft::records(1)).await.unwrap();
         assert_eq!(committed.first, index);
@@ -342,7 +364,7 @@ async fn closing_does_not_wait_for_the_next_checkpoint() {
     let journal = exchange.journal();
     let config = LedgerConfig { interval_ms: 3_600_000 };
     let (dir, signer) = (exchange.ledger_dir(), exchange.signer());
-    let ledger = Ledger::open(&dir, config, signer, journal.reader()).unwrap();
+    let ledger = open(&dir, config, signer, journal.reader()).await.unwrap();
     journal.append(Class::Reading, Draft::records(3)).await.unwrap();
     assert_eq!(ledger.checkpoint().borrow().checkpoint.size(), 0, "not due yet");
     journal.close().await;
@@ -356,9 +378,36 @@ async fn when_its_files_cannot_be_written_it_says_so() {
     let journal = exchange.journal();
     let config = LedgerConfig { interval_ms: 0 };
     let (dir, signer) = (exchange.ledger_dir(), exchange.signer());
-    let ledger = Ledger::open(&dir, config, signer, journal.reader()).unwrap();
+    let ledger = open(&dir, config, signer, journal.reader()).await.unwrap();
     fs::write(dir.join("tile"), b"in the way").unwrap();
     journal.append(Class::Reading, Draft::records(1)).await.unwrap();
     assert!(ledger.failed().await.contains("tile"));
     assert_eq!(ledger.evidence(0).await.unwrap_err().kind, Kind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_key_that_is_added_signs_beside_the_first_and_then_alone() {
+    let exchange = Exchange::new();
+    let key = Exchange::new().key;
+    let next = || NoteSigner::new(ORIGIN, SigningKey::from_pkcs8(&key).unwrap()).unwrap();
+    let keys = [exchange.signer().verifier(), next().verifier()];
+    let signed =
+        |note: &[u8]| keys.each_ref().map(|key| Checkpoint::open(note, key, ORIGIN).is_ok());
+    let state = |signers: Signers| {
+        State::open(Store::new(&exchange.ledger_dir()), signers, exchange.reader())
+    };
+    let advance = |signers| state(signers).unwrap().advance().unwrap().note.clone();
+    exchange.grow(10).await;
+    assert_eq!(signed(&advance(exchange.signer().into())), [true, false]);
+    exchange.grow(11).await;
+    let both = Signers::new(ORIGIN, vec![exchange.signer(), next()], vec![]);
+    assert_eq!(signed(&advance(both)), [true, true]);
+    fs::remove_file(exchange.ledger_dir().join("checkpoint")).unwrap();
+    advance(exchange.signer().into());
+    // The last checkpoint bears the first key alone, which is retired.
+    let stranger = state(next().into()).err();
+    assert!(matches!(stranger, Some(LedgerError::Damaged(_))), "{stranger:?}");
+    exchange.grow(12).await;
+    let alone = Signers::new(ORIGIN, vec![next()], vec![exchange.signer().verifier()]);
+    assert_eq!(signed(&advance(alone)), [false, true]);
 }

@@ -9,20 +9,27 @@ use std::{
 use birge_proto::tlog::{
     Hash,
     checkpoint::Checkpoint,
-    note::NoteVerifier,
     tile::{Kind, TilePath, tiles},
     writer::{File, TileWriter},
 };
 
 use super::{
     error::{Flaw, LedgerDamage, LedgerError},
+    signers::Signers,
     state::leaf,
     store::{Store, cut},
 };
-use crate::journal::{JournalError, Reader};
+use crate::journal::Reader;
 
 /// Entries after which files are compared.
 const CHUNK: u64 = 1 << 14;
+
+/// The ledger's files, found and not compared yet.
+#[derive(Debug)]
+pub struct Listed {
+    note: Vec<u8>,
+    found: Found,
+}
 
 /// A sound ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,25 +44,39 @@ pub struct Verified {
     pub root: Hash,
 }
 
+/// Which files there are, and the checkpoint among them. The gateway may be running: a journal
+/// that is opened after this holds all that they are made of.
+///
+/// # Errors
+/// When there is no checkpoint, a file that no log has, or what the file system said.
+pub fn list(dir: &Path) -> Result<Listed, LedgerError> {
+    let store = Store::new(dir);
+    let missing = || LedgerDamage { file: store.checkpoint_place(), what: Flaw::Missing };
+    let note = store.published()?.ok_or_else(missing)?;
+    let found = Found::list(&store)?;
+    Ok(Listed { note, found })
+}
+
 /// Recomputes the whole log from the journal and compares every byte of every tile and bundle,
-/// and the root under the checkpoint's signature. The gateway may be running: `journal` is
-/// called once it is known which files there are, so that it holds all that they are made of.
+/// and the root under the checkpoint's signature, which must be by one of `signers`.
 /// `progress` is told entries done and entries in all.
 ///
 /// # Errors
 /// The first file that is not what it should be, damage to the journal, or what the file system
 /// said.
 pub fn verify(
-    dir: &Path,
-    log: &NoteVerifier,
-    journal: impl FnOnce() -> Result<Reader, JournalError>,
+    listed: Listed,
+    signers: &Signers,
+    journal: &Reader,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Verified, LedgerError> {
-    let store = Store::new(dir);
-    let checkpoint = checkpoint(&store, log)?;
-    let mut found = Found::list(&store)?;
+    let Listed { note, mut found } = listed;
+    let store = found.store.clone();
+    let checkpoint = signers.open(&note).map_err(|error| LedgerDamage {
+        file: store.checkpoint_place(),
+        what: Flaw::Checkpoint(error),
+    })?;
     found.require(checkpoint.size())?;
-    let journal = journal()?;
 
     let (mut writer, mut root) = (TileWriter::new(), TileWriter::new().root());
     for entry in journal.entries(0..u64::MAX) {
@@ -81,33 +102,27 @@ pub fn verify(
     Ok(Verified { checkpoint, files: found.compared, entries: writer.size(), root: writer.root() })
 }
 
-fn checkpoint(store: &Store, log: &NoteVerifier) -> Result<Checkpoint, LedgerError> {
-    let damaged = |what| LedgerDamage { file: store.checkpoint_place(), what };
-    let note = store.published()?.ok_or_else(|| damaged(Flaw::Missing))?;
-    Checkpoint::open(&note, log, log.vkey().name())
-        .map_err(|error| damaged(Flaw::Checkpoint(error)).into())
-}
-
 fn damage(store: &Store, path: &TilePath, what: Flaw) -> LedgerError {
     LedgerDamage { file: store.place(path), what }.into()
 }
 
 /// Files that were found and are still to be compared.
-struct Found<'a> {
-    store: &'a Store,
+#[derive(Debug)]
+struct Found {
+    store: Store,
     /// Widths, by kind and number.
     widths: BTreeMap<(Kind, u64), BTreeSet<u16>>,
     compared: u64,
 }
 
-impl<'a> Found<'a> {
-    fn list(store: &'a Store) -> Result<Self, LedgerError> {
+impl Found {
+    fn list(store: &Store) -> Result<Self, LedgerError> {
         let mut widths: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for path in store.list()? {
             let path = path.map_err(|file| LedgerDamage { file, what: Flaw::Unknown })?;
             widths.entry((path.kind(), path.index())).or_default().insert(path.width());
         }
-        Ok(Self { store, widths, compared: 0 })
+        Ok(Self { store: store.clone(), widths, compared: 0 })
     }
 
     /// Every file of a tree of `size` leaves must be there, or the full one that it grew into.
@@ -118,7 +133,7 @@ impl<'a> Found<'a> {
                 !widths.contains(&path.width()) && !widths.contains(&path.full().width())
             })
         });
-        missing.map_or(Ok(()), |path| Err(damage(self.store, &path, Flaw::Missing)))
+        missing.map_or(Ok(()), |path| Err(damage(&self.store, &path, Flaw::Missing)))
     }
 
     /// Compares what was found with `files`, which the journal gives, and with what they were
@@ -141,7 +156,7 @@ impl<'a> Found<'a> {
         let place = self.store.place(path);
         match fs::read(&place) {
             Ok(bytes) if Some(&bytes[..]) == expected => self.compared += 1,
-            Ok(_) => return Err(damage(self.store, path, Flaw::Different)),
+            Ok(_) => return Err(damage(&self.store, path, Flaw::Different)),
             // A running gateway removes partial files once the full one is there.
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound

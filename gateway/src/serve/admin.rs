@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use birge_proto::{
     clock::SharedClock,
-    envelope::{DECREE_TYPE, VerifyingKey, sha256},
+    envelope::{DECREE_TYPE, sha256},
     identity::{Identity, Role},
     problem::{Kind, Problem},
     record::{DecreeName, Event},
@@ -83,31 +83,6 @@ pub fn enacted(decree: &Decree, bundle: &[u8], key_id: &str, signature: &[u8]) -
 }
 
 impl AdminService {
-    async fn enrol_as(
-        &self,
-        operator: &Identity,
-        request: EnrolRequest,
-    ) -> Result<EnrolResponse, Problem> {
-        let identity = identity(&request.identity)?;
-        self.named(&identity)?;
-        let signing_key = signing_key(&identity, &request.signing_key)?;
-        let issued = self
-            .authority
-            .issue(&request.csr, &identity, &self.trust_domain, self.clock.now())
-            .map_err(|error| Problem::new(Kind::Malformed, format!("{error:#}")))?;
-        let event = Event::ParticipantEnrolled {
-            identity: identity.clone(),
-            serial: issued.serial,
-            certificate: issued.digest,
-            signing_key: signing_key.map(|key| hex::encode(key.0)),
-        };
-        let draft = Draft { parties: vec![identity.clone()], ..Draft::of(operator.clone(), event) };
-        let exchange = self.record(draft).await?;
-        tracing::info!(%identity, exchange, "enrolled");
-        let certificate = format!("{}{}", issued.pem, self.authority.certificate);
-        Ok(EnrolResponse { certificate, exchange })
-    }
-
     async fn revoke_as(
         &self,
         operator: &Identity,
@@ -157,7 +132,7 @@ impl AdminService {
     }
 
     /// Has an act recorded and waits until it is known; answers with its number.
-    async fn record(&self, draft: Draft) -> Result<u64, Problem> {
+    pub(super) async fn record(&self, draft: Draft) -> Result<u64, Problem> {
         let committed = self.recorder.record(Class::Administration, draft).await?;
         self.catalog.reached(committed.first + 1).await;
         match committed.reply {
@@ -166,24 +141,6 @@ impl AdminService {
             }
             _ => Ok(committed.first),
         }
-    }
-
-    /// Only who is named by the decree in force can be enrolled (article 3).
-    fn named(&self, identity: &Identity) -> Result<(), Problem> {
-        let decree = self.catalog.read(|state| state.decree_at(self.clock.now()))?;
-        let (bodies, article) = match identity.role {
-            Role::Agency => (decree.participants(), "3(1)"),
-            Role::Auditor => (decree.auditors(), "3(3)"),
-            Role::Operator | Role::Gateway => {
-                let detail = format!("{identity} cannot be enrolled: only agency/… and auditor/…");
-                return Err(Problem::new(Kind::Malformed, detail));
-            }
-        };
-        if bodies.iter().any(|body| body.id == identity.body) {
-            return Ok(());
-        }
-        let detail = format!("the decree in force does not name {identity}");
-        Err(Problem::new(Kind::NotPermitted, detail).under([article.to_owned()]))
     }
 
     fn verify_authority(&self, request: &EnactRequest) -> Result<(), Problem> {
@@ -201,15 +158,7 @@ impl AdminService {
     }
 }
 
-fn identity(text: &str) -> Result<Identity, Problem> {
+/// An identity as a request names it.
+pub(super) fn identity(text: &str) -> Result<Identity, Problem> {
     text.parse().map_err(|error| Problem::new(Kind::Malformed, format!("{error}")))
-}
-
-fn signing_key(identity: &Identity, bytes: &[u8]) -> Result<Option<VerifyingKey>, Problem> {
-    if bytes.is_empty() && identity.role != Role::Agency {
-        return Ok(None);
-    }
-    VerifyingKey::from_bytes(bytes)
-        .map(Some)
-        .map_err(|error| Problem::new(Kind::Malformed, format!("the signing key: {error}")))
 }

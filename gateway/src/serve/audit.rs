@@ -5,18 +5,18 @@ use std::sync::Arc;
 use birge_proto::{
     identity::Role,
     problem::{Kind, Problem},
-    tlog::{Hash, checkpoint::Checkpoint},
+    tlog::Hash,
     wire::{
-        CheckpointRequest, CheckpointResponse, ConsistencyRequest, InclusionRequest, ProofResponse,
-        RecordEntry, RecordsRequest, TileRequest, TileResponse, audit_server::Audit,
+        CheckpointRequest, CheckpointResponse, ConsistencyRequest, HoldRequest, HoldResponse,
+        InclusionRequest, ProofResponse, RecordEntry, RecordsRequest, TileRequest, TileResponse,
+        WitnessesRequest, WitnessesResponse, audit_server::Audit,
     },
 };
-use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{gate::Gate, records::Records, tls::Peer};
-use crate::ledger::Ledger;
+use super::{gate::Gate, records::Records, stated::Stated, tls::Peer};
+use crate::{ledger::Ledger, witness::Assembly};
 
 const READERS: &[Role] = &[Role::Agency, Role::Auditor, Role::Operator];
 
@@ -25,8 +25,9 @@ pub(super) struct AuditService {
     pub(super) gate: Arc<Gate>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) records: Records,
-    /// Told when somebody shows a checkpoint of ours that is larger than the one we hold.
-    pub(super) overtaken: mpsc::Sender<u64>,
+    pub(super) stated: Stated,
+    /// Examines checkpoints that somebody has seen.
+    pub(super) assembly: Assembly,
 }
 
 #[async_trait]
@@ -38,17 +39,15 @@ impl Audit for AuditService {
         request: Request<CheckpointRequest>,
     ) -> Result<Response<CheckpointResponse>, Status> {
         let reader = self.gate.admit(&request, "audit/checkpoint", READERS).await?;
-        let published = self.ledger.checkpoint().borrow().clone();
         let seen = request.into_inner().seen;
-        if let Some(seen) =
-            self.ledger.recognise(&seen).filter(|seen| published.checkpoint.size() < seen.size())
+        // What this log did not sign says nothing of it.
+        if self.ledger.recognise(&seen).is_some()
+            && let Err(problem) = self.assembly.examine(&reader, seen).await
         {
-            // Full only where the alarm was raised already.
-            let _ = self.overtaken.try_send(seen.size());
-            let problem = overtaken(&published.checkpoint, seen.size());
             return self.gate.answer("audit/checkpoint", &reader, Err(problem)).await;
         }
-        Ok(Response::new(CheckpointResponse { note: published.note.clone() }))
+        let note = self.ledger.settled().borrow().note.clone();
+        Ok(Response::new(CheckpointResponse { note }))
     }
 
     async fn tile(&self, request: Request<TileRequest>) -> Result<Response<TileResponse>, Status> {
@@ -81,12 +80,27 @@ impl Audit for AuditService {
         self.gate.answer("audit/inclusion", &reader, outcome.map(proof)).await
     }
 
+    async fn witnesses(
+        &self,
+        request: Request<WitnessesRequest>,
+    ) -> Result<Response<WitnessesResponse>, Status> {
+        let reader = self.gate.admit(&request, "audit/witnesses", READERS).await?;
+        let outcome = self.stated.witnesses().await;
+        self.gate.answer("audit/witnesses", &reader, outcome).await
+    }
+
+    async fn hold(&self, request: Request<HoldRequest>) -> Result<Response<HoldResponse>, Status> {
+        let auditor = self.gate.admit(&request, "audit/hold", &[Role::Auditor]).await?;
+        let outcome = self.records.hold(&auditor, request.into_inner()).await;
+        self.gate.answer("audit/hold", &auditor, outcome).await
+    }
+
     async fn records(
         &self,
         request: Request<RecordsRequest>,
     ) -> Result<Response<Self::RecordsStream>, Status> {
         let reader = self.gate.admit(&request, "audit/records", READERS).await?;
-        let size = self.ledger.checkpoint().borrow().checkpoint.size();
+        let size = self.ledger.settled().borrow().checkpoint.size();
         let outcome = match request.extensions().get::<Peer>().cloned() {
             Some(peer) => self.records.read(peer, request.into_inner(), size).await,
             None => Err(Problem::new(Kind::Internal, "the connection carries no identity")),
@@ -98,15 +112,6 @@ impl Audit for AuditService {
 #[allow(clippy::needless_pass_by_value, reason = "for map")]
 fn proof(hashes: Vec<Hash>) -> ProofResponse {
     ProofResponse { hashes: hashes.iter().map(|hash| hash.to_vec()).collect() }
-}
-
-fn overtaken(own: &Checkpoint, size: u64) -> Problem {
-    let detail = format!(
-        "the caller holds a checkpoint of this log of size {size}, the gateway only one of {}: \
-         it runs on an old copy of its data and has stopped",
-        own.size()
-    );
-    Problem::new(Kind::Fenced, detail).hint("restore the newest copy of the journal")
 }
 
 async fn blocking<T: Send + 'static>(

@@ -76,7 +76,8 @@ impl Gate {
         Err(self.refuse(act, &peer.identity, problem).await)
     }
 
-    /// What a handler answers; a refusal that is not recorded yet is recorded now.
+    /// What a handler answers; a refusal that is not recorded yet is recorded now, unless the
+    /// gateway has fenced itself.
     ///
     /// # Errors
     /// The refusal.
@@ -88,7 +89,10 @@ impl Gate {
     ) -> Result<Response<T>, Status> {
         match outcome {
             Ok(answer) => Ok(Response::new(answer)),
-            Err(problem) if problem.exchange.is_some() => Err(problem.into()),
+            // A gateway that has fenced itself writes nothing more.
+            Err(problem) if problem.exchange.is_some() || problem.kind == Kind::Fenced => {
+                Err(problem.into())
+            }
             Err(problem) => Err(self.refuse(act, caller, problem).await.into()),
         }
     }
@@ -107,6 +111,9 @@ impl Gate {
     /// # Errors
     /// When the journal cannot take them; they are lost then.
     pub(super) async fn record_turned(&self, gateway: &Identity) -> Result<(), Problem> {
+        if self.recorder.barred().is_some() {
+            return Ok(()); // they are summed on
+        }
         let Some(event) = self.turned.take(self.clock.now()) else { return Ok(()) };
         self.quota.retain_recent();
         let draft = crate::sequence::Draft::of(gateway.clone(), event);

@@ -39,7 +39,7 @@ impl Intake for IntakeService {
         let Ok(Some(Ok(SubmitRequest { part: Some(Part::Header(header)) }))) = first else {
             return Err(self.no_header(&agency).await.into());
         };
-        let answer = self.intake.submit(&agency, header, Box::pin(blocks(parts))).await?;
+        let answer = self.intake.submit(&agency, header, Box::pin(blocks(parts, PATIENCE))).await?;
         Ok(Response::new(answer))
     }
 
@@ -63,14 +63,19 @@ impl IntakeService {
     }
 }
 
-/// The blocks of a stream, up to its end; a stream that stops before is an error.
-fn blocks(
-    parts: Streaming<SubmitRequest>,
-) -> impl Stream<Item = Result<Bytes, Problem>> + Send + 'static {
-    stream::unfold(Some(parts), |state| async {
+/// The blocks of a stream, up to its end; a stream that stops before, or that gives nothing for
+/// as long as `patience`, is an error.
+fn blocks<S>(
+    parts: S,
+    patience: Duration,
+) -> impl Stream<Item = Result<Bytes, Problem>> + Send + 'static
+where
+    S: Stream<Item = Result<SubmitRequest, Status>> + Send + Unpin + 'static,
+{
+    stream::unfold(Some(parts), move |state| async move {
         let mut parts = state?;
-        let Ok(next) = timeout(PATIENCE, parts.next()).await else {
-            let detail = "nothing came for a minute";
+        let Ok(next) = timeout(patience, parts.next()).await else {
+            let detail = format!("nothing came for {} seconds", patience.as_secs());
             return Some((Err(Problem::new(Kind::Truncated, detail)), None));
         };
         let problem = match next {
@@ -87,4 +92,33 @@ fn blocks(
         };
         Some((Err(problem.hint("send the whole batch again: nothing was kept of it")), None))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use birge_proto::wire::End;
+
+    use super::*;
+
+    fn part(part: Part) -> Result<SubmitRequest, Status> {
+        Ok(SubmitRequest { part: Some(part) })
+    }
+
+    async fn taken(parts: Vec<Result<SubmitRequest, Status>>) -> Vec<Result<Bytes, Kind>> {
+        // As a sender that keeps the stream open and falls silent.
+        let parts = stream::iter(parts).chain(stream::pending());
+        let blocks = blocks(parts, Duration::from_millis(1));
+        let all = blocks.map(|block| block.map_err(|problem| problem.kind)).collect();
+        timeout(Duration::from_secs(20), all).await.expect("an idle sender is waited for")
+    }
+
+    #[tokio::test]
+    async fn an_idle_sender_is_not_waited_for() {
+        let block = Bytes::from_static(b"block");
+        let sent = vec![part(Part::Block(block.clone()))];
+        assert_eq!(taken(sent).await, [Ok(block.clone()), Err(Kind::Truncated)]);
+        let whole = vec![part(Part::Block(block.clone())), part(Part::End(End {}))];
+        assert_eq!(taken(whole).await, [Ok(block)], "what is whole is not waited for either");
+        assert_eq!(taken(vec![]).await, [Err(Kind::Truncated)]);
+    }
 }

@@ -69,7 +69,7 @@ pub(super) async fn serve(
 }
 
 async fn checkpoint(State(ledger): State<Arc<Ledger>>) -> Response<Body> {
-    let note = ledger.checkpoint().borrow().note.clone();
+    let note = ledger.settled().borrow().note.clone();
     response(Ok((note, "text/plain; charset=utf-8", "no-cache")))
 }
 

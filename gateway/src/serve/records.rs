@@ -1,26 +1,29 @@
 //! The records of the log, as far as the decree in force lets the reader see them (article
 //! 9(3)). Each is read from the journal again and checked on the way.
 
-use std::{sync::Arc, time::Duration};
+mod filter;
+
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use birge_proto::{
     clock::SharedClock,
     identity::Identity,
     problem::{Kind, Problem},
     record::{Event, Record},
-    wire::{RecordEntry, RecordsRequest},
+    wire::{HoldRequest, HoldResponse, PersonName, RecordEntry, RecordsRequest},
 };
 use serde_json::json;
 use tokio::{sync::mpsc, time::timeout};
 use tonic::Status;
 
+use self::filter::Filter;
 use super::{gate::Gate, tls::Peer};
 use crate::{
     catalog::Catalog,
     decree::{Act, Request},
-    journal::{Class, Entry, Reader},
+    journal::{Class, Entry, Name, Names, Reader},
     recorder::Recorder,
-    sequence::Draft,
+    sequence::{Draft, Reply},
     turns::Turns,
 };
 
@@ -68,7 +71,8 @@ impl Records {
         request: RecordsRequest,
         size: u64,
     ) -> Result<mpsc::Receiver<Shown>, Problem> {
-        let RecordsRequest { from, to } = request;
+        let RecordsRequest { from, to, filter } = request;
+        let filter = filter.map(Filter::parse).transpose()?.map(Arc::new);
         let to = if to == 0 { size } else { to };
         if from > to || to > size {
             let detail =
@@ -88,23 +92,52 @@ impl Records {
             while next < to {
                 let end = to.min(next + CHUNK);
                 let shown = match gate.enrolled(&peer) {
-                    true => chunk(journal.clone(), peer.identity.clone(), rights, next, end).await,
+                    true => {
+                        let (reader, filter) = (peer.identity.clone(), filter.clone());
+                        chunk(journal.clone(), reader, rights, filter, next..end).await
+                    }
                     false => {
                         let detail = format!("{} was revoked meanwhile", peer.identity);
                         vec![Err(Problem::new(Kind::NotEnrolled, detail).into())]
                     }
                 };
-                for entry in shown {
-                    let failed = entry.is_err();
-                    let sent = timeout(PATIENCE, sender.send(entry)).await;
-                    if failed || !matches!(sent, Ok(Ok(()))) {
-                        return;
-                    }
+                if !hand_over(&sender, shown, PATIENCE).await {
+                    return;
                 }
                 next = end;
             }
         });
         Ok(receiver)
+    }
+
+    /// Places or lifts a legal hold.
+    pub(super) async fn hold(
+        &self,
+        auditor: &Identity,
+        request: HoldRequest,
+    ) -> Result<HoldResponse, Problem> {
+        let HoldRequest { name: hold, from, to, lift } = request;
+        let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if !(1..=64).contains(&hold.len()) || !hold.chars().all(good) {
+            let detail = "the name of a hold: expected 1 to 64 of A-Z, a-z, 0-9, '-', '_' and '.'";
+            return Err(Problem::new(Kind::Malformed, detail));
+        }
+        if to != 0 && to <= from {
+            let detail = format!("a hold from {from} to {to} covers no record");
+            return Err(Problem::new(Kind::Malformed, detail));
+        }
+        let event = match lift {
+            true => Event::HoldLifted { hold },
+            false => Event::HoldPlaced { hold, from, to: Some(to).filter(|to| *to != 0) },
+        };
+        let draft = Draft::of(auditor.clone(), event);
+        let committed = self.recorder.record(Class::Administration, draft).await?;
+        match committed.reply {
+            Reply::Refused(kind, detail) => {
+                Err(Problem::new(kind, detail).recorded_as(committed.first))
+            }
+            _ => Ok(HoldResponse { exchange: committed.first }),
+        }
     }
 
     fn rights(&self, reader: &Identity) -> Result<Rights, Problem> {
@@ -127,16 +160,33 @@ impl Records {
     }
 }
 
+/// Hands entries over one by one. Whether to go on: not after a failure, nor to a reader that
+/// is gone or does not take one within `patience`.
+async fn hand_over(sender: &mpsc::Sender<Shown>, shown: Vec<Shown>, patience: Duration) -> bool {
+    for entry in shown {
+        let failed = entry.is_err();
+        let sent = timeout(patience, sender.send(entry)).await;
+        if failed || !matches!(sent, Ok(Ok(()))) {
+            return false;
+        }
+    }
+    true
+}
+
 async fn chunk(
     journal: Reader,
     reader: Identity,
     rights: Rights,
-    from: u64,
-    to: u64,
+    filter: Option<Arc<Filter>>,
+    range: Range<u64>,
 ) -> Vec<Shown> {
     let read = tokio::task::spawn_blocking(move || {
         let mut shown = vec![];
-        for entry in journal.entries(from..to) {
+        let names = match journal.names(range.clone()) {
+            Ok(names) => names,
+            Err(error) => return vec![Err(Problem::new(Kind::Damaged, error.to_string()).into())],
+        };
+        for entry in journal.entries(range) {
             let entry = entry
                 .and_then(|entry| {
                     // Read and dropped: only so is a damaged body found.
@@ -144,9 +194,9 @@ async fn chunk(
                     Ok(entry)
                 })
                 .map_err(|error| Problem::new(Kind::Damaged, error.to_string()))
-                .and_then(|entry| view(&reader, rights, &entry));
+                .and_then(|entry| view(&reader, rights, filter.as_deref(), &entry, &names));
             let failed = entry.is_err();
-            shown.push(entry.map_err(Status::from));
+            shown.extend(entry.map_err(Status::from).transpose());
             if failed {
                 break;
             }
@@ -160,9 +210,21 @@ async fn chunk(
 
 /// What a reader sees of an entry: whoever may see all, all; a participant what it did itself
 /// and what was done to it, and of the use of its data a notice that does not name the asker.
-fn view(reader: &Identity, rights: Rights, entry: &Entry) -> Result<RecordEntry, Problem> {
+///
+/// With a filter, what does not fit it is left out, and so is what the reader may not see: a
+/// filter tells nothing that reading everything does not.
+fn view(
+    reader: &Identity,
+    rights: Rights,
+    filter: Option<&Filter>,
+    entry: &Entry,
+    names: &Names,
+) -> Result<Option<RecordEntry>, Problem> {
     let record = Record::parse(&entry.record)
         .map_err(|error| Problem::new(Kind::Damaged, format!("record {}: {error}", entry.index)))?;
+    if filter.is_some_and(|filter| !filter.fits(&record)) {
+        return Ok(None);
+    }
     let mut shown = RecordEntry { index: entry.index, ..RecordEntry::default() };
     let concerned = record.parties.get(reader);
     match &record.event {
@@ -170,7 +232,8 @@ fn view(reader: &Identity, rights: Rights, entry: &Entry) -> Result<RecordEntry,
         Event::QueryAnswered { dataset, answered, withheld, ruling, .. }
             if rights.own && record.actor != *reader =>
         {
-            if let Some(counter) = concerned {
+            let told = filter.is_none_or(|filter| filter.tells_no_party_but(reader));
+            if let Some(counter) = concerned.filter(|_| told) {
                 let notice = json!({
                     "kind": "query-answered", "time": record.time, "dataset": dataset,
                     "detail": ruling.request.get("given"), "articles": ruling.articles,
@@ -178,12 +241,53 @@ fn view(reader: &Identity, rights: Rights, entry: &Entry) -> Result<RecordEntry,
                 });
                 shown.notice = notice.to_string().into_bytes();
             }
-            return Ok(shown);
+            return Ok((filter.is_none() || !shown.notice.is_empty()).then_some(shown));
         }
         _ if rights.own && concerned.is_some() => {}
-        _ => return Ok(shown),
+        _ => return Ok(filter.is_none().then_some(shown)),
     }
     shown.record = entry.record.to_vec();
     shown.opening = entry.opening.0.to_vec();
-    Ok(shown)
+    let names = names
+        .of(entry.index, &record)
+        .map_err(|error| Problem::new(Kind::Damaged, error.to_string()))?;
+    let person = |Name { capacity, name, opening }| {
+        let opening = opening.0.to_vec();
+        PersonName { capacity, name, opening }
+    };
+    shown.persons = names.into_iter().map(person).collect();
+    Ok(Some(shown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Long enough for what must not happen at all.
+    const LONG: Duration = Duration::from_secs(20);
+
+    fn entries(count: u64) -> Vec<Shown> {
+        (0..count).map(|index| Ok(RecordEntry { index, ..RecordEntry::default() })).collect()
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_takes_nothing_is_not_waited_for() {
+        let (sender, mut receiver) = mpsc::channel(2);
+        let slow = hand_over(&sender, entries(3), Duration::from_millis(1));
+        assert!(!timeout(LONG, slow).await.expect("it was waited for"));
+        assert_eq!(receiver.len(), 2);
+        assert!(receiver.recv().await.is_some());
+        assert!(hand_over(&sender, entries(1), LONG).await, "who takes them is given more");
+        drop(receiver);
+        assert!(!hand_over(&sender, entries(1), LONG).await);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_given_after_a_failure() {
+        let (sender, receiver) = mpsc::channel(3);
+        let damaged = Err(Problem::new(Kind::Damaged, "record 1").into());
+        let shown = entries(1).into_iter().chain([damaged]).chain(entries(1)).collect();
+        assert!(!hand_over(&sender, shown, LONG).await);
+        assert_eq!(receiver.len(), 2);
+    }
 }

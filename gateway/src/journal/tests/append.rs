@@ -220,7 +220,7 @@ proptest! {
             let journal = start(dir.path(), config.clone());
             runtime.block_on(async {
                 for bodies in run {
-                    let draft = Draft { bodies: bodies.clone(), extra_room: 0 };
+                    let draft = Draft { bodies: bodies.clone(), ..Draft::default() };
                     journal.append(Class::Submission, draft).await.unwrap();
                 }
                 journal.close().await;

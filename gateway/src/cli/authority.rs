@@ -1,0 +1,243 @@
+//! What needs the key of the authority that signs decrees, wherever that key is.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use birge_proto::{
+    clock::{Clock, SharedClock},
+    envelope::fingerprint,
+};
+use birge_schemas::decree;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::{
+    ceremony::{self, DecreeSignature, Enrolment, authority_key},
+    config::Config,
+    init::{self, Authority, Plan},
+    keys,
+    operator::{self, ActError},
+};
+
+/// Words for people, and the same as JSON.
+type Said = (String, Value);
+
+/// Whose signature decrees of a new exchange need, and whose keys are pinned from its start.
+#[derive(Debug, Args)]
+pub(super) struct Ceremony {
+    /// Public key, in hex, of an authority whose private key is elsewhere; a key is made when
+    /// absent.
+    #[arg(long, value_name = "HEX", requires = "decree_signature")]
+    authority_key: Option<String>,
+    /// That authority's signature over the decree: what `gateway decree sign` wrote.
+    #[arg(long, value_name = "FILE", requires = "authority_key")]
+    decree_signature: Option<PathBuf>,
+    /// Enrolment of a node whose key to witness the log is pinned from the start; may be given
+    /// several times. With --authority-key it must be countersigned.
+    #[arg(long = "witness", value_name = "ENROLMENT")]
+    witnesses: Vec<PathBuf>,
+}
+
+impl Ceremony {
+    pub(super) fn read(self) -> Result<(Authority, Vec<PathBuf>), ActError> {
+        let authority = match (self.authority_key, self.decree_signature) {
+            (Some(key), Some(decree)) => Authority::Elsewhere {
+                key: ceremony::signing_key(&key).context("--authority-key")?,
+                decree: DecreeSignature::read(&decree)?,
+            },
+            _ => Authority::Here,
+        };
+        Ok((authority, self.witnesses))
+    }
+}
+
+/// Makes an exchange.
+pub(super) async fn init(plan: Plan, clock: SharedClock) -> Result<Said> {
+    let here = matches!(plan.authority, Authority::Here);
+    let file = init::init(plan, clock).await?;
+    let (keys, authority) = (file.with_file_name("keys"), file.with_file_name("authority"));
+    let carry = if here {
+        format!(
+            "\nCarry {} away to the authority, and leave no copy: its key signs decrees and \
+             enrolments, and whoever has it beside the operator's keys acts for both.",
+            authority.display()
+        )
+    } else {
+        String::new()
+    };
+    let (made, keys) = (file.display(), keys.display());
+    let words = format!(
+        "made {made}\nBack up {keys} apart from everything else: it holds the keys of the log \
+         and of the certificates.{carry}\nNext: gateway serve --config {made}"
+    );
+    Ok((words, json!({ "config": file, "authority": here.then_some(authority) })))
+}
+
+/// The key of the authority.
+#[derive(Debug, Subcommand)]
+pub(super) enum AuthorityCommand {
+    /// Make a key, on the authority's own machine, and print its public half.
+    New {
+        /// File to write the private key to.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+impl AuthorityCommand {
+    pub(super) fn act(self) -> Result<Said> {
+        let Self::New { out } = self;
+        let key = keys::create_signing_key(&out).map_err(ActError::Input)?.verifying_key();
+        let public = hex::encode(key.0);
+        let (file, print) = (out.display(), fingerprint(&key.0));
+        Ok((
+            format!(
+                "made {file}: it never leaves the authority\npublic key  {public}\nfingerprint \
+                 {print}\nNext: gateway decree sign FOLDER --authority {file}, and give the \
+                 operator what it writes and the public key"
+            ),
+            json!({ "file": out, "publicKey": public, "fingerprint": print }),
+        ))
+    }
+}
+
+/// Where the authority's key is.
+#[derive(Debug, Args)]
+pub(super) struct AuthorityFile {
+    /// File with the authority's key; authority/authority.key beside the configuration when
+    /// absent.
+    #[arg(long, value_name = "KEYFILE")]
+    pub(super) authority: Option<PathBuf>,
+}
+
+/// Countersigns an enrolment.
+#[derive(Debug, Args)]
+pub(super) struct Countersign {
+    /// What `agency-node init` wrote.
+    enrolment: PathBuf,
+    #[command(flatten)]
+    key: AuthorityFile,
+    /// Origin of the exchange's log; the configuration's when absent.
+    #[arg(long)]
+    origin: Option<String>,
+    /// Where to write it; NAME.authorised.json beside the enrolment when absent.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+impl Countersign {
+    pub(super) fn act(self, config: &Path, clock: &dyn Clock) -> Result<Said> {
+        let origin = match self.origin {
+            Some(origin) => origin,
+            None => {
+                Config::load(config)
+                    .context("the log's origin is needed: name it with --origin")?
+                    .exchange
+                    .origin
+            }
+        };
+        let sign = || {
+            let authority = authority_key(self.key.authority.as_deref(), config)?;
+            let mut enrolment = Enrolment::read(&self.enrolment)?;
+            enrolment.countersign(&origin, clock.now(), &authority)?;
+            anyhow::Ok(enrolment)
+        };
+        let enrolment = sign().map_err(ActError::Input)?;
+        let prints = enrolment.fingerprints()?;
+        let out = self.out.unwrap_or_else(|| self.enrolment.with_extension("authorised.json"));
+        write(&out, &serde_json::to_string_pretty(&enrolment)?)?;
+        let Enrolment { identity, .. } = enrolment;
+        Ok((
+            format!(
+                "countersigned the enrolment of {identity} for {origin}: {file}\n{prints}\nBefore \
+                 you hand it on, have {identity} read these to you over another channel: \
+                 `agency-node init` showed them. If one differs, destroy the file.\nNext, at the \
+                 operator's: gateway enrol {file}",
+                file = out.display()
+            ),
+            json!({
+                "identity": identity, "origin": origin, "file": out, "fingerprints": prints,
+            }),
+        ))
+    }
+}
+
+/// Signs a decree.
+#[derive(Debug, Args)]
+pub(super) struct SignDecree {
+    /// The decree's folder.
+    folder: PathBuf,
+    #[command(flatten)]
+    key: AuthorityFile,
+    /// Where to write the signature.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+impl SignDecree {
+    pub(super) fn act(self, config: &Path) -> Result<Said> {
+        let sign = || {
+            let authority = authority_key(self.key.authority.as_deref(), config)?;
+            DecreeSignature::make(&bundle(&self.folder)?, &authority)
+        };
+        let signature = sign().map_err(ActError::Input)?;
+        write(&self.out, &serde_json::to_string_pretty(&signature)?)?;
+        let DecreeSignature { decree, key_id, .. } = signature;
+        Ok((
+            format!(
+                "signed decree {} of {} with the key {key_id}: {}",
+                decree.number,
+                decree.version,
+                self.out.display()
+            ),
+            json!({ "decree": decree, "keyId": key_id, "file": self.out }),
+        ))
+    }
+}
+
+/// Enacts a decree.
+#[derive(Debug, Args)]
+pub(super) struct EnactDecree {
+    /// The decree's folder.
+    folder: PathBuf,
+    #[command(flatten)]
+    key: AuthorityFile,
+    /// What `gateway decree sign` wrote, where the authority's key is elsewhere.
+    #[arg(long, value_name = "FILE", conflicts_with = "authority")]
+    signature: Option<PathBuf>,
+}
+
+impl EnactDecree {
+    pub(super) async fn act(self, file: &Path) -> Result<Said> {
+        let config = Config::load(file)?;
+        let sign = || {
+            let bundle = bundle(&self.folder)?;
+            let signature = match &self.signature {
+                Some(signature) => DecreeSignature::read(signature)?,
+                None => {
+                    let key = authority_key(self.key.authority.as_deref(), file)
+                        .context("or give its signature with --signature");
+                    DecreeSignature::make(&bundle, &key?)?
+                }
+            };
+            anyhow::Ok((bundle, signature))
+        };
+        let (bundle, signature) = sign().map_err(ActError::Input)?;
+        let (exchange, from) = operator::enact(&config, bundle, &signature).await?;
+        Ok((
+            format!("enacted as exchange {exchange}, in force from {from}"),
+            json!({ "exchange": exchange, "inForceFrom": from }),
+        ))
+    }
+}
+
+fn bundle(folder: &Path) -> Result<Vec<u8>> {
+    decree::from_folder(folder).with_context(|| format!("the decree in {}", folder.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
