@@ -1,118 +1,52 @@
-//! `agency-node audit verify`: the whole log, verified from outside. The checkpoint must be
-//! signed and continue what was seen; every tile must follow from the entries, and the root
-//! from the tiles; every record shown must open its entry; no record of a party may be
-//! missing; every receipt filed here must stand where it says.
+//! `agency-node audit …`: the log, verified and read from outside.
+//!
+//! | module | does |
+//! |---|---|
+//! | [`verify`] | the whole log, or what came since it was verified last |
+//! | [`list`] | records that fit what is asked, as a table |
+//! | [`export`] | the same into a file: JSON Lines or CSV |
+//! | [`mirror`] | a full copy of the log's public files, each one checked |
+//! | [`report`] | an auditor's signed working paper |
+//! | [`hold`] | a legal hold on records |
+//! | [`prove`] | what a receipt proves, offline |
+//!
+//! `asked` is what they ask for, `shown` what the gateway shows, each record held against the
+//! log; `leaves`, `tree`, `records`, `law`, `own`, `verified` and `earlier` are what that stands on.
 
+mod asked;
 mod earlier;
+pub mod export;
+pub mod hold;
+mod law;
+mod leaves;
+pub mod list;
+pub mod mirror;
+mod own;
+pub mod prove;
 mod records;
+pub mod report;
+mod row;
+mod shown;
 mod tree;
+mod verified;
+pub mod verify;
 
 use std::{fmt, io::IsTerminal};
 
 use birge_proto::{
-    identity::Role,
     problem::{Kind, Problem},
     tlog::checkpoint::Checkpoint,
-    wire::{CheckpointRequest, RecordsRequest},
+    wire::CheckpointRequest,
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 use tonic::Status;
 
-use self::{records::Records, tree::Tree};
+pub use self::asked::Asked;
 use crate::{
     connect::{self, Link},
-    memory::Memory,
-    node::Node,
-    outbox::receipts,
-    output::{Exit, Failure, Reply},
-    receipt,
+    memory::{Distrust, Memory},
+    output::Failure,
 };
-
-/// What was verified.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Verified {
-    origin: String,
-    size: u64,
-    root: String,
-    seen_before: Option<u64>,
-    files: u64,
-    records_opened: u64,
-    records_closed: u64,
-    notices: u64,
-    receipts: usize,
-}
-
-impl fmt::Display for Verified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "the log {} holds: {} entries under root {}",
-            self.origin, self.size, self.root
-        )?;
-        match self.seen_before {
-            Some(seen) => writeln!(f, "  it continues the {seen} entries seen before")?,
-            None => writeln!(f, "  it is the first checkpoint seen; the next must continue it")?,
-        }
-        writeln!(f, "  {} tiles and bundles follow from the entries", self.files)?;
-        writeln!(
-            f,
-            "  {} records open their entries; {} are closed to this identity, of {} it has notice",
-            self.records_opened, self.records_closed, self.notices
-        )?;
-        write!(f, "  {} receipts filed here stand in it", self.receipts)
-    }
-}
-
-/// Verifies the log up to its newest checkpoint.
-///
-/// # Errors
-/// When anything does not hold, saying where; or the gateway is away.
-pub async fn verify(node: &Node) -> Result<Reply, Failure> {
-    let (link, memory) = node.link()?;
-    let seen = memory.seen()?;
-    let filed = receipts::all(&node.home)?;
-    for filed in &filed {
-        let proof = receipts::proof(&node.home, filed.batch)?;
-        receipt::recheck(filed, proof, memory.log())
-            .map_err(|error| wrong(format!("the receipt of batch {}", filed.batch), error))?;
-    }
-    let (note, head) = newest(&link, &memory, seen.as_ref()).await?;
-    let seen = seen.map(|(_, seen)| seen);
-    let size = head.size();
-    let mut tree = Tree::new(link.clone(), size, seen.clone());
-    let sees_all = node.identity().role == Role::Auditor;
-    let mut records = Records::new(node.identity().clone(), sees_all, filed);
-    let bar = progress(size);
-    if size > 0 {
-        let request = RecordsRequest { from: 0, to: size };
-        let mut shown = link.audit().records(request).await.map_err(|s| fault(&s))?.into_inner();
-        while let Some(leaves) = tree.next().await? {
-            for leaf in leaves {
-                let entry = shown.message().await.map_err(|status| fault(&status))?;
-                records.check(&leaf, entry)?;
-                bar.inc(1);
-            }
-        }
-    }
-    let files = tree.finish(&head).await?;
-    let records = records.finish(size)?;
-    bar.finish_and_clear();
-    memory.remember(&note, &head)?;
-    let verified = Verified {
-        origin: head.origin().to_owned(),
-        size,
-        root: hex::encode(head.root()),
-        seen_before: seen.map(|seen| seen.size()),
-        files,
-        records_opened: records.opened,
-        records_closed: records.closed,
-        notices: records.notices,
-        receipts: records.receipts,
-    };
-    Reply::new(Exit::Done, &verified)
-}
 
 /// The newest checkpoint; it may not be smaller than the largest seen. Whether it continues
 /// that one, the tree tells.
@@ -125,8 +59,10 @@ async fn newest(
         CheckpointRequest { seen: seen.map(|(note, _)| note.clone()).unwrap_or_default() };
     let answer = link.audit().checkpoint(request).await.map_err(|status| fault(&status))?;
     let note = answer.into_inner().note;
-    let head = Checkpoint::open(&note, memory.log(), memory.origin())
-        .map_err(|error| wrong("the checkpoint", error))?;
+    let head = memory.recognise(link, &note).await.map_err(|distrust| match distrust {
+        Distrust::Checkpoint(error) => wrong("the checkpoint", error),
+        distrust => distrust.into(),
+    })?;
     if let Some((_, seen)) = seen.filter(|(_, seen)| seen.size() > head.size()) {
         let found = format!("the log shrank from {} entries to {}", seen.size(), head.size());
         return Err(wrong("the checkpoint", found));

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use birge_proto::{identity::Identity, manifest::BatchId};
 use clap::{Args, Parser, Subcommand};
 
-use crate::{output::Output, query::Format};
+use crate::{
+    audit::{Asked, export::Form, hold::Hold, report::Report},
+    output::Output,
+    query::Format,
+};
 
 /// A ministry's, a member's and an auditor's side of the exchange.
 ///
@@ -42,6 +46,14 @@ pub enum Command {
     Status,
     /// Ask for figures.
     Query(Query),
+    /// Witness the log and compare it with others', without handing in anything; until stopped.
+    Witness,
+    /// Deal with alarms; `status` shows those that stand.
+    Alarms {
+        /// How.
+        #[command(subcommand)]
+        command: Alarms,
+    },
     /// Verify the log.
     Audit {
         /// What of it.
@@ -86,6 +98,20 @@ pub struct Submit {
     pub dry_run: bool,
 }
 
+/// What `audit prove` is told.
+#[derive(Debug, Args)]
+pub struct Prove {
+    /// A batch, an exchange number, or the path of a receipt's file.
+    pub receipt: String,
+    /// The policy that says whose signatures count (C2SP tlog-policy); else the one filed beside
+    /// the receipt.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// The log's key, where there is no policy; with one, a key that it must name.
+    #[arg(long, value_name = "VKEY")]
+    pub log_key: Option<String>,
+}
+
 /// What `query` is told.
 #[derive(Debug, Args)]
 pub struct Query {
@@ -108,6 +134,57 @@ pub struct Query {
 /// What `audit` does.
 #[derive(Debug, Subcommand)]
 pub enum Audit {
-    /// Verify the whole log: checkpoint, tree, records, and the receipts filed here.
-    Verify,
+    /// Verify the log: checkpoint, tree, records, and the receipts filed here. Goes on from
+    /// where it was verified last.
+    Verify {
+        /// From the log's first entry on.
+        #[arg(long)]
+        all: bool,
+    },
+    /// List records, each proved to stand in the log. The reading is recorded.
+    Records(Asked),
+    /// Write records into a file, each proved. The reading is recorded.
+    Export {
+        /// Which records.
+        #[command(flatten)]
+        asked: Asked,
+        /// In which form.
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+        /// The file; '-' for standard output.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Keep a full copy of the log's public files, all of it hashed again.
+    Mirror {
+        /// The copy's folder.
+        dir: PathBuf,
+    },
+    /// Write a signed working paper on the exchanges of a span. For auditors.
+    Report(Report),
+    /// Check that a working paper is as its auditor signed it.
+    CheckReport {
+        /// The paper; its signature lies beside it.
+        file: PathBuf,
+        /// The auditor's public key in hex, where the log is not to be asked for it.
+        #[arg(long, value_name = "HEX")]
+        key: Option<String>,
+    },
+    /// Put a legal hold on records, or lift it. For auditors.
+    Hold(Hold),
+    /// Say what a receipt proves, offline; it needs no node.
+    Prove(Prove),
+}
+
+/// What `alarms` does.
+#[derive(Debug, Subcommand)]
+pub enum Alarms {
+    /// Put an alarm away that was dealt with; its evidence is kept.
+    Settle {
+        /// Its name, as `status` shows it.
+        name: String,
+        /// How it was dealt with.
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+    },
 }

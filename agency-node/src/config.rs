@@ -26,6 +26,12 @@ pub struct Config {
     /// How a gateway that is away is tried again.
     #[serde(default)]
     pub retry: Retry,
+    /// How the node witnesses the log.
+    #[serde(default)]
+    pub witness: Witness,
+    /// Whose statements are believed.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 /// Where the gateway is.
@@ -102,6 +108,58 @@ impl Default for Retry {
     }
 }
 
+/// How the node witnesses the log (article 9(2)), and with whom it compares what it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Witness {
+    /// Address for C2SP's witness protocol over plain HTTP, such as `127.0.0.1:7461`; empty for
+    /// none. What is said there is signed, so that nobody needs to trust the connection.
+    pub listen: String,
+    /// Other witnesses: `http://host:port`.
+    pub peers: Vec<String>,
+    /// Whatever else serves the log's `/checkpoint`, such as a mirror: `https://host`.
+    pub mirrors: Vec<String>,
+    /// Seconds between two comparisons with peers and mirrors.
+    pub compare_seconds: u64,
+    /// Hours between two audits of the whole log; 0 for none.
+    pub audit_hours: u64,
+}
+
+impl Default for Witness {
+    fn default() -> Self {
+        Self {
+            listen: String::new(),
+            peers: vec![],
+            mirrors: vec![],
+            compare_seconds: 300,
+            audit_hours: 24,
+        }
+    }
+}
+
+impl Witness {
+    /// Time between two comparisons.
+    #[must_use]
+    pub fn compare(&self) -> Duration {
+        Duration::from_secs(self.compare_seconds.max(1))
+    }
+
+    /// Time between two audits, where there are any.
+    #[must_use]
+    pub fn audit(&self) -> Option<Duration> {
+        (self.audit_hours > 0).then(|| Duration::from_secs(self.audit_hours.saturating_mul(3600)))
+    }
+}
+
+/// Whose statements are believed of keys and decrees (articles 3(1) and 3(4)).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Trust {
+    /// Public keys of the authority, 32 bytes in hex each. Where any is named here, `enrolled.json`
+    /// may name no other.
+    pub authority_keys: Vec<String>,
+}
+
 fn ten() -> u64 {
     10
 }
@@ -143,6 +201,8 @@ mod tests {
         assert!(Batch::default().officer.is_empty() && !config.batch.officer.is_empty());
         assert_eq!(config.inbox, Inbox::default());
         assert_eq!(config.retry, Retry::default());
+        assert_eq!(config.witness, Witness::default());
+        assert_eq!(config.trust, Trust::default());
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::{error::Error as StdError, io, sync::Arc, time::Duration};
 use birge_proto::{
     identity::{Identity, Role},
     limits,
-    wire::{audit_client::AuditClient, intake_client::IntakeClient, query_client::QueryClient},
+    wire::{
+        audit_client::AuditClient, intake_client::IntakeClient, query_client::QueryClient,
+        witness_client::WitnessClient,
+    },
 };
 use hyper_util::rt::TokioIo;
 use rustls::{
@@ -92,6 +95,12 @@ impl Link {
     #[must_use]
     pub fn audit(&self) -> AuditClient<Channel> {
         AuditClient::new(self.0.clone()).max_decoding_message_size(limits::MESSAGE_BYTES)
+    }
+
+    /// To witness the log.
+    #[must_use]
+    pub fn witness(&self) -> WitnessClient<Channel> {
+        WitnessClient::new(self.0.clone())
     }
 }
 

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use birge_proto::{
     envelope::SigningKey,
     identity::{Identity, Role},
+    tlog::cosignature::{CosignatureVerifier, Cosigner},
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,25 @@ pub struct Enrolment {
     pub csr: String,
     /// Public signing key, 32 bytes in hex; empty for an identity that signs nothing.
     pub signing_key: String,
+    /// The key with which this node witnesses the log, a C2SP vkey; empty for none.
+    #[serde(default)]
+    pub witness_key: String,
+}
+
+impl Enrolment {
+    /// What this node sent to be enrolled.
+    ///
+    /// # Errors
+    /// When `enrolment.json` cannot be read.
+    pub fn of(home: &Home) -> Result<Self, Failure> {
+        let path = home.join("enrolment.json");
+        serde_json::from_str(&read(&path)?).map_err(|error| {
+            Failure::Wrong(format!(
+                "{} does not parse: {error}\nnext: restore it from your backup",
+                path.display()
+            ))
+        })
+    }
 }
 
 /// What the operator sends back.
@@ -40,6 +60,9 @@ pub struct Enrolled {
     /// Where the public listener is, for who verifies the log from outside.
     #[serde(default)]
     pub public_url: String,
+    /// Public keys of the authority that signs decrees and enrolments, 32 bytes in hex each.
+    #[serde(default)]
+    pub authority_keys: Vec<String>,
 }
 
 /// All that a connection and a signature need.
@@ -107,9 +130,55 @@ pub fn signing_key(home: &Home, identity: &Identity) -> Result<SigningKey, Failu
              node of an agency"
         )));
     }
-    let path = home.join("keys/signing.key");
-    SigningKey::from_pkcs8(private_key(&path)?.secret_pkcs8_der())
+    key(&home.join("keys/signing.key"))
+}
+
+/// The key that an auditor signs its reports with.
+///
+/// # Errors
+/// When the identity is no auditor's, or the key cannot be read.
+pub fn report_key(home: &Home, identity: &Identity) -> Result<SigningKey, Failure> {
+    if identity.role != Role::Auditor {
+        return Err(Failure::Wrong(format!(
+            "{identity} signs no report: only an auditor does (article 9(3))\nnext: use the node of \
+             an auditor, or `agency-node audit records`"
+        )));
+    }
+    key(&home.join("keys/signing.key"))
+}
+
+fn key(path: &Path) -> Result<SigningKey, Failure> {
+    SigningKey::from_pkcs8(private_key(path)?.secret_pkcs8_der())
         .map_err(|error| Failure::Wrong(format!("{}: {error}", path.display())))
+}
+
+/// The node's key for witnessing the log, under the name that it was enrolled with; none where
+/// the node was made without one.
+///
+/// # Errors
+/// When a file cannot be read, or the key is not the one in `enrolment.json`.
+pub fn cosigner(home: &Home) -> Result<Option<Cosigner>, Failure> {
+    let path = home.join("keys/witness.key");
+    let asked = Enrolment::of(home)?.witness_key;
+    if asked.is_empty() || !path.exists() {
+        return Ok(None);
+    }
+    let wrong = |what: String| {
+        Failure::Wrong(format!(
+            "{} {what}\nnext: restore keys/ and enrolment.json from one backup",
+            path.display()
+        ))
+    };
+    let key = SigningKey::from_pkcs8(private_key(&path)?.secret_pkcs8_der())
+        .map_err(|error| wrong(format!("cannot be used: {error}")))?;
+    let known = CosignatureVerifier::from_vkey(&asked)
+        .map_err(|error| wrong(format!("has no name: {error}, in enrolment.json")))?;
+    let cosigner = Cosigner::new(known.vkey().name(), key).map_err(anyhow::Error::from)?;
+    if cosigner.verifier() == known {
+        Ok(Some(cosigner))
+    } else {
+        Err(wrong("is not the key in enrolment.json".into()))
+    }
 }
 
 fn private_key(path: &Path) -> Result<PrivatePkcs8KeyDer<'static>, Failure> {

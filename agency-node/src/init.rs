@@ -13,13 +13,18 @@ use anyhow::Context;
 use birge_proto::{
     envelope::SigningKey,
     identity::{Identity, Role},
+    statement::Fingerprints,
+    tlog::cosignature::Cosigner,
 };
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ED25519, SanType};
+use rcgen::{
+    CertificateParams, CertificateSigningRequest, DistinguishedName, DnType, KeyPair, PKCS_ED25519,
+    SanType,
+};
 use serde::Serialize;
 use tonic::transport::Uri;
 
 use crate::{
-    config::{Batch, Config, Gateway, Inbox, Retry},
+    config::{Batch, Config, Gateway, Inbox, Retry, Trust, Witness},
     credentials::Enrolment,
     home::{self, Home},
     output::{Exit, Failure, Reply},
@@ -49,6 +54,7 @@ struct Made {
     identity: Identity,
     config: PathBuf,
     enrolment: PathBuf,
+    fingerprints: Fingerprints,
     /// Does nobody approve what it will hand in?
     #[serde(skip)]
     nameless: bool,
@@ -57,7 +63,9 @@ struct Made {
 impl fmt::Display for Made {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "made a node for {}: {}", self.identity, self.config.display())?;
+        writeln!(f, "{}", self.fingerprints)?;
         writeln!(f, "next: send {} to the gateway's operator,", self.enrolment.display())?;
+        writeln!(f, "      and read the fingerprints above to the authority when it asks,")?;
         let answer = self.enrolment.with_file_name("enrolled.json");
         write!(f, "      put the answer at {}, then `agency-node run`", answer.display())?;
         if self.nameless {
@@ -82,11 +90,12 @@ pub fn init(request: Request) -> Result<Reply, Failure> {
             dir.display()
         )));
     }
-    if !gateway.parse::<Uri>().is_ok_and(|uri| uri.scheme_str() == Some("https")) {
+    let uri = gateway.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("https"));
+    let Some(host) = uri.as_ref().and_then(Uri::host).map(str::to_owned) else {
         return Err(Failure::Usage(format!(
             "{gateway:?} is no address of a gateway: expected https://NAME:PORT"
         )));
-    }
+    };
     let standard = Batch::default();
     let config = Config {
         identity: identity.clone(),
@@ -97,10 +106,12 @@ pub fn init(request: Request) -> Result<Reply, Failure> {
         },
         inbox: Inbox::default(),
         retry: Retry::default(),
+        witness: Witness::default(),
+        trust: Trust::default(),
     };
     home.create()?;
     home::create_dir(&home.join("keys"))?;
-    let enrolment = make_keys(&home, identity.clone())?;
+    let (enrolment, fingerprints) = make_keys(&home, identity.clone(), &host)?;
     let enrolment_path = home.join("enrolment.json");
     let text = serde_json::to_string_pretty(&enrolment).map_err(anyhow::Error::from)?;
     home::write(&enrolment_path, text.as_bytes())?;
@@ -108,32 +119,54 @@ pub fn init(request: Request) -> Result<Reply, Failure> {
     let _ = write!(text, "{}", toml::to_string(&config).map_err(anyhow::Error::from)?);
     home::write(&config_path, text.as_bytes())?;
     let nameless = identity.role == Role::Agency && config.batch.officer.trim().is_empty();
-    let made = Made { identity, config: config_path, enrolment: enrolment_path, nameless };
+    let enrolment = enrolment_path;
+    let made = Made { identity, config: config_path, enrolment, fingerprints, nameless };
     Reply::new(Exit::Done, &made)
 }
 
-fn make_keys(home: &Home, identity: Identity) -> Result<Enrolment, Failure> {
+fn make_keys(
+    home: &Home,
+    identity: Identity,
+    host: &str,
+) -> Result<(Enrolment, Fingerprints), Failure> {
     let tls = KeyPair::generate().context("cannot make a TLS key")?;
     write_secret(&home.join("keys/tls.key"), &tls.serialize_pem())?;
-    let signing_key = match identity.role {
-        Role::Agency => {
-            let key = KeyPair::generate_for(&PKCS_ED25519).context("cannot make a signing key")?;
-            write_secret(&home.join("keys/signing.key"), &key.serialize_pem())?;
-            let key = SigningKey::from_pkcs8(&key.serialize_der()).map_err(anyhow::Error::from)?;
-            hex::encode(key.verifying_key().0)
-        }
-        Role::Auditor | Role::Operator | Role::Gateway => String::new(),
+    let (mut signing_key, mut cosigner) = (None, None);
+    if matches!(identity.role, Role::Agency | Role::Auditor) {
+        signing_key = Some(make_key(&home.join("keys/signing.key"))?.verifying_key());
+        let (name, key) = (format!("{host}/witness/{identity}"), home.join("keys/witness.key"));
+        let made = Cosigner::new(&name, make_key(&key)?).map_err(anyhow::Error::from)?;
+        cosigner = Some(made.verifier());
+    }
+    let request = request_certificate(&identity, &tls);
+    let request = request.context("cannot make a certificate request")?;
+    let witness_key = cosigner.as_ref().map(|key| key.vkey().key());
+    let fingerprints = Fingerprints::of(request.der(), signing_key.as_ref(), witness_key);
+    let enrolment = Enrolment {
+        identity,
+        csr: request.pem().context("cannot write a certificate request")?,
+        signing_key: signing_key.map(|key| hex::encode(key.0)).unwrap_or_default(),
+        witness_key: cosigner.map(|key| key.vkey().to_string()).unwrap_or_default(),
     };
-    let csr = request_certificate(&identity, &tls).context("cannot make a certificate request")?;
-    Ok(Enrolment { identity, csr, signing_key })
+    Ok((enrolment, fingerprints))
 }
 
-fn request_certificate(identity: &Identity, key: &KeyPair) -> Result<String, rcgen::Error> {
+/// Makes an Ed25519 key that never leaves the folder.
+fn make_key(path: &Path) -> Result<SigningKey, Failure> {
+    let key = KeyPair::generate_for(&PKCS_ED25519).context("cannot make a key")?;
+    write_secret(path, &key.serialize_pem())?;
+    Ok(SigningKey::from_pkcs8(&key.serialize_der()).map_err(anyhow::Error::from)?)
+}
+
+fn request_certificate(
+    identity: &Identity,
+    key: &KeyPair,
+) -> Result<CertificateSigningRequest, rcgen::Error> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, identity.to_string());
     params.subject_alt_names.push(SanType::URI(identity.uri(REQUEST_DOMAIN).try_into()?));
-    params.serialize_request(key)?.pem()
+    params.serialize_request(key)
 }
 
 /// A new file that only its owner can read; never overwrites.
@@ -197,11 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn an_auditor_has_nothing_to_sign_with() {
+    fn an_auditor_hands_in_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("coa");
         init(request(&dir, "auditor/COA")).unwrap();
-        assert!(!dir.join("keys/signing.key").exists());
         let identity = "auditor/COA".parse().unwrap();
         assert!(credentials::signing_key(&Home::new(&dir), &identity).is_err());
     }

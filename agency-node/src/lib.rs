@@ -13,11 +13,14 @@
 //! | [`publish`] | the outbox to the gateway, each batch until it has its receipt |
 //! | [`receipt`] | a receipt is verified before it is filed |
 //! | [`reject`], [`report`] | what is refused is put aside with its report |
+//! | [`witness`] | cosigns the log's checkpoints, compares them with others', keeps receipts up |
 //!
 //! What people ask of a node: [`submit`] (and validate), [`status`], [`query`], [`audit`],
-//! [`init`]. What all of it stands on: [`cli`], [`config`], [`credentials`], [`connect`],
-//! [`memory`] (the largest checkpoint seen), [`home`] (the folder), [`node`], [`output`].
+//! [`alarms`], [`init`]. What all of it stands on: [`cli`], [`config`], [`credentials`],
+//! [`connect`], [`memory`] (the largest checkpoint seen), [`policy`] (who must have cosigned),
+//! [`home`] (the folder), [`node`], [`output`], [`i18n`] (texts by language).
 
+pub mod alarms;
 pub mod audit;
 pub mod batch;
 pub mod cli;
@@ -26,12 +29,14 @@ pub mod connect;
 pub mod credentials;
 pub mod handin;
 pub mod home;
+pub mod i18n;
 pub mod init;
 pub mod mapping;
 pub mod memory;
 pub mod node;
 pub mod outbox;
 pub mod output;
+pub mod policy;
 pub mod publish;
 pub mod query;
 pub mod receipt;
@@ -43,10 +48,12 @@ pub mod submit;
 #[cfg(test)]
 mod testing;
 pub mod watch;
+pub mod witness;
 
 use crate::{
     batch::Said,
-    cli::{Audit, Cli, Command},
+    cli::{Alarms, Audit, Cli, Command},
+    home::Home,
     node::Node,
     output::{Failure, Reply},
 };
@@ -59,6 +66,9 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
     let command = match cli.command {
         Command::Init(cli::Init { dir, identity, gateway, contact, officer }) => {
             return init::init(init::Request { dir, identity, gateway, contact, officer });
+        }
+        Command::Audit { command: Audit::Prove(args) } => {
+            return audit::prove::prove(&args, &Home::of_config(&cli.config));
         }
         command => command,
     };
@@ -76,6 +86,23 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
         }
         Command::Status => status::status(&node).await,
         Command::Query(args) => query::query(&node, &args).await,
-        Command::Audit { command: Audit::Verify } => audit::verify(&node).await,
+        Command::Witness => witness::run(node).await,
+        Command::Alarms { command: Alarms::Settle { name, note } } => {
+            alarms::settle(&node.home, &name, &note)
+        }
+        Command::Audit { command } => match command {
+            Audit::Verify { all } => audit::verify::verify(&node, all).await,
+            Audit::Records(asked) => audit::list::list(&node, &asked).await,
+            Audit::Export { asked, format, out } => {
+                audit::export::export(&node, &asked, format, &out).await
+            }
+            Audit::Mirror { dir } => audit::mirror::mirror(&node, &dir).await,
+            Audit::Report(report) => audit::report::report(&node, report).await,
+            Audit::CheckReport { file, key } => {
+                audit::report::check(&node, &file, key.as_deref()).await
+            }
+            Audit::Hold(hold) => audit::hold::hold(&node, hold).await,
+            Audit::Prove(args) => audit::prove::prove(&args, &node.home),
+        },
     }
 }

@@ -1,16 +1,22 @@
 //! The largest checkpoint that the node has seen. It is shown to the gateway with every
 //! audit, and whatever the gateway shows later must continue it: a log that shrank, or whose
-//! past was changed, is found here.
+//! past was changed, is found here. What the node cosigned as a witness is kept beside it, and
+//! everything must fit with both.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use birge_proto::{
+    envelope::VerifyingKey,
     problem::Problem,
     tlog::{
         Hash,
         checkpoint::{Checkpoint, CheckpointError},
-        note::NoteVerifier,
+        note::{NoteError, NoteVerifier},
+        policy::Policy,
         proof::{ProofError, verify_consistency},
     },
     wire::ConsistencyRequest,
@@ -20,13 +26,19 @@ use crate::{
     connect::{self, Link},
     home::{self, Home},
     output::Failure,
+    policy,
 };
 
 /// Whose checkpoints are believed, and the largest one seen.
 #[derive(Debug, Clone)]
 pub struct Memory {
+    home: Home,
     path: PathBuf,
+    held: PathBuf,
+    /// The key in `enrolled.json`.
     log: NoteVerifier,
+    /// The authority's keys: what they sign of the log's keys is believed.
+    authority: Vec<VerifyingKey>,
 }
 
 /// Why a checkpoint is not taken.
@@ -35,6 +47,12 @@ pub enum Distrust {
     /// It is not the log's.
     #[error("the checkpoint is not the log's: {0}")]
     Checkpoint(#[from] CheckpointError),
+    /// A key signed it that nobody vouches for.
+    #[error(
+        "no key of the log that this node believes signed the checkpoint, and it can believe no \
+         other: it knows no key of the authority"
+    )]
+    Stranger,
     /// It does not continue what was seen.
     #[error(
         "the log of {size} entries does not continue the log of {seen} entries that this node has \
@@ -61,6 +79,11 @@ impl From<Distrust> for Failure {
         match distrust {
             Distrust::Problem(problem) => (*problem).into(),
             Distrust::Failure(failure) => failure,
+            Distrust::Stranger => Self::Wrong(format!(
+                "{distrust}\nnext: if the log's key was replaced, name the authority's key in \
+                 node.toml under [trust] as the decree's publication gives it; if it was not, keep \
+                 state/ and receipts/, and tell the Chamber of Accounts"
+            )),
             Distrust::Checkpoint(_) | Distrust::Forked { .. } => Self::Wrong(format!(
                 "{distrust}\nnext: hand in nothing more, keep state/ and receipts/, and tell the \
                  Chamber of Accounts"
@@ -70,82 +93,185 @@ impl From<Distrust> for Failure {
 }
 
 impl Memory {
-    /// The memory of a node that trusts the key `vkey` (C2SP, `name+hex8+base64`).
+    /// The memory of a node that trusts the key `vkey` (C2SP, `name+hex8+base64`), and those
+    /// that `authority` stated of the same log; see [`crate::policy`].
     ///
     /// # Errors
-    /// When the key cannot be read.
-    pub fn open(home: &Home, vkey: &str) -> Result<Self, Failure> {
+    /// When the key cannot be read, or what was kept of the others is damaged.
+    pub fn open(home: &Home, vkey: &str, authority: Vec<VerifyingKey>) -> Result<Self, Failure> {
         let log = NoteVerifier::from_vkey(vkey).map_err(|error| {
             Failure::Wrong(format!(
                 "the log's key in enrolled.json cannot be read: {error}\nnext: ask the operator \
                  for the answer to this node's enrolment.json again"
             ))
         })?;
-        Ok(Self { path: home.join("state/checkpoint"), log })
+        let (path, held) = (home.join("state/checkpoint"), home.join("state/witness"));
+        let memory = Self { home: home.clone(), path, held, log, authority };
+        memory.known()?;
+        Ok(memory)
     }
 
-    /// The key that is trusted.
-    #[must_use]
-    pub fn log(&self) -> &NoteVerifier {
-        &self.log
-    }
-
-    /// The log's origin, which its key bears as its name.
+    /// The log's origin, which its keys bear as their name.
     #[must_use]
     pub fn origin(&self) -> &str {
         self.log.vkey().name()
+    }
+
+    /// The authority's keys that are believed.
+    #[must_use]
+    pub fn authority(&self) -> &[VerifyingKey] {
+        &self.authority
+    }
+
+    /// By which keys the log signs now, and who witnesses it: what the gateway shows is judged
+    /// by this.
+    ///
+    /// # Errors
+    /// When what was kept of it is damaged.
+    pub fn policy(&self) -> Result<Policy, Failure> {
+        policy::kept(&self.home, &self.log)
+    }
+
+    /// Every key by which the log ever signed, as far as the node was told: what was verified
+    /// and filed here is read by this, for a key may have been retired since.
+    ///
+    /// # Errors
+    /// As for [`Self::policy`].
+    pub fn known(&self) -> Result<Policy, Failure> {
+        policy::known(&self.home, &self.log)
+    }
+
+    /// Asks the gateway what the authority signed, and keeps it; see [`policy::refresh`].
+    ///
+    /// # Errors
+    /// When the gateway is away, or what it gives is not signed by the authority.
+    pub async fn learn(&self, link: &Link) -> Result<Policy, Failure> {
+        policy::refresh(&self.home, link, &self.log, &self.authority).await
+    }
+
+    /// Reads a checkpoint that came from outside.
+    ///
+    /// # Errors
+    /// When no key of the log that counts signed it, or it is none.
+    pub fn open_note(&self, note: &[u8]) -> Result<Checkpoint, Distrust> {
+        Ok(self.policy()?.judge(note)?.checkpoint)
+    }
+
+    /// As [`Self::open_note`]; where no key that is known signed it, asks which key the
+    /// authority stated since.
+    ///
+    /// # Errors
+    /// When no key signed it that the authority vouches for, or it is no checkpoint.
+    pub async fn recognise(&self, link: &Link, note: &[u8]) -> Result<Checkpoint, Distrust> {
+        match self.open_note(note) {
+            Err(Distrust::Checkpoint(CheckpointError::Note(NoteError::Unsigned))) => {}
+            read => return read,
+        }
+        if self.authority.is_empty() {
+            return Err(Distrust::Stranger);
+        }
+        self.learn(link).await?;
+        self.open_note(note)
     }
 
     /// The largest checkpoint seen, as the note that it came in, and read.
     ///
     /// # Errors
     /// When the file cannot be read or is damaged.
-    pub fn seen(&self) -> Result<Option<(Vec<u8>, Checkpoint)>, Failure> {
-        if !self.path.exists() {
+    pub fn seen(&self) -> Result<Option<Noted>, Failure> {
+        self.read(&self.path)
+    }
+
+    /// The largest checkpoint that this node cosigned, with its cosignature. It may be larger
+    /// than what the gateway shows by then: that waits for the other witnesses.
+    ///
+    /// # Errors
+    /// As for [`Self::seen`].
+    pub fn held(&self) -> Result<Option<Noted>, Failure> {
+        self.read(&self.held)
+    }
+
+    /// The larger of what was seen and what was cosigned: everything that is seen or cosigned
+    /// later must fit with it.
+    ///
+    /// # Errors
+    /// As for [`Self::seen`].
+    pub fn largest(&self) -> Result<Option<Noted>, Failure> {
+        let (seen, held) = (self.seen()?, self.held()?);
+        Ok([held, seen].into_iter().flatten().max_by_key(|(_, checkpoint)| checkpoint.size()))
+    }
+
+    fn read(&self, path: &Path) -> Result<Option<Noted>, Failure> {
+        if !path.exists() {
             return Ok(None);
         }
-        let note =
-            fs::read(&self.path).with_context(|| format!("cannot read {}", self.path.display()))?;
-        let checkpoint = Checkpoint::open(&note, &self.log, self.origin()).map_err(|error| {
+        let note = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let judged = self.known()?.judge(&note).map_err(|error| {
             Failure::Wrong(format!(
                 "{} is damaged: {error}\nnext: restore it from your backup; without one, remove \
                  it, and a change of the log's past before today will not be noticed here",
-                self.path.display()
+                path.display()
             ))
         })?;
-        Ok(Some((note, checkpoint)))
+        Ok(Some((note, judged.checkpoint)))
     }
 
-    /// Takes a checkpoint that the gateway showed: it must continue the largest seen, or be
-    /// continued by it. Remembers it where it is the larger one.
+    /// Takes a checkpoint that the gateway showed: it must continue the largest seen or
+    /// cosigned, or be continued by it. Remembers it where it is the largest one seen.
     ///
     /// # Errors
     /// When it is not the log's, contradicts what was seen, or no proof can be had.
     pub async fn reconcile(&self, link: &Link, note: &[u8]) -> Result<Checkpoint, Distrust> {
-        let shown = Checkpoint::open(note, &self.log, self.origin())?;
-        if let Some((_, seen)) = self.seen()? {
-            let larger = shown.size() > seen.size();
-            let (old, new) = if larger { (&seen, &shown) } else { (&shown, &seen) };
-            let proof = consistency(link, old.size(), new.size()).await?;
-            verify_consistency(old.size(), old.root(), new.size(), new.root(), &proof).map_err(
-                |error| Distrust::Forked { seen: seen.size(), size: shown.size(), error },
-            )?;
+        let shown = self.recognise(link, note).await?;
+        loop {
+            let largest = self.largest()?.map(|(_, checkpoint)| checkpoint);
+            if let Some(largest) = &largest {
+                agree(link, largest, &shown).await?;
+            }
+            // Another checkpoint may have been cosigned in the meantime.
+            let _lock = self.lock()?;
+            if self.largest()?.map(|(_, checkpoint)| checkpoint) != largest {
+                continue;
+            }
+            match self.seen()? {
+                Some((_, seen)) if seen.size() >= shown.size() => {}
+                _ => home::write(&self.path, note)?,
+            }
+            return Ok(shown);
         }
-        self.remember(note, &shown)?;
-        Ok(shown)
     }
 
-    /// Remembers a checkpoint, that `note` holds and that was found to continue what was seen,
-    /// unless a larger one was seen by now.
+    /// Keeps the checkpoint in `note` as the one that this node cosigned. The caller holds
+    /// [`Self::lock`] since it compared it with [`Self::largest`].
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn remember(&self, note: &[u8], checkpoint: &Checkpoint) -> Result<(), Failure> {
-        match self.seen()? {
-            Some((_, seen)) if seen.size() >= checkpoint.size() => Ok(()),
-            _ => home::write(&self.path, note),
-        }
+    pub fn hold(&self, note: &[u8]) -> Result<(), Failure> {
+        home::write(&self.held, note)
     }
+
+    /// Keeps others, of this process or another, from changing what was seen or cosigned.
+    ///
+    /// # Errors
+    /// When the lock's file cannot be opened.
+    pub fn lock(&self) -> Result<File, Failure> {
+        self.home.lock("checkpoint.lock")
+    }
+}
+
+/// A checkpoint with the note that it came in.
+pub type Noted = (Vec<u8>, Checkpoint);
+
+/// Has the gateway prove that the smaller of two checkpoints is the beginning of the larger.
+///
+/// # Errors
+/// When the proof does not hold, or the gateway gives none.
+pub async fn agree(link: &Link, known: &Checkpoint, other: &Checkpoint) -> Result<(), Distrust> {
+    let larger = other.size() > known.size();
+    let (old, new) = if larger { (known, other) } else { (other, known) };
+    let proof = consistency(link, old.size(), new.size()).await?;
+    verify_consistency(old.size(), old.root(), new.size(), new.root(), &proof)
+        .map_err(|error| Distrust::Forked { seen: known.size(), size: other.size(), error })
 }
 
 /// A proof that the tree of `old` entries is the beginning of the tree of `new` ones.

@@ -1,6 +1,6 @@
 //! What every command of a node begins with.
 
-use std::{path::Path, sync::Arc};
+use std::{fs::File, path::Path, sync::Arc};
 
 use birge_proto::{
     clock::{SharedClock, SystemClock},
@@ -10,7 +10,7 @@ use birge_schemas::structure::Structures;
 
 use crate::{
     config::Config, connect::Link, credentials::Credentials, home::Home, memory::Memory,
-    outbox::Outbox, output::Failure, publish::Publisher,
+    outbox::Outbox, output::Failure, policy, publish::Publisher,
 };
 
 /// A node: its configuration, its folder, and what the figures mean.
@@ -48,6 +48,20 @@ impl Node {
         &self.config.identity
     }
 
+    /// Keeps another process from running this node too, until the file is dropped.
+    ///
+    /// # Errors
+    /// When one does.
+    pub fn alone(&self) -> Result<File, Failure> {
+        self.home.try_lock("run.lock")?.ok_or_else(|| {
+            Failure::Wrong(
+                "this node runs already\nnext: stop the other `agency-node run` or `agency-node \
+                 witness` of this folder"
+                    .into(),
+            )
+        })
+    }
+
     /// The way to the gateway, and the log that it is held to.
     ///
     /// # Errors
@@ -55,7 +69,8 @@ impl Node {
     pub fn link(&self) -> Result<(Link, Memory), Failure> {
         let credentials = Credentials::load(&self.home, self.identity())?;
         let link = Link::new(&self.config.gateway, &credentials)?;
-        let memory = Memory::open(&self.home, &credentials.enrolled.log_key)?;
+        let authority = policy::authority(&self.config.trust, &credentials.enrolled)?;
+        let memory = Memory::open(&self.home, &credentials.enrolled.log_key, authority)?;
         Ok((link, memory))
     }
 

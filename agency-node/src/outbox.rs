@@ -165,8 +165,14 @@ impl Outbox {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn receipt(&self, entry: Entry, filed: &Filed, proof: &[u8]) -> Result<PathBuf, Failure> {
-        let path = receipts::file(&self.home, filed, proof)?;
+    pub fn receipt(
+        &self,
+        entry: Entry,
+        filed: &Filed,
+        proof: &[u8],
+        policy: &str,
+    ) -> Result<PathBuf, Failure> {
+        let path = receipts::file(&self.home, filed, proof, policy)?;
         self.advance(entry, State::Receipted)?;
         Ok(path)
     }
@@ -265,6 +271,8 @@ mod tests {
             filed: "2026-01-01T00:00:00Z".parse().unwrap(),
             record: "{}".into(),
             opening: "00".into(),
+            grade: receipts::Grade::Sequenced,
+            cosigned: vec![],
         }
     }
 
@@ -294,7 +302,7 @@ mod tests {
         let entry = outbox.enqueue(&file::tests::slip("c"), header("2023"), vec![]).unwrap();
         let entry = outbox.mark_sent(entry).unwrap();
         assert!(!outbox.settle(&entry).unwrap());
-        receipts::file(&outbox.home, &filed(entry.batch), b"proof").unwrap();
+        receipts::file(&outbox.home, &filed(entry.batch), b"proof", "quorum none\n").unwrap();
         assert_eq!(outbox.waiting().unwrap().len(), 1);
         assert!(outbox.settle(&entry).unwrap());
         assert!(outbox.waiting().unwrap().is_empty());
@@ -306,7 +314,7 @@ mod tests {
         let (_folder, outbox) = outbox();
         let slip = file::tests::slip("c");
         let entry = outbox.enqueue(&slip, header("2022"), vec![]).unwrap();
-        outbox.receipt(entry.clone(), &filed(entry.batch), b"proof").unwrap();
+        outbox.receipt(entry.clone(), &filed(entry.batch), b"proof", "quorum none\n").unwrap();
         let next = outbox.enqueue(&slip, header("2023"), vec![]).unwrap();
         assert_eq!((entry.number, next.number), (1, 2));
         assert_eq!(receipts::all(&outbox.home).unwrap(), [filed(entry.batch)]);

@@ -17,7 +17,7 @@ use crate::{
     config::Retry,
     connect::{self, Link},
     home::Home,
-    memory::Memory,
+    memory::{Distrust, Memory},
     outbox::{
         Entry, Outbox,
         file::{BatchFile, Slip},
@@ -104,17 +104,22 @@ impl Publisher {
         }
         let sent =
             Sent { identity: &self.identity, batch: entry.batch, manifest: &manifest, slip: &slip };
-        let checked = receipt::check(sent, &answer, self.memory.log(), self.clock.now()).map_err(
-            |error| {
-                Failure::Wrong(format!(
-                    "batch {}: {error}\nnext: nothing was filed and the batch stays in the outbox; \
+        let bad = |error| {
+            Failure::Wrong(format!(
+                "batch {}: {error}\nnext: nothing was filed and the batch stays in the outbox; \
                  tell the operator and the Chamber of Accounts",
-                    entry.batch
-                ))
-            },
-        )?;
+                entry.batch
+            ))
+        };
+        let note = receipt::checkpoint(&answer).map_err(bad)?;
+        match self.memory.recognise(&self.link, &note).await {
+            Ok(_) | Err(Distrust::Checkpoint(_)) => {} // the check tells what does not hold
+            Err(distrust) => return Err(distrust.into()),
+        }
+        let policy = self.memory.policy()?;
+        let checked = receipt::check(sent, &answer, &policy, self.clock.now()).map_err(bad)?;
         self.memory.reconcile(&self.link, &checked.checkpoint).await?;
-        self.outbox.receipt(entry, &checked.filed, &checked.proof)?;
+        self.outbox.receipt(entry, &checked.filed, &checked.proof, &checked.policy)?;
         Ok(Delivery::Accepted { filed: Box::new(checked.filed), report })
     }
 
@@ -199,6 +204,8 @@ fn at_fault(kind: Kind) -> bool {
         | Kind::OverQuota
         | Kind::DiskReserved
         | Kind::Fenced
+        | Kind::Unwitnessed
+        | Kind::Frozen
         | Kind::Unavailable
         | Kind::Damaged
         | Kind::Internal => false,

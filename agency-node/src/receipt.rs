@@ -1,17 +1,23 @@
 //! Every receipt is verified before it is filed: it must prove that exactly the batch that was
 //! signed here stands in the log, with the outcome that the gateway told.
 
+pub mod grade;
+
 use birge_proto::{
     clock::Timestamp,
     identity::Identity,
     manifest::{BatchId, Manifest},
-    receipt::{Evidence, ReceiptError},
+    receipt::{Evidence, Receipt, ReceiptError},
     record::{Counts, Event, Outcome},
-    tlog::note::NoteVerifier,
+    tlog::policy::Policy,
     wire,
 };
 
-use crate::outbox::{file::Slip, receipts::Filed};
+pub use self::grade::{improve, judge};
+use crate::outbox::{
+    file::Slip,
+    receipts::{Filed, Grade},
+};
 
 /// What was sent, for comparison with what a receipt proves.
 #[derive(Debug, Clone, Copy)]
@@ -49,25 +55,27 @@ pub struct Checked {
     pub proof: Vec<u8>,
     /// The checkpoint in it, as a signed note.
     pub checkpoint: Vec<u8>,
+    /// The policy by which it was graded, as text, to be filed beside it.
+    pub policy: String,
 }
 
-/// Verifies the receipt in `response` against the log's key and against what was `sent`.
+/// Verifies the receipt in `response` against the log's keys, which `policy` names, and against
+/// what was `sent`; grades it by the policy.
 ///
 /// # Errors
 /// When there is none, when it does not hold, or when it is of something else.
 pub fn check(
     sent: Sent<'_>,
     response: &wire::SubmitResponse,
-    log: &NoteVerifier,
+    policy: &Policy,
     now: Timestamp,
 ) -> Result<Checked, BadReceipt> {
     let evidence = Evidence::try_from(response.receipt.clone().ok_or(BadReceipt::None)?)?;
-    let verified = evidence.verify(log, log.vkey().name())?;
+    let (verified, judged, checkpoint) = judge(&evidence, policy)?;
     let (outcome, counts) = compare(&verified.record.actor, &verified.record.event, sent)?;
     if response.counts.is_some_and(|told| told != to_wire(counts)) {
         return Err(BadReceipt::Other("count of observations"));
     }
-    let checkpoint = birge_proto::receipt::Receipt::parse(&evidence.proof)?.checkpoint;
     let filed = Filed {
         batch: sent.batch,
         exchange: verified.index,
@@ -78,19 +86,32 @@ pub fn check(
         filed: now,
         record: String::from_utf8_lossy(&evidence.record).into_owned(),
         opening: hex::encode(evidence.opening.0),
+        grade: Grade::of(&judged),
+        cosigned: judged.cosigned.into_keys().collect(),
     };
-    Ok(Checked { filed, proof: evidence.proof, checkpoint })
+    Ok(Checked { filed, proof: evidence.proof, checkpoint, policy: policy.to_string() })
 }
 
-/// Verifies a filed receipt anew, offline: as [`check`] did before it was filed.
+/// The checkpoint, as a signed note, in the receipt that a `response` brings; nothing of it is
+/// verified yet.
+///
+/// # Errors
+/// When there is no receipt, or it cannot be read.
+pub fn checkpoint(response: &wire::SubmitResponse) -> Result<Vec<u8>, BadReceipt> {
+    let receipt = response.receipt.as_ref().ok_or(BadReceipt::None)?;
+    Ok(Receipt::parse(&receipt.proof)?.checkpoint)
+}
+
+/// Verifies a filed receipt anew, offline: as [`check`] did before it was filed. `known` names
+/// the keys by which the log ever signed, also those that were retired since.
 ///
 /// # Errors
 /// When its proof, record and opening do not hold together any more.
-pub fn recheck(filed: &Filed, proof: Vec<u8>, log: &NoteVerifier) -> Result<(), BadReceipt> {
+pub fn recheck(filed: &Filed, proof: Vec<u8>, known: &Policy) -> Result<(), BadReceipt> {
     let opening = hex::decode(&filed.opening).unwrap_or_default();
     let record = filed.record.clone().into_bytes();
     let evidence = Evidence::try_from(wire::Receipt { proof, record, opening })?;
-    let verified = evidence.verify(log, log.vkey().name())?;
+    let (verified, ..) = judge(&evidence, known)?;
     match verified.record.event {
         _ if verified.index != filed.exchange => Err(BadReceipt::Other("exchange number")),
         Event::SubmissionAccepted { batch, .. } if batch == filed.batch => Ok(()),
@@ -161,6 +182,7 @@ pub(crate) mod tests {
             time: "2026-01-01T00:00:00Z".parse().unwrap(),
             parties: BTreeMap::from([(actor.clone(), 1)]),
             actor,
+            persons: BTreeMap::new(),
             event: Event::SubmissionAccepted {
                 batch,
                 dataset: manifest.dataset.clone(),
@@ -206,16 +228,16 @@ pub(crate) mod tests {
         NoteSigner::new("birge.example/log", SigningKey::generate().unwrap()).unwrap()
     }
 
-    struct Case {
-        manifest: Manifest,
-        batch: BatchId,
+    pub(super) struct Case {
+        pub(super) manifest: Manifest,
+        pub(super) batch: BatchId,
         slip: Slip,
         identity: Identity,
-        signer: NoteSigner,
+        pub(super) signer: NoteSigner,
     }
 
     impl Case {
-        fn new() -> Self {
+        pub(super) fn new() -> Self {
             let header = crate::outbox::file::tests::header(&[]);
             Self {
                 manifest: Manifest::parse(&header.manifest).unwrap(),
@@ -226,7 +248,7 @@ pub(crate) mod tests {
             }
         }
 
-        fn check(&self, response: &wire::SubmitResponse) -> Result<Checked, BadReceipt> {
+        pub(super) fn check(&self, response: &wire::SubmitResponse) -> Result<Checked, BadReceipt> {
             let sent = Sent {
                 identity: &self.identity,
                 batch: self.batch,
@@ -234,7 +256,7 @@ pub(crate) mod tests {
                 slip: &self.slip,
             };
             let now = "2026-01-02T00:00:00Z".parse().unwrap();
-            check(sent, response, &self.signer.verifier(), now)
+            check(sent, response, &Policy::of_logs(vec![self.signer.verifier()]), now)
         }
     }
 
@@ -243,7 +265,7 @@ pub(crate) mod tests {
         let case = Case::new();
         let checked = case.check(&respond(&record(case.batch, &case.manifest), &case.signer));
         let Checked { filed, proof, .. } = checked.unwrap();
-        let log = case.signer.verifier();
+        let log = Policy::of_logs(vec![case.signer.verifier()]);
         assert_eq!(recheck(&filed, proof.clone(), &log), Ok(()));
         let elsewhere = Filed { exchange: 1, ..filed.clone() };
         assert!(recheck(&elsewhere, proof.clone(), &log).is_err());

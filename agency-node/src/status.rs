@@ -6,9 +6,14 @@ use birge_proto::wire::{ListDatasetsRequest, PeriodState};
 use serde::Serialize;
 
 use crate::{
+    alarms::{self, Alarm},
     connect, home,
+    memory::Memory,
     node::Node,
-    outbox::{State, receipts},
+    outbox::{
+        State,
+        receipts::{self, Grade},
+    },
     output::{Exit, Failure, Reply},
 };
 
@@ -21,8 +26,15 @@ struct Status {
     queued: usize,
     sent: usize,
     receipts: usize,
+    /// Of these, by the policy that each was filed with.
+    witnessed: usize,
     rejected: usize,
     checkpoint: Option<u64>,
+    /// The largest checkpoint that this node cosigned.
+    cosigned: Option<u64>,
+    /// Why nothing counts as witnessed; none where a quorum can.
+    unwitnessed: Option<String>,
+    alarms: Vec<Alarm>,
     gateway: Gateway,
     datasets: Vec<Owed>,
 }
@@ -52,11 +64,23 @@ impl fmt::Display for Status {
         }
         writeln!(f, "inbox      {} files", self.inbox)?;
         writeln!(f, "outbox     {} queued, {} sent without a receipt yet", self.queued, self.sent)?;
-        writeln!(f, "receipts   {}", self.receipts)?;
+        let sequenced = self.receipts - self.witnessed;
+        writeln!(
+            f,
+            "receipts   {}: {} witnessed, {sequenced} sequenced",
+            self.receipts, self.witnessed
+        )?;
         writeln!(f, "rejected   {}", self.rejected)?;
         match self.checkpoint {
             Some(size) => write!(f, "checkpoint of {size} entries")?,
             None => write!(f, "no checkpoint seen yet")?,
+        }
+        match self.cosigned {
+            Some(size) => write!(f, ", cosigned up to {size}")?,
+            None => write!(f, ", none cosigned yet")?,
+        }
+        if let Some(why) = &self.unwitnessed {
+            write!(f, "\nnothing counts as witnessed here: {why}")?;
         }
         for owed in &self.datasets {
             write!(f, "\n{} (article {})", owed.dataset, owed.article)?;
@@ -64,20 +88,27 @@ impl fmt::Display for Status {
                 write!(f, "\n  {state:<8} {}", periods.join(", "))?;
             }
         }
+        for alarm in &self.alarms {
+            write!(f, "\n{alarm}")?;
+        }
         Ok(())
     }
 }
 
-/// Tells how the node stands. A gateway that is away is told, and is no failure.
+/// Tells how the node stands. A gateway that is away is told, and is no failure; an alarm that
+/// stands is.
 ///
 /// # Errors
 /// When the node's own folder cannot be read.
 pub async fn status(node: &Node) -> Result<Reply, Failure> {
     let url = node.config.gateway.url.clone();
-    let (mut checkpoint, mut datasets, mut trouble) = (None, vec![], None);
+    let (mut checkpoint, mut cosigned, mut datasets) = (None, None, vec![]);
+    let (mut unwitnessed, mut trouble) = (Some(String::from("this node is not enrolled")), None);
     match node.link() {
         Ok((link, memory)) => {
             checkpoint = memory.seen()?.map(|(_, seen)| seen.size());
+            cosigned = memory.held()?.map(|(_, held)| held.size());
+            unwitnessed = why_unwitnessed(&memory)?;
             match link.query().list_datasets(ListDatasetsRequest {}).await {
                 Ok(answer) => datasets = owed(node, answer.into_inner().datasets),
                 Err(status) => trouble = Some(connect::problem(&status).to_string()),
@@ -85,19 +116,41 @@ pub async fn status(node: &Node) -> Result<Reply, Failure> {
         }
         Err(failure) => trouble = Some(failure.to_string()),
     }
+    let receipts = receipts::all(&node.home)?;
+    let alarms = alarms::standing(&node.home)?;
+    let exit = if alarms.is_empty() { Exit::Done } else { Exit::Refused };
     let status = Status {
         identity: node.identity().to_string(),
         enrolled: node.home.join("enrolled.json").exists(),
         inbox: count(node, "inbox", |_| true)?,
         queued: node.outbox.entries(State::Queued)?.len(),
         sent: node.outbox.entries(State::Sent)?.len(),
-        receipts: receipts::all(&node.home)?.len(),
+        witnessed: receipts.iter().filter(|filed| filed.grade == Grade::Witnessed).count(),
+        receipts: receipts.len(),
         rejected: count(node, "rejected", |name| name.ends_with(home::REPORT))?,
         checkpoint,
+        cosigned,
+        unwitnessed,
+        alarms,
         gateway: Gateway { url, reachable: trouble.is_none(), trouble },
         datasets,
     };
-    Reply::new(Exit::Done, &status)
+    Reply::new(exit, &status)
+}
+
+/// Why no checkpoint counts as witnessed at this node.
+fn why_unwitnessed(memory: &Memory) -> Result<Option<String>, Failure> {
+    if memory.authority().is_empty() {
+        let why = "no key of the authority is known\n  next: name it in node.toml under [trust]";
+        return Ok(Some(why.to_owned()));
+    }
+    let policy = memory.policy()?;
+    let why = match (policy.asks_for_witnesses(), policy.witnesses().count()) {
+        (true, _) => return Ok(None),
+        (false, 0) => "the gateway has not told yet who witnesses the log (`agency-node run` asks)",
+        (false, _) => "too few witnesses are enrolled for a quorum (article 9(2))",
+    };
+    Ok(Some(why.to_owned()))
 }
 
 /// What this agency must hand in, period by period.

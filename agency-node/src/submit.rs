@@ -153,6 +153,8 @@ fn accepted(node: &Node, filed: &Filed, report: &Report, before: bool) -> Reply 
         "outcome": outcome,
         "handedInBefore": before,
         "exchange": filed.exchange,
+        "grade": filed.grade,
+        "cosigned": filed.cosigned,
         "counts": counts_json(counts),
         "report": report::json(report, &lines),
         "receipt": path,
@@ -162,13 +164,22 @@ fn accepted(node: &Node, filed: &Filed, report: &Report, before: bool) -> Reply 
         false => report::text(report, &lines),
     };
     let text = format!(
-        "{found}\naccepted ({outcome}) as exchange {}: {}\nbatch {}\nreceipt verified and filed: {}",
+        "{found}\naccepted ({outcome}) as exchange {}: {}\nbatch {}\nreceipt verified and filed, {}: {}",
         filed.exchange,
         counts_text(counts),
         filed.batch,
+        graded(filed),
         path.display()
     );
     Reply { exit: Exit::Done, text, aside: String::new(), json }
+}
+
+/// The grade of a receipt, and who makes it.
+fn graded(filed: &Filed) -> String {
+    match filed.cosigned.as_slice() {
+        [] => filed.grade.to_string(),
+        names => format!("{} (cosigned by {})", filed.grade, names.join(", ")),
+    }
 }
 
 fn refused(problem: &Problem, found: &Report) -> Reply {

@@ -5,9 +5,10 @@ use std::{collections::HashMap, io, sync::Arc};
 use birge_proto::{
     problem::{Kind, Problem},
     wire::{
-        CheckpointRequest, CheckpointResponse, ConsistencyRequest, InclusionRequest, ProofResponse,
-        RecordEntry, RecordsRequest, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
-        TileRequest, TileResponse,
+        CheckpointRequest, CheckpointResponse, ConsistencyRequest, HoldRequest, HoldResponse,
+        InclusionRequest, ProofResponse, RecordEntry, RecordsRequest, StatusRequest,
+        StatusResponse, SubmitRequest, SubmitResponse, TileRequest, TileResponse, WitnessesRequest,
+        WitnessesResponse,
         audit_server::{Audit, AuditServer},
         intake_server::{Intake, IntakeServer},
         submit_request::Part,
@@ -45,6 +46,19 @@ pub(crate) enum Standing {
 
 /// Serial number of every node's certificate.
 const SERIAL: u64 = 7;
+
+/// An operator's answer that enrols nobody.
+pub(crate) fn enrolled() -> Enrolled {
+    Enrolled {
+        identity: "agency/MIA".parse().unwrap(),
+        trust_domain: DOMAIN.into(),
+        certificate: String::new(),
+        authority: String::new(),
+        log_key: String::new(),
+        public_url: String::new(),
+        authority_keys: vec![],
+    }
+}
 
 /// A certificate authority.
 pub(crate) struct Authority {
@@ -89,11 +103,10 @@ impl Authority {
         }
         let enrolled = Enrolled {
             identity: enrolment.identity,
-            trust_domain: DOMAIN.into(),
             certificate: request.signed_by(&self.issuer).unwrap().pem(),
             authority: self.pem.clone(),
             log_key: vkey.into(),
-            public_url: String::new(),
+            ..enrolled()
         };
         let text = serde_json::to_vec(&enrolled).unwrap();
         std::fs::write(node.home.join("enrolled.json"), text).unwrap();
@@ -110,7 +123,8 @@ impl Authority {
         self.listen(identity, gateway).await
     }
 
-    /// Serves the files of a log, by path; answers with the port.
+    /// Serves the files of a log, by path, and consistency proofs as `OLD NEW`; answers with the
+    /// port.
     pub(crate) async fn serve_log(&self, files: HashMap<String, Vec<u8>>) -> u16 {
         let gateway = Gateway { answers: Arc::default(), files: Arc::new(files) };
         self.listen("gateway/BIRGE", gateway).await
@@ -229,7 +243,9 @@ impl Audit for Gateway {
         &self,
         _: Request<CheckpointRequest>,
     ) -> Result<Response<CheckpointResponse>, Status> {
-        Err(Status::unimplemented(""))
+        let note = self.files.get("checkpoint").cloned();
+        let note = note.ok_or_else(|| Status::unimplemented(""))?;
+        Ok(Response::new(CheckpointResponse { note }))
     }
 
     async fn tile(&self, request: Request<TileRequest>) -> Result<Response<TileResponse>, Status> {
@@ -240,15 +256,32 @@ impl Audit for Gateway {
 
     async fn consistency(
         &self,
-        _: Request<ConsistencyRequest>,
+        request: Request<ConsistencyRequest>,
     ) -> Result<Response<ProofResponse>, Status> {
-        Ok(Response::new(ProofResponse::default()))
+        if self.files.is_empty() {
+            return Ok(Response::new(ProofResponse::default()));
+        }
+        let ConsistencyRequest { old, new } = request.into_inner();
+        let none = || Problem::new(Kind::NotFound, "there is no such proof");
+        let proof = self.files.get(&format!("{old} {new}")).ok_or_else(none)?;
+        Ok(Response::new(ProofResponse { hashes: proof.chunks(32).map(<[u8]>::to_vec).collect() }))
     }
 
     async fn inclusion(
         &self,
         _: Request<InclusionRequest>,
     ) -> Result<Response<ProofResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn witnesses(
+        &self,
+        _: Request<WitnessesRequest>,
+    ) -> Result<Response<WitnessesResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn hold(&self, _: Request<HoldRequest>) -> Result<Response<HoldResponse>, Status> {
         Err(Status::unimplemented(""))
     }
 

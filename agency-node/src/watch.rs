@@ -1,6 +1,6 @@
-//! `agency-node run`: takes what comes into the inbox, hands over what waits in the outbox,
-//! until it is told to stop. Both halves find their work in the folders, so that they may be
-//! stopped anywhere.
+//! `agency-node run`: takes what comes into the inbox, hands over what waits in the outbox, and
+//! witnesses the log, until it is told to stop. All of it finds its work in the folders, so that
+//! it may be stopped anywhere.
 
 use std::{
     collections::HashSet,
@@ -23,12 +23,14 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
+    config::Retry,
     handin::{self, Taken},
     node::Node,
     outbox::State,
     output::{Exit, Failure, Reply},
     publish::{Delivery, Publisher},
     source::folder::Folder,
+    witness::Duties,
 };
 
 /// Runs until SIGINT or SIGTERM.
@@ -36,20 +38,19 @@ use crate::{
 /// # Errors
 /// When the node is not enrolled, runs already, or its folders cannot be used.
 pub async fn run(node: Node) -> Result<Reply, Failure> {
-    let Some(_alone) = node.home.try_lock("run.lock")? else {
-        return Err(Failure::Wrong(
-            "this node runs already\nnext: stop the other `agency-node run` of this folder".into(),
-        ));
-    };
+    let _alone = node.alone()?;
     let publisher = node.publisher()?;
+    let duties = Duties::take_up(&node).await?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let queued = Arc::new(Notify::new());
     let (events, watcher) = watch(&node)?;
     let inbox = pin!(take_files(node, events, Arc::clone(&queued)));
     let outbox = pin!(hand_over(publisher, queued));
+    let duties = pin!(duties.run());
     println!("node ready");
     tokio::select! {
+        ended = duties => ended?,
         ended = inbox => ended?,
         ended = outbox => ended?,
         _ = interrupt.recv() => info!("stopping: interrupted"),
@@ -133,19 +134,24 @@ fn tell(file: &std::path::Path, taken: Result<Taken, Failure>) {
     }
 }
 
-/// Hands over what waits, for ever; waits longer and longer while the gateway is away.
-async fn hand_over(publisher: Publisher, queued: Arc<Notify>) -> Result<(), Failure> {
-    let retry = publisher.retry.clone();
-    let backoff = ExponentialBuilder::default()
+/// Waits between attempts to reach a gateway that is away.
+pub(crate) fn delays(retry: &Retry) -> impl Iterator<Item = Duration> + use<> {
+    ExponentialBuilder::default()
         .with_min_delay(Duration::from_secs(retry.first_seconds.max(1)))
         .with_max_delay(Duration::from_secs(retry.longest_seconds.max(1)))
         .without_max_times()
-        .with_jitter();
-    let mut delays = backoff.build();
+        .with_jitter()
+        .build()
+}
+
+/// Hands over what waits, for ever; waits longer and longer while the gateway is away.
+async fn hand_over(publisher: Publisher, queued: Arc<Notify>) -> Result<(), Failure> {
+    let retry = publisher.retry.clone();
+    let mut delays = self::delays(&retry);
     loop {
         match hand_over_all(&publisher).await {
             Ok(()) => {
-                delays = backoff.build();
+                delays = self::delays(&retry);
                 queued.notified().await;
             }
             Err(failure) => {

@@ -7,11 +7,11 @@ use birge_proto::{
     identity::Identity,
     record::{Opening, Record},
     tlog::hash,
-    wire::RecordEntry,
+    wire::{PersonName, RecordEntry},
 };
 use serde::Deserialize;
 
-use super::{tree::Leaf, wrong};
+use super::{law::Law, own::Own, tree::Leaf, verified::Verified, wrong};
 use crate::{outbox::receipts::Filed, output::Failure};
 
 /// The records while they are gone through.
@@ -22,6 +22,9 @@ pub(super) struct Records {
     sees_all: bool,
     receipts: HashMap<u64, Filed>,
     counters: BTreeMap<Identity, u64>,
+    law: Law,
+    /// What speaks of this node.
+    own: Own,
     sums: Sums,
 }
 
@@ -41,9 +44,12 @@ struct Notice {
 }
 
 impl Records {
-    pub(super) fn new(reader: Identity, sees_all: bool, filed: Vec<Filed>) -> Self {
+    /// Goes on after what was verified before.
+    pub(super) fn new(own: Own, sees_all: bool, filed: Vec<Filed>, before: &Verified) -> Self {
         let receipts = filed.into_iter().map(|filed| (filed.exchange, filed)).collect();
-        Self { reader, sees_all, receipts, counters: BTreeMap::new(), sums: Sums::default() }
+        let law = Law::new(before.origin.clone(), before.time, before.authority_keys.clone());
+        let (counters, sums) = (before.counters.clone(), Sums::default());
+        Self { reader: own.identity().clone(), sees_all, receipts, counters, law, own, sums }
     }
 
     /// Checks the entry that the gateway shows for `leaf`.
@@ -82,6 +88,9 @@ impl Records {
             return Err(wrong(place, "the record does not open the entry in the log"));
         }
         let record = Record::parse(&entry.record).map_err(|error| wrong(place, error))?;
+        named(&record, entry).map_err(|what| wrong(place, what))?;
+        self.law.check(leaf.index, &record).map_err(|what| wrong(place, what))?;
+        self.own.check(&record, entry);
         for (party, counter) in record.parties {
             if self.sees_all || party == self.reader {
                 self.count(&party, counter, place)?;
@@ -104,20 +113,35 @@ impl Records {
         Ok(())
     }
 
-    /// Every receipt must have been met in the `size` entries.
-    pub(super) fn finish(self, size: u64) -> Result<Sums, Failure> {
+    /// Every receipt must have been met in the `size` entries. What is to be remembered is put
+    /// into `verified`.
+    pub(super) fn finish(self, size: u64, verified: &mut Verified) -> Result<(Sums, Own), Failure> {
+        verified.counters = self.counters;
+        verified.time = self.law.time;
+        verified.authority_keys = self.law.authority_keys;
         match self.receipts.into_values().min_by_key(|filed| filed.exchange) {
             Some(filed) => Err(wrong(
                 format!("the receipt of batch {}", filed.batch),
                 format!("it is of exchange {}, but the log has {size} entries", filed.exchange),
             )),
-            None => Ok(self.sums),
+            None => Ok((self.sums, self.own)),
         }
     }
 }
 
+/// Every name that is shown must be one that the record commits to.
+pub(super) fn named(record: &Record, entry: &RecordEntry) -> Result<(), String> {
+    for PersonName { capacity, name, opening } in &entry.persons {
+        let opening = Opening::from_bytes(opening);
+        if !opening.is_some_and(|opening| record.names(capacity, name, &opening)) {
+            return Err(format!("the name shown of the {capacity} is not the one recorded"));
+        }
+    }
+    Ok(())
+}
+
 /// The leaf hash that a record and its opening lead to.
-fn opened(record: &[u8], opening: &[u8]) -> Option<hash::Hash> {
+pub(super) fn opened(record: &[u8], opening: &[u8]) -> Option<hash::Hash> {
     Opening::from_bytes(opening).map(|opening| hash::leaf(&opening.leaf(record)))
 }
 
@@ -133,6 +157,7 @@ mod tests {
             time: "2026-01-01T00:00:00Z".parse().unwrap(),
             actor: "agency/MIA".parse().unwrap(),
             parties: parties.collect(),
+            persons: BTreeMap::new(),
             event: Event::RecordsRead { from: 0, to: 1 },
         };
         let (record, opening) = (record.to_canonical().unwrap(), vec![7; 32]);
@@ -141,39 +166,40 @@ mod tests {
     }
 
     fn records(sees_all: bool) -> Records {
-        Records::new("agency/MIA".parse().unwrap(), sees_all, vec![])
+        let before = Verified { origin: "birge.example/log".into(), ..Verified::default() };
+        Records::new(Own::of("agency/MIA".parse().unwrap(), None), sees_all, vec![], &before)
     }
 
     #[test]
     fn a_gap_in_the_own_counter_is_found() {
         let mut records = records(false);
-        let (leaf, shown) = entry(0, &[("agency/MIA", 1), ("agency/NSC", 5)]);
+        let (leaf, shown) = entry(1, &[("agency/MIA", 1), ("agency/NSC", 5)]);
         records.check(&leaf, Some(shown)).unwrap();
         let notice = br#"{"kind":"query-answered","counter":2}"#.to_vec();
-        let told = RecordEntry { index: 1, notice, ..Default::default() };
-        records.check(&Leaf { index: 1, hash: [0; 32] }, Some(told)).unwrap();
-        let (leaf, shown) = entry(2, &[("agency/MIA", 4)]);
+        let told = RecordEntry { index: 2, notice, ..Default::default() };
+        records.check(&Leaf { index: 2, hash: [0; 32] }, Some(told)).unwrap();
+        let (leaf, shown) = entry(3, &[("agency/MIA", 4)]);
         let error = records.check(&leaf, Some(shown)).unwrap_err().to_string();
-        assert!(error.contains("record 2") && error.contains("kept back"), "{error}");
+        assert!(error.contains("record 3") && error.contains("kept back"), "{error}");
     }
 
     #[test]
     fn an_auditor_checks_the_counters_of_all_and_sees_all() {
         let mut records = records(true);
-        let (leaf, shown) = entry(0, &[("agency/MIA", 1), ("agency/NSC", 2)]);
+        let (leaf, shown) = entry(1, &[("agency/MIA", 1), ("agency/NSC", 2)]);
         assert!(records.check(&leaf, Some(shown)).is_err());
-        let closed = RecordEntry { index: 0, ..Default::default() };
+        let closed = RecordEntry { index: 1, ..Default::default() };
         assert!(records.check(&leaf, Some(closed)).is_err());
     }
 
     #[test]
     fn a_changed_record_or_another_place_is_found() {
-        let (leaf, shown) = entry(0, &[]);
+        let (leaf, shown) = entry(1, &[]);
         let mut changed = shown.clone();
         changed.record[5] ^= 1;
         assert!(records(false).check(&leaf, Some(changed)).is_err());
         assert!(records(false).check(&leaf, None).is_err());
-        let elsewhere = Leaf { index: 1, ..leaf };
+        let elsewhere = Leaf { index: 2, ..leaf };
         assert!(records(false).check(&elsewhere, Some(shown.clone())).is_err());
         records(false).check(&leaf, Some(shown)).unwrap();
     }

@@ -8,7 +8,7 @@ use birge_proto::{
         Hash, bundle,
         checkpoint::Checkpoint,
         hash,
-        tile::{self, Kind, TilePath},
+        tile::{self, Kind, TILE_WIDTH, TilePath},
         writer::TileWriter,
     },
     wire::TileRequest,
@@ -46,9 +46,13 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn new(link: Link, size: u64, seen: Option<Checkpoint>) -> Self {
-        let bundles = tile::tiles(size).take_while(|path| path.kind() == Kind::Entries).collect();
-        let (writer, partial) = (TileWriter::new(), BTreeMap::new());
+    /// The tree of `size` entries, of which `writer` has the first already.
+    pub(super) fn new(link: Link, size: u64, seen: Option<Checkpoint>, writer: TileWriter) -> Self {
+        let bundles = tile::tiles(size).take_while(|path| path.kind() == Kind::Entries);
+        let new =
+            |path: &TilePath| size > writer.size() && path.index() >= writer.size() / TILE_WIDTH;
+        let bundles = bundles.filter(new).collect();
+        let partial = BTreeMap::new();
         Self { link, seen, bundles, next: 0, writer, partial, files: 0 }
     }
 
@@ -65,7 +69,8 @@ impl Tree {
         for (path, bytes) in fetch_all(&self.link, paths).await? {
             let entries =
                 bundle::decode(&bytes, path.width()).map_err(|error| wrong(path, error))?;
-            for entry in entries {
+            let known = self.writer.size().saturating_sub(path.index() * TILE_WIDTH);
+            for entry in entries.into_iter().skip(usize::try_from(known).unwrap_or(usize::MAX)) {
                 leaves.push(Leaf { index: self.writer.size(), hash: hash::leaf(entry) });
                 self.writer.push(entry).map_err(|error| wrong(path, error))?;
                 self.continues(path)?;
@@ -130,7 +135,10 @@ impl Tree {
 }
 
 /// Fetches files, in order, several at a time.
-async fn fetch_all(link: &Link, paths: Vec<TilePath>) -> Result<Vec<(TilePath, Vec<u8>)>, Failure> {
+pub(super) async fn fetch_all(
+    link: &Link,
+    paths: Vec<TilePath>,
+) -> Result<Vec<(TilePath, Vec<u8>)>, Failure> {
     stream::iter(paths)
         .map(|path| {
             let mut audit = link.audit();
@@ -174,7 +182,7 @@ mod tests {
         let port = authority.serve_log(files).await;
         authority.enrol(&mut node, &signer().verifier().to_string(), port);
         let (link, _) = node.link().unwrap();
-        let mut tree = Tree::new(link, head.size(), seen.cloned());
+        let mut tree = Tree::new(link, head.size(), seen.cloned(), TileWriter::new());
         let mut index = 0;
         while let Some(leaves) = tree.next().await.map_err(|failure| failure.to_string())? {
             for leaf in leaves {

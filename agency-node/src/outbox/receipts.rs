@@ -1,8 +1,17 @@
-//! Filed receipts: for each accepted batch a JSON file with the record and its opening, and
-//! beside it the proof in C2SP's text form, which any verifier of that format reads.
+//! Filed receipts. Of each accepted batch three files, which together convince anybody, offline:
+//!
+//! ```text
+//! receipts/<batch>.json     the record ("record", canonical JSON as text) and what opens its
+//!                           commitment in the log ("opening", hex); what the node noted of it
+//! receipts/<batch>.proof    c2sp.org/tlog-proof@v1: its place in the log, and the checkpoint with
+//!                           the signatures of the log and of the witnesses
+//! receipts/<batch>.policy   C2SP tlog-policy: the log's keys, and which witnesses must have
+//!                           signed, as the authority stated it by then
+//! ```
+//! `agency-node audit prove` reads them; so does any tool for these formats.
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
@@ -10,6 +19,7 @@ use birge_proto::{
     clock::Timestamp,
     manifest::BatchId,
     record::{Counts, Event, Outcome, Record},
+    tlog::policy::Judged,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +29,35 @@ use crate::{
     output::Failure,
 };
 
-/// A filed receipt. The proof lies in the file of the same name that ends in `.proof`.
+/// How far a receipt can be trusted (decree, article 9).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grade {
+    /// The log alone signed.
+    #[default]
+    Sequenced,
+    /// So many witnesses cosigned as the policy asks for.
+    Witnessed,
+}
+
+impl Grade {
+    /// The grade of a checkpoint that a policy judged.
+    #[must_use]
+    pub fn of(judged: &Judged) -> Self {
+        if judged.witnessed { Self::Witnessed } else { Self::Sequenced }
+    }
+}
+
+impl fmt::Display for Grade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sequenced => "sequenced",
+            Self::Witnessed => "witnessed",
+        })
+    }
+}
+
+/// A filed receipt: the JSON file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Filed {
@@ -41,6 +79,12 @@ pub struct Filed {
     pub record: String,
     /// Opening of the commitment: 32 bytes in hex.
     pub opening: String,
+    /// By the policy filed with it.
+    #[serde(default)]
+    pub grade: Grade,
+    /// Witnesses of that policy that cosigned the checkpoint, by their names there.
+    #[serde(default)]
+    pub cosigned: Vec<String>,
 }
 
 impl Filed {
@@ -62,13 +106,16 @@ pub fn path(home: &Home, batch: BatchId) -> PathBuf {
     home.join("receipts").join(format!("{batch}.json"))
 }
 
-/// Files a receipt: the proof first, so that a receipt never lacks one.
+/// Files a receipt: the proof and the policy first, so that a receipt never lacks them. One that
+/// is filed already is replaced file by file, each at once: proofs of one record go with any of
+/// its other files.
 ///
 /// # Errors
 /// When the disk refuses.
-pub fn file(home: &Home, filed: &Filed, proof: &[u8]) -> Result<PathBuf, Failure> {
+pub fn file(home: &Home, filed: &Filed, proof: &[u8], policy: &str) -> Result<PathBuf, Failure> {
     let path = path(home, filed.batch);
     home::write(&path.with_extension("proof"), proof)?;
+    home::write(&path.with_extension("policy"), policy.as_bytes())?;
     home::write(&path, &serde_json::to_vec_pretty(filed).map_err(anyhow::Error::from)?)?;
     Ok(path)
 }

@@ -1,0 +1,363 @@
+//! `agency-node audit prove`: what a filed receipt proves, in plain words, and what it does not.
+//! It needs the receipt's files and a policy or the log's key; no gateway, and no node.
+
+use std::{
+    fmt::{self, Write as _},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use birge_proto::{
+    clock::Timestamp,
+    manifest::BatchId,
+    receipt::{Evidence, PROOF_BYTES, ReceiptError},
+    record::Opening,
+    tlog::{note::NoteVerifier, policy::Policy},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    cli::Prove,
+    home::Home,
+    outbox::receipts::{self, Grade},
+    output::{Exit, Failure, Reply},
+    policy, receipt,
+};
+
+/// Bytes of the longest file with a record that is read.
+const RECORD_BYTES: u64 = 16 << 20;
+
+/// Of the file with the record, what proves anything.
+#[derive(Deserialize)]
+struct Shown {
+    record: String,
+    opening: String,
+}
+
+/// What was proved.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Proved {
+    holds: bool,
+    origin: String,
+    exchange: u64,
+    size: u64,
+    grade: Grade,
+    /// Whether the policy asks for witnesses at all.
+    policy_asks_for_witnesses: bool,
+    /// When each witness of the policy cosigned.
+    cosigned: Vec<(String, Timestamp)>,
+    /// Witnesses of the policy that did not.
+    missing: Vec<String>,
+    record: Value,
+    not_proved: [&'static str; 3],
+}
+
+impl fmt::Display for Proved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let latest = self.cosigned.iter().map(|(_, time)| time).max();
+        write!(f, "proved: the log {} committed ", self.origin)?;
+        if let Some(latest) = latest {
+            write!(f, "before {latest} ")?;
+        }
+        writeln!(f, "to this record as its number {}:", self.exchange)?;
+        let text = |name: &str| self.record[name].as_str().unwrap_or("?");
+        writeln!(f, "  who      {}", text("actor"))?;
+        writeln!(f, "  what     {}", what(&self.record))?;
+        writeln!(f, "  when     {} (the gateway's clock)", text("time"))?;
+        if let Some(law) = law(&self.record) {
+            writeln!(f, "  under    {law}")?;
+        }
+        writeln!(f, "signed by the log over {} entries", self.size)?;
+        for (name, time) in &self.cosigned {
+            writeln!(f, "cosigned by {name} at {time}")?;
+        }
+        if !self.missing.is_empty() {
+            writeln!(f, "not cosigned by {}", self.missing.join(", "))?;
+        }
+        let why = match (self.grade, self.policy_asks_for_witnesses) {
+            (Grade::Witnessed, _) => "the quorum of the policy cosigned",
+            (Grade::Sequenced, true) => {
+                "too few of the policy's witnesses cosigned: the log alone \
+                 answers for it"
+            }
+            (Grade::Sequenced, false) => "the policy names no quorum: the log alone answers for it",
+        };
+        writeln!(f, "grade: {} ({why})", self.grade)?;
+        write!(f, "not proved:")?;
+        for what in self.not_proved {
+            write!(f, "\n  {what}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Proves a receipt, offline.
+///
+/// # Errors
+/// When a file is missing or unreadable; or the proof does not hold, saying which part.
+pub fn prove(args: &Prove, home: &Home) -> Result<Reply, Failure> {
+    let file = find(&args.receipt, home)?;
+    let shown = read(&file.with_extension("json"), RECORD_BYTES)?;
+    let shown: Shown = serde_json::from_slice(&shown)
+        .map_err(|error| broken("the file with the record", error))?;
+    let proof = read(&file.with_extension("proof"), PROOF_BYTES as u64)?;
+    let policy = policy(args, &file, home)?;
+    let opening = hex::decode(&shown.opening).ok();
+    let opening = opening.and_then(|bytes| Opening::from_bytes(&bytes));
+    let opening = opening.ok_or_else(|| broken("the opening", "expected 32 bytes in hex"))?;
+    let evidence = Evidence { proof, record: shown.record.into_bytes(), opening };
+    let (verified, judged, _) =
+        receipt::judge(&evidence, &policy).map_err(|error| broken(part(&error), error))?;
+    let record: Value =
+        serde_json::from_slice(&evidence.record).map_err(|error| broken("the record", error))?;
+    let missing = policy.witnesses().map(|(name, _)| name.to_owned());
+    let proved = Proved {
+        holds: true,
+        origin: verified.checkpoint.origin().to_owned(),
+        exchange: verified.index,
+        size: verified.size,
+        grade: Grade::of(&judged),
+        policy_asks_for_witnesses: policy.asks_for_witnesses(),
+        missing: missing.filter(|name| !judged.cosigned.contains_key(name)).collect(),
+        cosigned: judged.cosigned.into_iter().collect(),
+        record,
+        not_proved: [
+            "that the figures are true: the log commits to what was handed in",
+            "that the time is right: the gateway's clock said it; the witnesses' clocks bound it",
+            "what came later: the batch may have been revised or withdrawn since",
+        ],
+    };
+    Reply::new(Exit::Done, &proved)
+}
+
+/// The files meant: a path as it is; else a batch or an exchange number among the receipts filed.
+fn find(receipt: &str, home: &Home) -> Result<PathBuf, Failure> {
+    let path = Path::new(receipt);
+    if path.is_file() {
+        return Ok(path.to_owned());
+    }
+    if let Ok(batch) = receipt.parse::<BatchId>() {
+        let path = receipts::path(home, batch);
+        if path.exists() {
+            return Ok(path);
+        }
+    }
+    let number = receipt.parse::<u64>().ok().filter(|_| home.join("receipts").is_dir());
+    if let Some(number) = number {
+        let filed = receipts::all(home)?.into_iter().find(|filed| filed.exchange == number);
+        if let Some(filed) = filed {
+            return Ok(receipts::path(home, filed.batch));
+        }
+    }
+    Err(Failure::Usage(format!(
+        "{receipt:?} is no receipt: expected a batch or an exchange number of which a receipt lies \
+         in {}, or the path of a receipt's file\nnext: name the file, or the node with --config",
+        home.join("receipts").display()
+    )))
+}
+
+/// The policy: the one named, else the one filed with the receipt, else the log's keys alone.
+fn policy(args: &Prove, file: &Path, home: &Home) -> Result<Policy, Failure> {
+    let key = args.log_key.as_deref().map(|text| {
+        NoteVerifier::from_vkey(text).map_err(|error| Failure::Usage(format!("--log-key: {error}")))
+    });
+    let key = key.transpose()?;
+    let beside = file.with_extension("policy");
+    let named = args.policy.clone().or_else(|| beside.is_file().then_some(beside));
+    let Some(named) = named else {
+        let enrolled = || {
+            let text = fs::read(home.join("enrolled.json")).ok()?;
+            let value: Value = serde_json::from_slice(&text).ok()?;
+            let log = NoteVerifier::from_vkey(value["logKey"].as_str()?).ok()?;
+            policy::known(home, &log).ok()
+        };
+        return key.map(|key| Policy::of_logs(vec![key])).or_else(enrolled).ok_or_else(|| {
+            Failure::Usage(
+                "no policy says whose signature counts\nnext: name one with --policy, or the log's \
+                 key with --log-key"
+                    .into(),
+            )
+        });
+    };
+    let text = read(&named, birge_proto::tlog::policy::POLICY_BYTES as u64)?;
+    let policy = Policy::parse(&text).map_err(|error| broken("the policy", error))?;
+    match key {
+        Some(key) if !policy.logs().contains(&key) => {
+            Err(broken("the policy", "it does not name the key given with --log-key"))
+        }
+        _ => Ok(policy),
+    }
+}
+
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
+    let place = path.display();
+    let file = fs::metadata(path)
+        .map_err(|error| broken("the files", format!("cannot read {place}: {error}")))?;
+    if file.len() > most {
+        return Err(broken("the files", format!("{place} has more than {most} bytes")));
+    }
+    fs::read(path).map_err(|error| broken("the files", format!("cannot read {place}: {error}")))
+}
+
+/// Which part of the evidence an error is of.
+fn part(error: &ReceiptError) -> &'static str {
+    match error {
+        ReceiptError::Checkpoint(_) => "the checkpoint and the log's signature",
+        ReceiptError::Proof(_) => "the record's place in the log",
+        ReceiptError::Record(_) => "the record",
+        ReceiptError::Opening { .. } => "the opening",
+        ReceiptError::TooLarge
+        | ReceiptError::Text
+        | ReceiptError::Version
+        | ReceiptError::Line { .. } => "the proof's form",
+    }
+}
+
+/// What happened, from the record: its kind, and the fields that say of what.
+fn what(record: &Value) -> String {
+    let mut text = record["kind"].as_str().unwrap_or("?").replace('-', " ");
+    for name in ["dataset", "periods", "action", "outcome", "batch", "revises", "identity", "late"]
+    {
+        match &record[name] {
+            Value::Null | Value::Bool(false) => {}
+            Value::String(value) => _ = write!(text, ", {name} {value}"),
+            Value::Array(values) => {
+                let values: Vec<_> = values.iter().filter_map(Value::as_str).collect();
+                let _ = write!(text, ", {name} {}", values.join(" "));
+            }
+            other => _ = write!(text, ", {name} {other}"),
+        }
+    }
+    for (name, count) in record["counts"].as_object().into_iter().flatten() {
+        if count.as_u64() != Some(0) {
+            let _ = write!(text, ", {count} {name}");
+        }
+    }
+    text
+}
+
+/// The articles that decided, and the decree.
+fn law(record: &Value) -> Option<String> {
+    let ruling = record.get("ruling")?;
+    let articles: Vec<_> =
+        ruling["articles"].as_array()?.iter().filter_map(Value::as_str).collect();
+    let decree = &ruling["decree"];
+    let (number, version) = (decree["number"].as_str()?, decree["version"].as_str()?);
+    Some(format!("article {} of decree {number} (version {version})", articles.join(", ")))
+}
+
+/// Says which part does not hold.
+fn broken(part: &str, error: impl fmt::Display) -> Failure {
+    Failure::Wrong(format!(
+        "nothing is proved: {part}: {error}\nnext: take the files from your backup; if they are as \
+         they were filed, tell the Chamber of Accounts"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use birge_proto::{
+        manifest::Manifest,
+        tlog::{cosignature::Cosigner, note::NoteSigner},
+    };
+
+    use super::*;
+    use crate::{
+        handin::tests::node,
+        node::Node,
+        outbox::file,
+        receipt::{
+            grade::tests::{cosigned, two_witnesses},
+            tests::{record, respond, signer},
+        },
+    };
+
+    /// A node with one filed receipt, its batch, and the log's key.
+    fn filed(
+        folder: &Path,
+        by: impl Fn(&[Cosigner; 2]) -> Vec<&Cosigner>,
+    ) -> (Node, BatchId, NoteSigner) {
+        let node = node(&folder.join("mia"));
+        let header = file::tests::header(&[]);
+        let (batch, manifest) =
+            (BatchId::of(&header.manifest), Manifest::parse(&header.manifest).unwrap());
+        let log = signer();
+        let (cosigners, policy) = two_witnesses(&log);
+        let mut response = respond(&record(batch, &manifest), &log);
+        response.receipt = Some(cosigned(&response, &by(&cosigners)));
+        let (slip, now) = (file::tests::slip("c"), node.clock.now());
+        let sent =
+            receipt::Sent { identity: node.identity(), batch, manifest: &manifest, slip: &slip };
+        let checked = receipt::check(sent, &response, &policy, now).unwrap();
+        receipts::file(&node.home, &checked.filed, &checked.proof, &checked.policy).unwrap();
+        (node, batch, log)
+    }
+
+    fn ask(receipt: impl fmt::Display) -> Prove {
+        Prove { receipt: receipt.to_string(), policy: None, log_key: None }
+    }
+
+    #[test]
+    fn it_says_who_what_when_and_who_signed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (node, batch, log) = filed(folder.path(), |both| both.iter().collect());
+        let path = receipts::path(&node.home, batch);
+        for receipt in [batch.to_string(), "0".into(), path.display().to_string()] {
+            let reply = prove(&ask(receipt), &node.home).unwrap();
+            assert_eq!((reply.exit, &reply.json["grade"]), (Exit::Done, &"witnessed".into()));
+            for part in [
+                "agency/MIA",
+                "TRAFFICKING",
+                "article 4(1) of decree 1",
+                "by COA at 2026",
+                "before 2026-01-03",
+                "number 0",
+                "not proved",
+            ] {
+                assert!(reply.text.contains(part), "{part}: {}", reply.text);
+            }
+        }
+        let named = Prove { log_key: Some(log.verifier().to_string()), ..ask(batch) };
+        assert!(prove(&named, &node.home).is_ok());
+        let other = Prove { log_key: Some(signer().verifier().to_string()), ..ask(batch) };
+        assert!(prove(&other, &node.home).unwrap_err().to_string().contains("the policy"));
+        assert_eq!(prove(&ask("7"), &node.home).unwrap_err().exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn too_few_witnesses_make_it_sequenced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (node, batch, _) = filed(folder.path(), |both| vec![&both[1]]);
+        let reply = prove(&ask(batch), &node.home).unwrap();
+        assert_eq!(reply.json["grade"], "sequenced");
+        assert!(reply.text.contains("not cosigned by COA"), "{}", reply.text);
+    }
+
+    #[test]
+    fn what_does_not_hold_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (node, batch, _) = filed(folder.path(), |both| both.iter().collect());
+        let path = receipts::path(&node.home, batch);
+        let breaks = |ending: &str, from: &str, to: &str, part: &str| {
+            let file = path.with_extension(ending);
+            let sound = fs::read_to_string(&file).unwrap();
+            assert!(sound.contains(from), "{sound}");
+            fs::write(&file, sound.replacen(from, to, 1)).unwrap();
+            let failure = prove(&ask(batch), &node.home).unwrap_err();
+            assert_eq!(failure.exit(), Exit::Refused);
+            assert!(failure.to_string().contains(part), "{part}: {failure}");
+            fs::write(&file, sound).unwrap();
+        };
+        breaks("json", "2023", "2022", "the record's place");
+        breaks("json", "0707", "0708", "the record's place");
+        breaks("json", "0707", "07", "the opening");
+        breaks("proof", "index 0", "index 1", "the record's place");
+        breaks("proof", "tlog-proof@v1", "tlog-proof@v2", "the proof's form");
+        breaks("proof", "\n1\n", "\n2\n", "the log's signature");
+        breaks("policy", "log ", "dog ", "the policy");
+        fs::remove_file(path.with_extension("proof")).unwrap();
+        assert!(prove(&ask(batch), &node.home).unwrap_err().to_string().contains("the files"));
+    }
+}

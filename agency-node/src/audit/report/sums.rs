@@ -1,0 +1,185 @@
+//! What the records of a span come to.
+
+use std::collections::BTreeMap;
+
+use birge_proto::{
+    clock::Timestamp,
+    record::{Event, Record},
+};
+use serde::Serialize;
+
+use crate::audit::row::Row;
+
+/// Single records that a paper lists of one sort; those beyond are counted only.
+const MOST: usize = 1_000;
+
+/// The sums, as records are added in their order.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Sums {
+    pub(super) records: u64,
+    pub(super) first: Option<(u64, Timestamp)>,
+    pub(super) last: Option<(u64, Timestamp)>,
+    pub(super) kinds: BTreeMap<String, u64>,
+    pub(super) actors: BTreeMap<String, u64>,
+    pub(super) datasets: BTreeMap<String, u64>,
+    pub(super) articles: BTreeMap<String, u64>,
+    pub(super) refusals: BTreeMap<Refusal, u64>,
+    pub(super) late: Vec<Row>,
+    pub(super) stretches: Vec<Stretch>,
+    pub(super) starts: Vec<Start>,
+    pub(super) acts: Vec<Row>,
+    pub(super) readings: BTreeMap<String, u64>,
+}
+
+/// What was refused to whom, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Refusal {
+    pub(super) actor: String,
+    pub(super) kind: String,
+    pub(super) dataset: String,
+    pub(super) problem: String,
+    pub(super) articles: String,
+}
+
+impl Serialize for Refusal {
+    /// As one text, for it is the key of a map.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { actor, kind, dataset, problem, articles } = self;
+        serializer.collect_str(&format_args!("{actor} {kind} {dataset} {problem} {articles}"))
+    }
+}
+
+/// A time in which too few witnesses signed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Stretch {
+    pub(super) since: Timestamp,
+    pub(super) exchange: u64,
+    pub(super) missing: Vec<String>,
+    pub(super) end: Option<(u64, Timestamp)>,
+}
+
+/// A start before enough witnesses had answered.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Start {
+    pub(super) since: Timestamp,
+    pub(super) exchange: u64,
+    pub(super) answered: u64,
+    pub(super) needed: u64,
+}
+
+impl Sums {
+    /// Adds the next record.
+    pub(super) fn add(&mut self, row: &Row, record: &Record) {
+        let place = (row.exchange, row.time);
+        self.records += 1;
+        self.first.get_or_insert(place);
+        self.last = Some(place);
+        count(&mut self.kinds, &row.kind);
+        count(&mut self.actors, &row.actor);
+        if !row.dataset.is_empty() {
+            count(&mut self.datasets, &row.dataset);
+        }
+        for article in &row.articles {
+            count(&mut self.articles, article);
+        }
+        if let Some(problem) = record.event.problem() {
+            let refusal = Refusal {
+                actor: row.actor.clone(),
+                kind: row.kind.clone(),
+                dataset: row.dataset.clone(),
+                problem: problem.to_owned(),
+                articles: row.articles.join(", "),
+            };
+            *self.refusals.entry(refusal).or_default() += 1;
+        }
+        self.single(row, &record.event);
+    }
+
+    /// What is told one by one.
+    fn single(&mut self, row: &Row, event: &Event) {
+        let (exchange, since) = (row.exchange, row.time);
+        match event {
+            Event::SubmissionAccepted { late: true, .. } => list(&mut self.late, row),
+            Event::WitnessQuorumLost { missing, .. } => {
+                let missing = missing.iter().map(|body| body.body.to_string()).collect();
+                self.stretches.push(Stretch { since, exchange, missing, end: None });
+            }
+            Event::WitnessQuorumRegained { .. } => {
+                if let Some(open) = self.stretches.last_mut().filter(|last| last.end.is_none()) {
+                    open.end = Some((exchange, since));
+                }
+            }
+            Event::StartedUnwitnessed { answered, needed } => {
+                let (answered, needed) = (*answered, *needed);
+                self.starts.push(Start { since, exchange, answered, needed });
+            }
+            Event::RecordsRead { .. } => count(&mut self.readings, &row.actor),
+            Event::Genesis { .. }
+            | Event::DecreeEnacted { .. }
+            | Event::ParticipantEnrolled { .. }
+            | Event::ParticipantRevoked { .. }
+            | Event::LogKeyAdded { .. }
+            | Event::LogKeyRetired { .. }
+            | Event::LogFrozen { .. }
+            | Event::LogContinued { .. }
+            | Event::HoldPlaced { .. }
+            | Event::HoldLifted { .. } => list(&mut self.acts, row),
+            _ => {}
+        }
+    }
+}
+
+fn count(counts: &mut BTreeMap<String, u64>, name: &str) {
+    *counts.entry(name.to_owned()).or_default() += 1;
+}
+
+fn list(rows: &mut Vec<Row>, row: &Row) {
+    if rows.len() < MOST {
+        rows.push(row.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(sums: &mut Sums, exchange: u64, event: Event) {
+        let record = Record {
+            time: Timestamp::from_second(exchange.try_into().unwrap()).unwrap(),
+            actor: "gateway/BIRGE".parse().unwrap(),
+            parties: BTreeMap::new(),
+            persons: BTreeMap::new(),
+            event,
+        };
+        sums.add(&Row::of_record(exchange, &record), &record);
+    }
+
+    #[test]
+    fn stretches_without_a_quorum_begin_and_end() {
+        let mut sums = Sums::default();
+        let missing = vec!["agency/NSC".parse().unwrap()];
+        add(&mut sums, 3, Event::WitnessQuorumLost { witnessed: 2, missing: missing.clone() });
+        add(&mut sums, 5, Event::WitnessQuorumRegained { witnessed: 5 });
+        add(&mut sums, 9, Event::WitnessQuorumLost { witnessed: 8, missing });
+        let ends: Vec<_> =
+            sums.stretches.iter().map(|stretch| stretch.end.map(|end| end.0)).collect();
+        assert_eq!(ends, [Some(5), None]);
+        assert_eq!(sums.stretches[0].missing, ["NSC"]);
+        assert_eq!((sums.records, sums.first.unwrap().0, sums.last.unwrap().0), (3, 3, 9));
+    }
+
+    #[test]
+    fn refusals_are_grouped_and_sums_are_json() {
+        let mut sums = Sums::default();
+        for exchange in 0..3 {
+            let (act, problem) = (String::from("admin/enrol"), String::from("CONFLICT"));
+            add(&mut sums, exchange, Event::ActRefused { act, problem });
+        }
+        assert_eq!(sums.refusals.values().copied().collect::<Vec<_>>(), [3]);
+        let json = serde_json::to_value(&sums).unwrap();
+        assert_eq!(json["kinds"]["act-refused"], 3);
+    }
+}

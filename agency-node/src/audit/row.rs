@@ -1,0 +1,156 @@
+//! A record on one line, for people.
+
+use birge_proto::{
+    clock::Timestamp,
+    record::{Event, Record},
+};
+use serde::{Deserialize, Serialize};
+
+use super::asked::verdict;
+
+/// What is told of a record in a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Row {
+    /// Exchange number.
+    pub(super) exchange: u64,
+    pub(super) time: Timestamp,
+    /// Who acted; empty in a notice, which does not say.
+    pub(super) actor: String,
+    pub(super) kind: String,
+    pub(super) dataset: String,
+    /// `permitted`, `refused`, or empty where nobody requested anything.
+    pub(super) outcome: String,
+    pub(super) articles: Vec<String>,
+    /// What else counts: cells, observations, the code of the problem, the name of a key.
+    pub(super) detail: String,
+}
+
+/// What a participant is told of the use of its data (article 9(3)).
+#[derive(Debug, Deserialize)]
+struct Notice {
+    kind: String,
+    time: Timestamp,
+    dataset: String,
+    #[serde(default)]
+    articles: Vec<String>,
+    answered: u64,
+    withheld: u64,
+}
+
+impl Row {
+    /// Columns of the table, as [`Self::cells`] fills them.
+    pub(super) const COLUMNS: [&str; 8] =
+        ["exchange", "time", "actor", "kind", "dataset", "outcome", "articles", "detail"];
+
+    pub(super) fn of_record(exchange: u64, record: &Record) -> Self {
+        Self {
+            exchange,
+            time: record.time,
+            actor: record.actor.to_string(),
+            kind: record.event.kind().to_owned(),
+            dataset: record.event.dataset().unwrap_or_default().to_owned(),
+            outcome: verdict(record.event.verdict()).to_owned(),
+            articles: record.articles().to_vec(),
+            detail: detail(&record.event),
+        }
+    }
+
+    pub(super) fn of_notice(exchange: u64, notice: &[u8]) -> Result<Self, serde_json::Error> {
+        let Notice { kind, time, dataset, articles, answered, withheld } =
+            serde_json::from_slice(notice)?;
+        let outcome = String::from("permitted");
+        let detail = cells(answered, withheld);
+        Ok(Self { exchange, time, actor: String::new(), kind, dataset, outcome, articles, detail })
+    }
+
+    pub(super) fn cells(&self) -> [String; 8] {
+        [
+            self.exchange.to_string(),
+            self.time.to_string(),
+            self.actor.clone(),
+            self.kind.clone(),
+            self.dataset.clone(),
+            self.outcome.clone(),
+            self.articles.join(", "),
+            self.detail.clone(),
+        ]
+    }
+}
+
+fn cells(answered: u64, withheld: u64) -> String {
+    format!("{answered} cells given, {withheld} withheld")
+}
+
+fn detail(event: &Event) -> String {
+    match event {
+        Event::Genesis { origin, .. } => origin.clone(),
+        Event::StructuresAdopted { digest } => digest.clone(),
+        Event::DecreeEnacted { decree, in_force_from, .. } => {
+            format!("decree {} of {}, in force from {in_force_from}", decree.number, decree.version)
+        }
+        Event::ParticipantEnrolled { identity, signing_key, .. } => match signing_key {
+            Some(key) => format!("{identity} with the signing key {key}"),
+            None => identity.to_string(),
+        },
+        Event::ParticipantRevoked { identity, serials } => {
+            format!("{identity}, {} certificates", serials.len())
+        }
+        Event::SubmissionAccepted { batch, counts, late, .. } => {
+            let late = if *late { ", late" } else { "" };
+            let (new, changed) = (counts.imported, counts.updated);
+            format!("batch {batch}: {new} new, {changed} changed, {} deleted{late}", counts.deleted)
+        }
+        Event::SubmissionChecked { batch, .. } => format!("batch {batch}"),
+        Event::Released { cells: all, withheld, .. } => {
+            format!("{all} cells, {withheld} withheld")
+        }
+        Event::QueryAnswered { answered, withheld, .. } => cells(*answered, *withheld),
+        Event::SubmissionRejected { problem, .. } | Event::QueryRefused { problem, .. } => {
+            problem.clone()
+        }
+        Event::ActRefused { act, problem } => format!("{act}: {problem}"),
+        Event::RecordsRead { from, to } => format!("records {from} to {to}"),
+        Event::WitnessQuorumLost { missing, .. } => {
+            let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
+            format!("without {}", missing.join(", "))
+        }
+        Event::WitnessQuorumRegained { witnessed } => format!("from {witnessed} entries on"),
+        Event::StartedUnwitnessed { answered, needed } => {
+            format!("{answered} of {needed} witnesses had answered")
+        }
+        Event::LogKeyAdded { log_key, .. } | Event::LogKeyRetired { log_key, .. } => {
+            log_key.clone()
+        }
+        Event::LogFrozen { successor, .. } => format!("{successor} goes on"),
+        Event::LogContinued { predecessor, size, .. } => {
+            format!("goes on from {predecessor} of {size} entries")
+        }
+        Event::HoldPlaced { hold, from, to } => match to {
+            Some(to) => format!("{hold}: records {from} to {to}"),
+            None => format!("{hold}: records from {from} on"),
+        },
+        Event::HoldLifted { hold } => hold.clone(),
+        Event::NamesErased { before, records } => format!("in {records} records before {before}"),
+        Event::Turned { counts, .. } => {
+            let counts = counts.iter().map(|(reason, count)| format!("{count} {reason}"));
+            counts.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_names_nobody() {
+        let notice =
+            br#"{"kind":"query-answered","time":"2026-01-01T00:00:00Z","dataset":"REFUGEES",
+            "detail":null,"articles":["6(1)"],"answered":5,"withheld":1,"counter":3}"#;
+        let row = Row::of_notice(7, notice).unwrap();
+        assert_eq!(row.actor, "");
+        assert_eq!(row.cells()[6..], ["6(1)", "5 cells given, 1 withheld"].map(str::to_owned));
+        assert!(Row::of_notice(7, b"{}").is_err());
+    }
+}

@@ -1,0 +1,248 @@
+//! Which witnesses must have signed for a checkpoint to count as witnessed. The node asks the
+//! gateway for what the authority signed (the decree in force, whose keys are whose) and makes
+//! the policy from that alone, so that the gateway cannot name its own witnesses (article 9(2)).
+//!
+//! The policy is kept as C2SP's tlog-policy in `state/policy`, for work offline. It names the
+//! keys by which the log signs now: a key of the log counts when it stands in `enrolled.json` or
+//! the authority stated it, and no more once the authority stated that it is retired.
+//!
+//! `state/log-keys` (a policy too, without witnesses) names every key that ever counted. By those
+//! is read what was verified and filed here while they did: receipts, and checkpoints seen or
+//! cosigned. Nothing that comes from outside is judged by a retired key.
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, fs};
+
+use birge_proto::{
+    clock::Timestamp,
+    envelope::{DECREE_TYPE, VerifyingKey},
+    identity::Identity,
+    statement::{Says, Signed, Statement},
+    tlog::{
+        cosignature::CosignatureVerifier,
+        note::NoteVerifier,
+        policy::{POLICY_BYTES, Policy},
+    },
+    wire::{WitnessesRequest, WitnessesResponse},
+};
+use birge_schemas::witnesses::Witnesses;
+
+use crate::{
+    config::Trust,
+    connect::{self, Link},
+    credentials::Enrolled,
+    home::{self, Home},
+    output::Failure,
+};
+
+/// Where the policy is kept.
+const FILE: &str = "state/policy";
+/// Where every key of the log is kept that ever counted.
+const KEYS: &str = "state/log-keys";
+/// Statements of one answer that are read.
+const STATEMENTS: usize = 1024;
+
+/// The authority's keys that this node believes: those pinned in `node.toml`, else those in
+/// `enrolled.json`; none where neither names any.
+///
+/// # Errors
+/// When a key cannot be read, or `enrolled.json` names one that is not pinned.
+pub fn authority(trust: &Trust, enrolled: &Enrolled) -> Result<Vec<VerifyingKey>, Failure> {
+    let read = |text: &String, place: &str| {
+        let bytes = hex::decode(text).unwrap_or_default();
+        VerifyingKey::from_bytes(&bytes).map_err(|_| {
+            Failure::Wrong(format!(
+                "{text:?} in {place} is no key of an authority: expected 32 bytes in hex\nnext: \
+                 compare it with the decree's publication"
+            ))
+        })
+    };
+    let pinned = trust.authority_keys.iter().map(|key| read(key, "node.toml"));
+    let pinned = pinned.collect::<Result<Vec<_>, _>>()?;
+    let told = enrolled.authority_keys.iter().map(|key| read(key, "enrolled.json"));
+    let told = told.collect::<Result<Vec<_>, _>>()?;
+    if pinned.is_empty() {
+        return Ok(told);
+    }
+    match told.iter().find(|key| !pinned.contains(key)) {
+        None => Ok(pinned),
+        Some(stranger) => Err(Failure::Wrong(format!(
+            "enrolled.json names the authority's key {}, which node.toml does not pin under \
+             [trust]\nnext: compare both with the decree's publication; if the operator's answer is \
+             wrong, tell the Chamber of Accounts",
+            stranger.id()
+        ))),
+    }
+}
+
+/// Asks the gateway what the authority signed, makes the policy from it, and keeps it. Without
+/// a key of the authority nothing is asked, and the policy counts nothing as witnessed.
+///
+/// # Errors
+/// When the gateway is away, or what it gives is not signed by the authority.
+pub async fn refresh(
+    home: &Home,
+    link: &Link,
+    log: &NoteVerifier,
+    authority: &[VerifyingKey],
+) -> Result<Policy, Failure> {
+    if authority.is_empty() {
+        return Ok(Policy::of_logs(vec![log.clone()]));
+    }
+    let answer = link.audit().witnesses(WitnessesRequest {}).await;
+    let answer = answer.map_err(|status| connect::problem(&status))?.into_inner();
+    let (policy, stated) = of_answer(answer, log, authority)?;
+    let mut ever = known(home, log)?.logs().to_vec();
+    add(&mut ever, &stated);
+    // A key is kept among all of them before anything is judged by it.
+    for (file, new) in [(KEYS, &Policy::of_logs(ever)), (FILE, &policy)] {
+        if read(home, file, log)?.as_ref() != Some(new) {
+            home::write(&home.join(file), new.to_string().as_bytes())?;
+        }
+    }
+    Ok(policy)
+}
+
+/// The policy that was kept last; before the first, one without witnesses.
+///
+/// # Errors
+/// When the file is damaged.
+pub fn kept(home: &Home, log: &NoteVerifier) -> Result<Policy, Failure> {
+    Ok(read(home, FILE, log)?.unwrap_or_else(|| Policy::of_logs(vec![log.clone()])))
+}
+
+/// Every key by which the log ever signed, as far as it was told here; a policy without
+/// witnesses.
+///
+/// # Errors
+/// When a file is damaged.
+pub fn known(home: &Home, log: &NoteVerifier) -> Result<Policy, Failure> {
+    let mut ever = vec![log.clone()];
+    for kept in [read(home, KEYS, log)?, read(home, FILE, log)?].into_iter().flatten() {
+        add(&mut ever, kept.logs());
+    }
+    Ok(Policy::of_logs(ever))
+}
+
+/// Adds the keys that are not among them.
+fn add(keys: &mut Vec<NoteVerifier>, more: &[NoteVerifier]) {
+    for key in more {
+        if !keys.contains(key) {
+            keys.push(key.clone());
+        }
+    }
+}
+
+fn read(home: &Home, file: &str, log: &NoteVerifier) -> Result<Option<Policy>, Failure> {
+    let path = home.join(file);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let damaged = |error: String| {
+        Failure::Wrong(format!(
+            "{} is damaged: {error}\nnext: remove it; the node asks for it again",
+            path.display()
+        ))
+    };
+    let text = fs::read(&path).map_err(|error| damaged(error.to_string()))?;
+    let policy = Policy::parse(&text).map_err(|error| damaged(error.to_string()))?;
+    if policy.logs().iter().all(|key| key.vkey().name() == log.vkey().name()) {
+        Ok(Some(policy))
+    } else {
+        Err(damaged("it is of another log".into()))
+    }
+}
+
+/// Makes the policy from an answer of the gateway; answers also with every key of the log that
+/// the authority stated, retired or not.
+fn of_answer(
+    answer: WitnessesResponse,
+    log: &NoteVerifier,
+    authority: &[VerifyingKey],
+) -> Result<(Policy, Vec<NoteVerifier>), Failure> {
+    let WitnessesResponse { decree, signature, key_id, witnesses, log_keys } = answer;
+    let key = authority.iter().find(|key| key.id() == key_id);
+    key.and_then(|key| key.verify(DECREE_TYPE, &decree, &signature).ok())
+        .ok_or_else(|| wrong("the decree", "no key of the authority that is trusted signed it"))?;
+    let rule = Witnesses::of_bundle(&decree).map_err(|error| wrong("the decree", error))?;
+    let origin = log.vkey().name();
+    let mut keys: BTreeMap<Identity, (Timestamp, Option<CosignatureVerifier>)> = BTreeMap::new();
+    for statement in opened(witnesses, origin, authority)? {
+        let Says::Enrolment { identity, witness_key, .. } = statement.says else {
+            return Err(wrong("a statement", "it enrols nobody"));
+        };
+        let key = witness_key.as_deref().map(CosignatureVerifier::from_vkey).transpose();
+        let key = key.map_err(|error| wrong(format!("the witness key of {identity}"), error))?;
+        if keys.get(&identity).is_none_or(|(stated, _)| *stated < statement.stated) {
+            keys.insert(identity, (statement.stated, key));
+        }
+    }
+    let keys = keys.into_iter().filter_map(|(identity, (_, key))| Some((identity, key?))).collect();
+    let (logs, ever) = logs(opened(log_keys, origin, authority)?, log)?;
+    let policy = rule.policy(logs, &keys).map_err(|error| wrong("the policy", error))?;
+    Ok((policy, ever))
+}
+
+/// The log's keys that count: `log`, unless it was retired, and those stated since; then all
+/// that ever did.
+fn logs(
+    mut statements: Vec<Statement>,
+    log: &NoteVerifier,
+) -> Result<(Vec<NoteVerifier>, Vec<NoteVerifier>), Failure> {
+    statements.sort_by_key(|statement| statement.stated);
+    let mut logs = vec![log.clone()];
+    let mut ever = logs.clone();
+    for statement in statements {
+        let (added, text) = match &statement.says {
+            Says::LogKey { log_key } => (true, log_key),
+            Says::LogKeyRetired { log_key } => (false, log_key),
+            Says::Enrolment { .. } | Says::Successor { .. } => {
+                return Err(wrong("a statement", "it is not of a key of this log"));
+            }
+        };
+        let key = NoteVerifier::from_vkey(text).map_err(|error| wrong("a log key", error))?;
+        if key.vkey().name() != log.vkey().name() {
+            return Err(wrong("a log key", "it is of another log"));
+        }
+        logs.retain(|known| *known != key);
+        add(&mut ever, std::slice::from_ref(&key));
+        if added {
+            logs.push(key);
+        }
+    }
+    if logs.is_empty() {
+        return Err(wrong("the log's keys", "all of them are retired"));
+    }
+    Ok((logs, ever))
+}
+
+/// Statements that the authority signed, of the log `origin`.
+fn opened(
+    statements: Vec<birge_proto::wire::Statement>,
+    origin: &str,
+    authority: &[VerifyingKey],
+) -> Result<Vec<Statement>, Failure> {
+    if statements.len() > STATEMENTS {
+        return Err(wrong("the statements", format!("there are more than {STATEMENTS}")));
+    }
+    let open = |statement| {
+        let statement = Signed::from(statement).open(authority);
+        let statement = statement.map_err(|error| wrong("a statement", error))?;
+        if statement.origin == origin {
+            Ok(statement)
+        } else {
+            Err(wrong("a statement", format!("it is of the log {:?}", statement.origin)))
+        }
+    };
+    statements.into_iter().map(open).collect()
+}
+
+fn wrong(what: impl std::fmt::Display, error: impl std::fmt::Display) -> Failure {
+    Failure::Wrong(format!(
+        "who witnesses the log cannot be told: {what}: {error}\nnext: checkpoints count by the \
+         policy known before (at most {POLICY_BYTES} bytes, state/policy); tell the Chamber of \
+         Accounts that the gateway gives what the authority did not sign"
+    ))
+}

@@ -1,0 +1,182 @@
+use birge_proto::{
+    envelope::SigningKey,
+    tlog::{
+        checkpoint::Checkpoint,
+        cosignature::Cosigner,
+        note::{NoteSigner, add_signature},
+    },
+};
+use birge_schemas::decree;
+
+use super::*;
+
+const ORIGIN: &str = "birge.example/log";
+const WHO: [&str; 6] =
+    ["agency/NSC", "agency/MLSSM", "agency/MIA", "agency/MFA", "agency/SBS", "auditor/COA"];
+
+struct Case {
+    authority: SigningKey,
+    log: NoteSigner,
+    cosigners: Vec<Cosigner>,
+}
+
+fn case() -> Case {
+    let cosigner =
+        |who: &&str| Cosigner::new(&format!("x/{who}"), SigningKey::generate().unwrap()).unwrap();
+    Case {
+        authority: SigningKey::generate().unwrap(),
+        log: NoteSigner::new(ORIGIN, SigningKey::generate().unwrap()).unwrap(),
+        cosigners: WHO.iter().map(cosigner).collect(),
+    }
+}
+
+impl Case {
+    fn says(&self, at: i64, says: Says) -> birge_proto::wire::Statement {
+        let stated = Timestamp::from_second(at).unwrap();
+        let statement = Statement { origin: ORIGIN.into(), stated, says };
+        statement.sign(&self.authority).unwrap().into()
+    }
+
+    fn enrolment(&self, at: i64, who: &str, key: &Cosigner) -> birge_proto::wire::Statement {
+        let witness_key = Some(key.verifier().vkey().to_string());
+        let (identity, request) = (who.parse().unwrap(), "00".into());
+        self.says(at, Says::Enrolment { identity, request, signing_key: None, witness_key })
+    }
+
+    fn answer(&self) -> WitnessesResponse {
+        let decree = decree::model().unwrap();
+        let witnesses =
+            WHO.iter().zip(&self.cosigners).map(|(who, key)| self.enrolment(5, who, key));
+        WitnessesResponse {
+            signature: self.authority.sign(DECREE_TYPE, &decree),
+            key_id: self.authority.verifying_key().id(),
+            decree,
+            witnesses: witnesses.collect(),
+            log_keys: vec![],
+        }
+    }
+
+    fn policy(&self, answer: WitnessesResponse) -> Result<Policy, Failure> {
+        of_answer(answer, &self.log.verifier(), &[self.authority.verifying_key()])
+            .map(|(policy, _)| policy)
+    }
+
+    fn signed(&self, log: &NoteSigner, by: &[&Cosigner]) -> Vec<u8> {
+        let checkpoint = Checkpoint::new(ORIGIN, 7, [7; 32]).unwrap();
+        let time = Timestamp::from_second(1_700_000_000).unwrap();
+        by.iter().fold(checkpoint.sign(log).unwrap(), |note, key| {
+            add_signature(&note, &key.cosign(&checkpoint, time).unwrap()).unwrap()
+        })
+    }
+}
+
+#[test]
+fn the_policy_follows_from_what_the_authority_signed() {
+    let case = case();
+    let policy = case.policy(case.answer()).unwrap();
+    let all: Vec<_> = case.cosigners.iter().collect();
+    assert!(policy.judge(&case.signed(&case.log, &all)).unwrap().witnessed);
+    assert!(!policy.judge(&case.signed(&case.log, &all[..5])).unwrap().witnessed);
+
+    // Of two statements of one identity the later counts, in whatever order they come.
+    let newer = Cosigner::new("x/coa2", SigningKey::generate().unwrap()).unwrap();
+    for first in [true, false] {
+        let mut answer = case.answer();
+        let place = if first { 0 } else { 6 };
+        answer.witnesses.insert(place, case.enrolment(6, "auditor/COA", &newer));
+        let policy = case.policy(answer).unwrap();
+        assert!(!policy.judge(&case.signed(&case.log, &all)).unwrap().witnessed);
+        let with = [&all[..5], &[&newer]].concat();
+        assert!(policy.judge(&case.signed(&case.log, &with)).unwrap().witnessed);
+    }
+}
+
+#[test]
+fn what_the_authority_did_not_sign_is_refused() {
+    let (case, other) = (case(), self::case());
+    let refused = |change: &dyn Fn(&mut WitnessesResponse)| {
+        let mut answer = case.answer();
+        change(&mut answer);
+        case.policy(answer).unwrap_err()
+    };
+    refused(&|answer| answer.decree[9] ^= 1);
+    refused(&|answer| answer.signature = other.authority.sign(DECREE_TYPE, &answer.decree));
+    refused(&|answer| answer.witnesses[3] = other.answer().witnesses.remove(3));
+    refused(&|answer| {
+        let log_key = case.log.verifier().to_string();
+        answer.witnesses[0] = case.says(1, Says::LogKey { log_key });
+    });
+    refused(&|answer| answer.witnesses = vec![answer.witnesses[0].clone(); STATEMENTS + 1]);
+    refused(&|answer| {
+        let log_key = case.log.verifier().to_string();
+        answer.log_keys = vec![case.says(1, Says::LogKeyRetired { log_key })];
+    });
+}
+
+#[test]
+fn a_log_key_that_was_retired_counts_no_more() {
+    let case = case();
+    let next = NoteSigner::new(ORIGIN, SigningKey::generate().unwrap()).unwrap();
+    let text = |log: &NoteSigner| log.verifier().to_string();
+    let mut answer = case.answer();
+    answer.log_keys = vec![
+        case.says(9, Says::LogKeyRetired { log_key: text(&case.log) }),
+        case.says(8, Says::LogKey { log_key: text(&next) }),
+    ];
+    let policy = case.policy(answer).unwrap();
+    assert_eq!(policy.logs(), [next.verifier()]);
+    assert!(policy.judge(&case.signed(&case.log, &[])).is_err());
+}
+
+#[test]
+fn every_key_that_the_authority_stated_is_told_also_when_it_is_retired() {
+    let case = case();
+    let [second, third] =
+        [(); 2].map(|()| NoteSigner::new(ORIGIN, SigningKey::generate().unwrap()).unwrap());
+    let text = |log: &NoteSigner| log.verifier().to_string();
+    let mut answer = case.answer();
+    answer.log_keys = vec![
+        case.says(2, Says::LogKey { log_key: text(&second) }),
+        case.says(3, Says::LogKeyRetired { log_key: text(&case.log) }),
+        case.says(4, Says::LogKey { log_key: text(&third) }),
+        case.says(5, Says::LogKeyRetired { log_key: text(&second) }),
+    ];
+    let log = case.log.verifier();
+    let (policy, ever) = of_answer(answer, &log, &[case.authority.verifying_key()]).unwrap();
+    assert_eq!(policy.logs(), [third.verifier()]);
+    assert_eq!(ever, [log, second.verifier(), third.verifier()]);
+}
+
+#[test]
+fn pinned_keys_are_the_only_ones() {
+    let keys: Vec<_> = (0..2).map(|_| SigningKey::generate().unwrap().verifying_key()).collect();
+    let texts = |which: &[usize]| which.iter().map(|at| hex::encode(keys[*at].0)).collect();
+    let believed = |pinned: &[usize], told: &[usize]| {
+        let enrolled = Enrolled { authority_keys: texts(told), ..crate::testing::enrolled() };
+        authority(&Trust { authority_keys: texts(pinned) }, &enrolled)
+    };
+    assert_eq!(believed(&[], &[]).unwrap(), []);
+    assert_eq!(believed(&[], &[0]).unwrap(), keys[..1]);
+    assert_eq!(believed(&[0, 1], &[0]).unwrap(), keys);
+    assert_eq!(believed(&[0], &[]).unwrap(), keys[..1]);
+    assert!(believed(&[0], &[1]).is_err() && believed(&[0], &[0, 1]).is_err());
+    let trust = Trust { authority_keys: vec!["xyz".into()] };
+    assert!(authority(&trust, &crate::testing::enrolled()).is_err());
+}
+
+#[test]
+fn what_is_kept_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::new(folder.path());
+    home.create().unwrap();
+    let case = case();
+    let log = case.log.verifier();
+    assert!(!kept(&home, &log).unwrap().asks_for_witnesses());
+    let policy = case.policy(case.answer()).unwrap();
+    home::write(&home.join(FILE), policy.to_string().as_bytes()).unwrap();
+    assert_eq!(kept(&home, &log).unwrap(), policy);
+    let other = NoteSigner::new("other", SigningKey::generate().unwrap()).unwrap();
+    assert!(kept(&home, &other.verifier()).is_err());
+    fs::write(home.join(FILE), "quorum?").unwrap();
+    assert!(kept(&home, &log).is_err());
+}
