@@ -22,6 +22,7 @@ use birge_proto::{
     wire::{
         AskRequest, SubmitRequest, SubmitResponse, admin_client::AdminClient,
         audit_client::AuditClient, intake_client::IntakeClient, query_client::QueryClient,
+        witness_client::WitnessClient,
     },
 };
 
@@ -104,6 +105,19 @@ impl Client {
     /// When the connection or the handshake fails. In TLS 1.3 a client learns that its
     /// certificate was refused only with its first call.
     pub async fn connect(address: SocketAddr, credentials: &Credentials) -> Result<Self> {
+        Self::connect_with(address, credentials, 4 << 20).await
+    }
+
+    /// As [`Self::connect`], with so many bytes of each stream taken ahead of whoever reads it:
+    /// with few of them, a stream that nobody reads stands still at the gateway.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_with(
+        address: SocketAddr,
+        credentials: &Credentials,
+        window: u32,
+    ) -> Result<Self> {
         let connector = TlsConnector::from(Arc::new(credentials.config()?));
         let dial = tower::service_fn(move |_: Uri| {
             let connector = connector.clone();
@@ -115,7 +129,7 @@ impl Client {
             }
         });
         let endpoint = Endpoint::from_static("http://localhost")
-            .initial_stream_window_size(4 << 20)
+            .initial_stream_window_size(window)
             .initial_connection_window_size(8 << 20);
         Ok(Self { channel: endpoint.connect_with_connector(dial).await? })
     }
@@ -154,6 +168,12 @@ impl Client {
         AdminClient::new(self.channel.clone())
     }
 
+    /// Witnessing.
+    #[must_use]
+    pub fn witness(&self) -> WitnessClient<Channel> {
+        WitnessClient::new(self.channel.clone())
+    }
+
     /// The bare channel, for what the generated clients do not offer.
     #[must_use]
     pub fn channel(&self) -> Channel {
@@ -190,7 +210,19 @@ impl Client {
 /// # Errors
 /// When it cannot be read.
 pub fn signing_key(node: &Node) -> Result<SigningKey> {
-    let bytes = std::fs::read(node.dir().join("keys/signing.key"))?;
+    read_key(node, "keys/signing.key")
+}
+
+/// The key with which a node witnesses the log.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn witness_key(node: &Node) -> Result<SigningKey> {
+    read_key(node, "keys/witness.key")
+}
+
+fn read_key(node: &Node, name: &str) -> Result<SigningKey> {
+    let bytes = std::fs::read(node.dir().join(name))?;
     let der = match PrivateKeyDer::from_pem_slice(&bytes) {
         Ok(key) => key.secret_der().to_vec(),
         Err(_) => bytes,

@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use anyhow::{Context, Result};
@@ -14,6 +15,7 @@ use crate::{
     binaries::binaries,
     node::Node,
     process::{Output, Process},
+    watch,
 };
 
 /// Trust domain of every exchange made here.
@@ -47,22 +49,52 @@ impl Exchange {
     /// # Errors
     /// When it cannot be made.
     pub fn at(dir: &Path) -> Result<Self> {
-        let home = dir.join("gateway");
-        let note = dir.join("address");
-        if !home.join("gateway.toml").exists() {
-            let (listen, public) = (free_address()?, free_address()?);
-            let mut command = Command::new(&binaries()?.gateway);
-            command.args(["init", "--dir"]).arg(&home).args(["--trust-domain", TRUST_DOMAIN]);
-            command.args(["--listen", &listen.to_string()]);
-            command.args(["--public-listen", &public.to_string()]);
-            command.args(["--server-name", "localhost"]);
-            Process::spawn("gateway init", &mut command)?.wait_end()?.expect_code(0)?;
-            fs::write(&note, listen.to_string())?;
+        if !dir.join("gateway/gateway.toml").exists() {
+            Self::found(dir, &[])?.expect_code(0)?;
         }
+        let note = dir.join("address");
         let address = fs::read_to_string(&note)
             .with_context(|| format!("{} is missing: start in a new folder", note.display()))?
             .parse()?;
         Ok(Self { dir: dir.to_owned(), address, server: None, _temporary: None })
+    }
+
+    /// Runs `gateway init` with `arguments` besides those that every exchange here has.
+    ///
+    /// # Errors
+    /// When it does not start or does not end.
+    pub fn found(dir: &Path, arguments: &[&str]) -> Result<Output> {
+        let (listen, public) = (free_address()?, free_address()?);
+        let mut command = Command::new(&binaries()?.gateway);
+        command.args(["init", "--dir"]).arg(dir.join("gateway"));
+        command.args(["--trust-domain", TRUST_DOMAIN, "--server-name", "localhost"]);
+        command.args(["--listen", &listen.to_string()]);
+        command.args(["--public-listen", &public.to_string()]).args(arguments);
+        let output = Process::spawn("gateway init", &mut command)?.wait_end()?;
+        fs::write(dir.join("address"), listen.to_string())?;
+        Ok(output)
+    }
+
+    /// Another exchange with the same keys and data, in a temporary folder of its own; not
+    /// serving. This one must not be serving either. Nodes of this one are enrolled in that
+    /// one too.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn twin(&self) -> Result<Self> {
+        let temporary = TempDir::with_prefix("birge-")?;
+        let dir = temporary.path().to_owned();
+        let (address, public) = (free_address()?, free_address()?);
+        copy(&self.home(), &dir.join("gateway"))?;
+        let twin = Self { dir, address, server: None, _temporary: Some(temporary) };
+        let mut config: toml::Table = fs::read_to_string(twin.config())?.parse()?;
+        let listen = config.get_mut("listen").and_then(toml::Value::as_table_mut);
+        let listen = listen.context("the configuration does not say where to listen")?;
+        listen.insert("exchange".to_owned(), address.to_string().into());
+        listen.insert("public".to_owned(), public.to_string().into());
+        fs::write(twin.config(), config.to_string())?;
+        fs::write(twin.dir.join("address"), address.to_string())?;
+        Ok(twin)
     }
 
     /// Starts the gateway and waits until it is ready.
@@ -80,10 +112,19 @@ impl Exchange {
     pub fn serve_by(&mut self, change: impl FnOnce(Command) -> Command) -> Result<()> {
         let mut command = Command::new(&binaries()?.gateway);
         command.args(["serve", "--config"]).arg(self.config());
-        let server = Process::spawn("gateway", &mut change(command))?;
-        server.wait_line("gateway ready on")?;
-        self.server = Some(server);
-        Ok(())
+        let server = self.server.insert(Process::spawn("gateway", &mut change(command))?);
+        server.wait_line("gateway ready on").map(drop)
+    }
+
+    /// As [`Self::serve`], with these arguments more: `["--unwitnessed"]`.
+    ///
+    /// # Errors
+    /// As [`Self::serve`].
+    pub fn serve_with(&mut self, arguments: &[&str]) -> Result<()> {
+        self.serve_by(|mut command| {
+            command.args(arguments);
+            command
+        })
     }
 
     /// Stops the gateway as an operator would, and says how it ended.
@@ -142,10 +183,22 @@ impl Exchange {
         let body = identity.rsplit('/').next().unwrap_or(identity).to_lowercase();
         let node = Node::at(&self.dir.join("nodes").join(body), identity, self.address.port())?;
         if !node.enrolled().exists() {
-            let (request, answer) = (text(&node.enrolment())?, text(&node.enrolled())?);
+            let request = text(&self.countersign(&node)?)?;
+            let answer = text(&node.enrolled())?;
             self.gateway(&["enrol", &request, "--out", &answer])?.expect_code(0)?;
         }
         Ok(node)
+    }
+
+    /// Has the authority countersign a node's enrolment; answers with what it wrote.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn countersign(&self, node: &Node) -> Result<PathBuf> {
+        let (request, key) = (text(&node.enrolment())?, text(&self.authority())?);
+        let signed = node.enrolment().with_extension("authorised.json");
+        self.gateway(&["countersign", &request, "--authority", &key])?.expect_code(0)?;
+        Ok(signed)
     }
 
     /// Sets a number in the gateway's configuration; it counts from the next start.
@@ -184,6 +237,12 @@ impl Exchange {
         self.home().join("gateway.toml")
     }
 
+    /// The authority's key, which a real exchange carries away.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.home().join("authority/authority.key")
+    }
+
     /// The journal's folder.
     #[must_use]
     pub fn journal(&self) -> PathBuf {
@@ -203,9 +262,36 @@ impl Exchange {
     }
 }
 
+/// Copies all files of a folder, with their folders.
+///
+/// # Errors
+/// When one cannot be read or written.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    for file in watch::files_below(from) {
+        let place = to.join(file.strip_prefix(from)?);
+        fs::create_dir_all(place.parent().unwrap_or(to))?;
+        fs::copy(file, place)?;
+    }
+    Ok(())
+}
+
 /// An address on loopback where nobody listens now.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+///
+/// # Errors
+/// When the system gives none.
+pub fn free_address() -> Result<SocketAddr> {
+    // Below the ports that the system gives to those who ask for any: none of theirs can take
+    // an address before it is listened at.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id() % 20_000;
+    for _ in 0..20_000 {
+        let port = 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port)?));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    anyhow::bail!("no address on loopback is free")
 }
 
 fn text(path: &Path) -> Result<String> {

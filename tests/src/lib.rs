@@ -14,7 +14,9 @@
 //! | [`answer`] | what a query gave, cell by cell |
 //! | [`bare`] | a server with nothing behind it, to measure against |
 //! | [`bounds`] | what an attacker can compute from it |
+//! | [`trace`] | the system calls of a process, and one of them spoilt |
 //! | [`template`] | published files brought into the common template |
+//! | [`witness`] | a witness without a node, honest or not |
 //! | [`web`] | the public listener, as anybody sees it |
 //!
 //! The demonstration is built from the same parts.
@@ -31,8 +33,10 @@ pub mod exchange;
 pub mod node;
 pub mod process;
 pub mod template;
+pub mod trace;
 pub mod watch;
 pub mod web;
+pub mod witness;
 
 use std::time::Duration;
 

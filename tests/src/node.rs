@@ -119,6 +119,18 @@ impl Node {
         self.dir.join("node.toml")
     }
 
+    /// Sets a value in the node's configuration; it counts from the next command.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn set(&self, section: &str, key: &str, value: impl Into<toml::Value>) -> Result<()> {
+        let mut config: toml::Table = fs::read_to_string(self.config())?.parse()?;
+        let section = config.entry(section).or_insert_with(|| toml::Table::new().into());
+        let section = section.as_table_mut().context("not a section of the configuration")?;
+        section.insert(key.to_owned(), value.into());
+        Ok(fs::write(self.config(), config.to_string())?)
+    }
+
     /// The certificate request that goes to the operator.
     #[must_use]
     pub fn enrolment(&self) -> PathBuf {

@@ -7,7 +7,7 @@ use rustls::{
     ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName, version::TLS13,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
@@ -61,10 +61,33 @@ pub async fn send(
         .with_no_client_auth();
     let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from("localhost")?;
-    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-    let request =
-        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    exchange_one(stream, method, path, b"").await
+}
+
+/// As [`send`], with a body and without TLS.
+///
+/// # Errors
+/// As [`send`].
+pub async fn plain(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> Result<Response> {
+    exchange_one(TcpStream::connect(address).await?, method, path, body).await
+}
+
+/// One request and its answer.
+async fn exchange_one(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    method: &str,
+    path: &str,
+    body: &[u8],
+) -> Result<Response> {
+    let length = match body.len() {
+        0 => String::new(),
+        bytes => format!("Content-Length: {bytes}\r\n"),
+    };
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{length}\r\n");
+    // One write: a server that refuses early may have closed before a second.
+    stream.write_all(&[head.as_bytes(), body].concat()).await?;
     let mut answer = Vec::new();
     timeout(PATIENCE, stream.read_to_end(&mut answer)).await.context("no end of the answer")??;
     parse(&answer)

@@ -1,14 +1,20 @@
-//! Durable records through the journal's group commit, against a bare loop that appends the
-//! same bytes in as many groups, each followed by `fdatasync`.
+//! Durable records through the journal's group commit, and on until a signed checkpoint covers
+//! them, against a bare loop that appends the journal's bytes in as many groups, each followed
+//! by `fdatasync`.
 
-use std::{collections::BTreeMap, fs::File, io::Write, sync::Arc};
+use std::{collections::BTreeMap, fs::File, io::Write, path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Result, anyhow};
-use birge_gateway::journal::{Class, Journal, JournalConfig, NewEntry, Opened, Sequencer, verify};
+use anyhow::{Result, anyhow, ensure};
+use birge_gateway::{
+    journal::{Class, Journal, JournalConfig, NewEntry, Opened, Sequencer, verify},
+    ledger::{Ledger, LedgerConfig},
+};
 use birge_proto::{
     clock::{SystemClock, Timestamp},
+    envelope::SigningKey,
     identity::Identity,
     record::{Event, Record},
+    tlog::note::NoteSigner,
 };
 use birge_tests::{binaries::workspace, watch};
 use futures::future::try_join_all;
@@ -35,9 +41,10 @@ impl Sequencer for Small {
             time,
             actor: self.0.clone(),
             parties: BTreeMap::from([(self.0.clone(), draft)]),
+            persons: BTreeMap::new(),
             event: Event::RecordsRead { from: draft, to: draft + 1 },
         };
-        (vec![NewEntry { record, body: None }], ())
+        (vec![NewEntry { record, body: None, persons: BTreeMap::new() }], ())
     }
 }
 
@@ -47,27 +54,63 @@ pub(crate) fn run() -> Result<()> {
     std::fs::create_dir_all(&place)?;
     let folder = tempfile::tempdir_in(place)?;
     let runtime = Runtime::new()?;
-    let mut best: Option<(std::time::Duration, std::time::Duration, u64)> = None;
-    for round in 0..3 {
-        let dir = folder.path().join(round.to_string());
-        let opened = Opened::open(&dir, JournalConfig { reserve_bytes: 0, ..Default::default() })?;
-        let journal = opened.start(Arc::new(SystemClock), Small("agency/NSC".parse()?))?;
-        let real = ratio::time(|| runtime.block_on(append_all(&journal)))?;
-        runtime.block_on(journal.close());
-        let groups = verify(&dir, |_, _| {})?.groups;
-        let bytes = watch::bytes_below(&dir);
-        let bare = ratio::time(|| append_bare(folder.path(), bytes / groups, groups))?;
-        if best.is_none_or(|(_, fastest, _)| real < fastest) {
-            best = Some((bare, real, groups));
-        }
+    for (what, covered) in
+        [("journal", false), ("journal and ledger, up to a checkpoint over all", true)]
+    {
+        let rounds = (0..3).map(|round| {
+            let dir = folder.path().join(format!("{covered}-{round}"));
+            measure(&runtime, &dir, covered)
+        });
+        let rounds = rounds.collect::<Result<Vec<_>>>()?;
+        let best = rounds.into_iter().min_by_key(|round| round.real);
+        let Round { bare, real, groups } = best.ok_or_else(|| anyhow!("nothing was measured"))?;
+        let name = format!("{what}, {RECORDS} records in {groups} groups / append + fdatasync");
+        ratio::tell(&name, "durable records/s", RECORDS, (bare, real), Some(0.5));
+        let rate = RECORDS as f64 / real.as_secs_f64();
+        let verdict = if rate < 20_000.0 { "SHORT of" } else { "aim" };
+        println!("{what}: {rate:.0} durable records/s, {verdict} 20000");
     }
-    let (bare, real, groups) = best.ok_or_else(|| anyhow!("nothing was measured"))?;
-    let name = format!("journal, {RECORDS} records in {groups} groups / append + fdatasync");
-    ratio::tell(&name, "durable records/s", RECORDS, (bare, real), Some(0.5));
-    let rate = RECORDS as f64 / real.as_secs_f64();
-    let verdict = if rate < 20_000.0 { "SHORT of" } else { "aim" };
-    println!("journal: {rate:.0} durable records/s, {verdict} 20000");
     Ok(())
+}
+
+struct Round {
+    bare: Duration,
+    real: Duration,
+    groups: u64,
+}
+
+/// One round in `dir`; with a ledger that follows where `covered` is set, until its checkpoint
+/// covers all.
+fn measure(runtime: &Runtime, dir: &Path, covered: bool) -> Result<Round> {
+    let place = dir.join("journal");
+    let opened = Opened::open(&place, JournalConfig { reserve_bytes: 0, ..Default::default() })?;
+    let reader = opened.reader();
+    let journal = opened.start(Arc::new(SystemClock), Small("agency/NSC".parse()?))?;
+    let ledger = covered.then(|| {
+        let _inside = runtime.enter();
+        let signer = NoteSigner::new("speed.example/log", SigningKey::generate()?)?;
+        let opened = Ledger::open(&dir.join("ledger"), LedgerConfig::default(), signer, reader)?;
+        runtime.block_on(opened.0.begin()).map_err(anyhow::Error::msg)?;
+        anyhow::Ok(opened)
+    });
+    let (ledger, settler) = ledger.transpose()?.unzip();
+    let real = ratio::time(|| {
+        runtime.block_on(async {
+            append_all(&journal).await?;
+            journal.close().await;
+            drop(settler);
+            if let Some(ledger) = &ledger {
+                ledger.finish().await;
+                let size = ledger.checkpoint().borrow().checkpoint.size();
+                ensure!(size == RECORDS, "the checkpoint covers {size}");
+            }
+            Ok(())
+        })
+    })?;
+    let groups = verify(&place, |_, _| {})?.groups;
+    let bytes = watch::bytes_below(&place);
+    let bare = ratio::time(|| append_bare(dir, bytes / groups, groups))?;
+    Ok(Round { bare, real, groups })
 }
 
 async fn append_all(journal: &Journal<Small>) -> Result<()> {
@@ -83,7 +126,7 @@ async fn append_all(journal: &Journal<Small>) -> Result<()> {
     try_join_all(appenders).await?.into_iter().collect()
 }
 
-fn append_bare(folder: &std::path::Path, bytes: u64, groups: u64) -> Result<()> {
+fn append_bare(folder: &Path, bytes: u64, groups: u64) -> Result<()> {
     let group = vec![0x5a; bytes as usize];
     let mut file = File::create(folder.join("bare"))?;
     for _ in 0..groups {

@@ -6,9 +6,11 @@
 mod journal;
 mod query;
 mod ratio;
+mod receipt_size;
 mod submission;
 mod tree;
 mod validation;
+mod verification;
 
 use std::process::ExitCode;
 
@@ -20,8 +22,10 @@ type Bench = fn() -> Result<()>;
 fn main() -> ExitCode {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let benches: [(&str, Bench); 5] = [
+    let benches: [(&str, Bench); 7] = [
         ("tree", tree::run),
+        ("verification", verification::run),
+        ("receipt size", receipt_size::run),
         ("journal", journal::run),
         ("validation", validation::run),
         ("submission", submission::run),

@@ -10,15 +10,15 @@ use birge_proto::{
 use birge_tests::{
     answer::request,
     client::{self, Client, Credentials},
-    exchange::Exchange,
+    exchange::{Exchange, copy},
     node::Node,
 };
 
-use crate::support::{block_on, copy, record, records, submit, trafficking, year};
+use crate::support::{block_on, record, records, submit, trafficking, year};
 
 async fn entries(exchange: &Exchange, node: &Node) -> Vec<RecordEntry> {
     let client = Client::of(node, exchange.address()).await.unwrap();
-    let request = RecordsRequest { from: 0, to: 0 };
+    let request = RecordsRequest { from: 0, to: 0, filter: None };
     let mut stream = client.audit().records(request).await.unwrap().into_inner();
     let mut entries = Vec::new();
     while let Some(entry) = stream.message().await.unwrap() {
@@ -123,14 +123,14 @@ fn a_gateway_restored_from_an_old_copy_stops_when_it_is_shown_a_newer_checkpoint
         (exchange.node("agency/MIA").unwrap(), exchange.node("auditor/COA").unwrap());
     exchange.stop().unwrap().expect_code(0).unwrap();
     let old = exchange.dir().join("old");
-    copy(&exchange.home(), &old);
+    copy(&exchange.home(), &old).unwrap();
     exchange.serve().unwrap();
     block_on(submit(&exchange, &mia, &trafficking())).unwrap();
     auditor.command(&["audit", "verify"]).unwrap().expect_code(0).unwrap();
     exchange.kill().unwrap();
     for folder in ["journal", "ledger", "index"] {
         fs::remove_dir_all(exchange.home().join(folder)).unwrap();
-        copy(&old.join(folder), &exchange.home().join(folder));
+        copy(&old.join(folder), &exchange.home().join(folder)).unwrap();
     }
     exchange.serve().unwrap();
     let output = auditor.command(&["audit", "verify"]).unwrap();

@@ -112,8 +112,12 @@ fn a_certificate_speaks_for_its_own_agency_only() {
 fn only_the_operator_administers() {
     let exchange = Exchange::start().unwrap();
     let mia = exchange.node("agency/MIA").unwrap();
-    let request =
-        EnrolRequest { csr: "nonsense".into(), identity: "agency/SBS".into(), signing_key: vec![] };
+    let request = EnrolRequest {
+        csr: "nonsense".into(),
+        identity: "agency/SBS".into(),
+        signing_key: vec![],
+        ..EnrolRequest::default()
+    };
     block_on(async {
         let client = Client::of(&mia, exchange.address()).await.unwrap();
         let status = client.admin().enrol(request).await.unwrap_err();

@@ -39,10 +39,10 @@ const MOMENTS: [Moment; 10] = [
     Moment::Answered,
 ];
 
-type Answer = Result<SubmitResponse, birge_proto::problem::Problem>;
+pub(crate) type Answer = Result<SubmitResponse, birge_proto::problem::Problem>;
 
 /// Begins a submission whose parts are handed over one by one.
-async fn begin(
+pub(crate) async fn begin(
     exchange: &Exchange,
     node: &Node,
 ) -> (mpsc::Sender<SubmitRequest>, JoinHandle<Answer>) {

@@ -7,7 +7,7 @@ use birge_proto::{
     envelope::{DECREE_TYPE, SigningKey},
     problem::{Kind, Problem},
     record::{Event, Record},
-    wire::EnactRequest,
+    wire::{EnactRequest, RecordsRequest},
 };
 use birge_tests::{
     answer::request, client::Client, decree::Draft, exchange::Exchange, node::Node,
@@ -16,7 +16,7 @@ use birge_tests::{
 use serde_json::Value;
 
 use crate::support::{
-    block_on, operator, own_records, records, stop_and_verify, submit, wait_covered, year,
+    block_on, operator, own_records, place, records, stop_and_verify, submit, wait_covered, year,
 };
 
 /// Seconds within which a decree comes into force that is to be waited for. A machine so busy
@@ -50,7 +50,7 @@ fn refusal(output: Output) -> Value {
 }
 
 /// Has an amendment of the model enacted that is in force within seconds.
-fn enact_soon(exchange: &Exchange, version: &str, change: impl Fn(&mut Draft)) {
+pub(crate) fn enact_soon(exchange: &Exchange, version: &str, change: impl Fn(&mut Draft)) {
     for exponent in SOON {
         let from = after(Duration::from_secs(1 << exponent));
         let mut draft = Draft::amendment(version, from).unwrap();
@@ -158,7 +158,7 @@ fn what_may_not_be_enacted_is_refused_under_its_article_and_recorded() {
 }
 
 fn authority(exchange: &Exchange) -> SigningKey {
-    let text = std::fs::read_to_string(exchange.home().join("keys/authority.key")).unwrap();
+    let text = std::fs::read_to_string(exchange.authority()).unwrap();
     SigningKey::from_pkcs8(&hex::decode(text.trim()).unwrap()).unwrap()
 }
 
@@ -241,4 +241,42 @@ fn who_is_suspended_gives_and_receives_nothing_but_sees_its_own_records() {
     // Nobody else is touched.
     block_on(submit(&exchange, &nsc, &year(2023, 100))).unwrap();
     ask_until(&exchange, &nsc, |answer| Some(answer.unwrap()));
+}
+
+/// Article 9(3) gives auditors the records; nothing else does.
+#[test]
+fn an_auditor_reads_what_the_decree_gives_it_and_no_more() {
+    let exchange = Exchange::start().unwrap();
+    let nsc = exchange.node("agency/NSC").unwrap();
+    let auditor = exchange.node("auditor/COA").unwrap();
+    let first = block_on(submit(&exchange, &nsc, &year(2024, 100))).unwrap();
+    assert!(block_on(records(&exchange, &auditor)).contains_key(&place(&first)));
+    enact_soon(&exchange, "2026-06-01", |draft| {
+        let rules = draft.files.get_mut("rules.cedar").unwrap();
+        let rule = "@article(\"9(3)\")\npermit (principal is Auditor, \
+                    action == Action::\"readRecord\", resource);\n";
+        assert!(rules.contains(rule), "{rules}");
+        *rules = rules.replace(rule, "");
+    });
+    let refused = watch::until(auditor.dir(), "the amendment", || {
+        let answer = block_on(async {
+            let client = Client::of(&auditor, exchange.address()).await?;
+            anyhow::Ok(
+                client
+                    .audit()
+                    .records(RecordsRequest { from: 0, to: 0, filter: None })
+                    .await
+                    .map(drop),
+            )
+        })?;
+        Ok(answer.err().map(|status| Problem::from_status(&status)))
+    })
+    .unwrap();
+    assert_eq!(refused.kind, Kind::NotPermitted, "{refused:?}");
+    assert!(!refused.articles.is_empty(), "{refused:?}");
+    assert!(refused.exchange.is_some(), "the refusal is recorded: {refused:?}");
+    // Who may see its own still does.
+    let second = block_on(submit(&exchange, &nsc, &year(2023, 100))).unwrap();
+    let own = block_on(own_records(&exchange, &nsc));
+    assert!(own.contains_key(&place(&first)) && own.contains_key(&place(&second)), "{own:?}");
 }

@@ -1,47 +1,67 @@
-//! Others' tools accept the log: an independent implementation of its formats.
+//! Others' tools accept the log that a gateway wrote, and refuse it with one byte flipped.
 
-use std::{path::Path, process::Command};
+mod auditor;
+mod verifiers;
+mod written;
 
-use birge_proto::{envelope::sha256, record::Opening};
-use birge_tests::{binaries::workspace, exchange::Exchange, process::Process, template::not_tried};
-use serde_json::Value;
+use std::{collections::BTreeMap, fs, path::Path};
 
-use crate::support::{block_on, place, submit, trafficking, year};
+use birge_proto::tlog::tile;
 
-fn verifier() -> Option<std::path::PathBuf> {
-    let program = workspace().join("target/verifiers/bin/aics-tlog");
-    program.exists().then_some(program)
-}
+use self::{
+    verifiers::{Verifier, verifiers},
+    written::{SIZES, Written},
+};
 
 #[test]
-fn an_independent_verifier_accepts_checkpoint_and_inclusion() {
-    let Some(program) = verifier() else {
-        return not_tried("the independent verifier (aics-tlog is not installed)");
-    };
-    let mut exchange = Exchange::start().unwrap();
-    let nsc = exchange.node("agency/NSC").unwrap();
-    let mia = exchange.node("agency/MIA").unwrap();
-    let answer = block_on(async {
-        submit(&exchange, &mia, &trafficking()).await.unwrap();
-        submit(&exchange, &nsc, &year(2024, 100)).await.unwrap()
-    });
-    exchange.stop().unwrap().expect_code(0).unwrap();
-    let enrolled: Value = serde_json::from_slice(&std::fs::read(nsc.enrolled()).unwrap()).unwrap();
-    let log_key = enrolled["logKey"].as_str().unwrap();
-    let ledger = exchange.ledger();
-    let run = |arguments: &[&str], tiles: &Path| {
-        let mut command = Command::new(&program);
-        command.args(arguments).arg("--tiles").arg(tiles).args(["--log-key", log_key]);
-        Process::spawn("aics-tlog", &mut command).unwrap().wait_end().unwrap()
-    };
-    run(&["verify-checkpoint"], &ledger).expect_code(0).unwrap();
-    let index = place(&answer).to_string();
-    let receipt = answer.receipt.unwrap();
-    let leaf = Opening::from_bytes(&receipt.opening).unwrap().leaf(&receipt.record);
-    let hash = hex::encode(sha256(&[&[0], &leaf[..]].concat()));
-    let included = ["verify-inclusion", "--index", &index, "--leaf-hash", &hash];
-    run(&included, &ledger).expect_code(0).unwrap();
-    let other = "0".repeat(64);
-    let absent = ["verify-inclusion", "--index", &index, "--leaf-hash", &other];
-    assert_ne!(run(&absent, &ledger).code, Some(0), "the verifier accepts anything");
+fn independent_verifiers_accept_the_log_at_every_size_and_refuse_one_flipped_byte() {
+    let verifiers = verifiers();
+    if verifiers.is_empty() {
+        return;
+    }
+    let written = Written::by_a_gateway();
+    for (place, size) in SIZES.into_iter().enumerate() {
+        let mirror = written.mirror(size);
+        let older = place.checked_sub(1).map(|before| written.mirror(SIZES[before]));
+        let older = older.map(|older| older.join("checkpoint"));
+        for verifier in &verifiers {
+            let accepts = || verifier.accepts(&written.key, size, &mirror, older.as_deref());
+            accepts().unwrap();
+            for (file, place) in spoilable(verifier, size, &mirror) {
+                let sound = fs::read(mirror.join(&file)).unwrap();
+                let mut spoilt = sound.clone();
+                spoilt[place] ^= 1;
+                fs::write(mirror.join(&file), spoilt).unwrap();
+                let verdict = accepts();
+                fs::write(mirror.join(&file), sound).unwrap();
+                let refused = verdict.expect_err(&format!("byte {place} of {file} at {size}"));
+                assert!(!refused.contains("usage:"), "{refused}");
+            }
+        }
+        if let Some(before) = place.checked_sub(1).map(|before| SIZES[before]) {
+            let (grown, newer) = (written.mirror(before), mirror.join("checkpoint"));
+            for verifier in &verifiers {
+                let shrunk = verifier.accepts(&written.key, before, &grown, Some(&newer));
+                shrunk.expect_err("a log that shrank");
+            }
+        }
+    }
+}
+
+/// Where one byte is flipped: in the root that the checkpoint states and in its signature,
+/// and in the middle of the last file of every kind, through which the last entry is proved.
+fn spoilable(verifier: &Verifier, size: u64, mirror: &Path) -> Vec<(String, usize)> {
+    let note = fs::read_to_string(mirror.join("checkpoint")).unwrap();
+    let root = note.match_indices('\n').nth(1).unwrap().0 + 1;
+    let mut places = vec![("checkpoint".to_owned(), root)];
+    if verifier.checks_signatures() {
+        places.push(("checkpoint".to_owned(), note.len() - 20));
+    }
+    let last: BTreeMap<_, _> = tile::tiles(size).map(|path| (path.kind(), path)).collect();
+    places.extend(last.into_values().map(|path| {
+        let path = path.to_string();
+        let length = fs::metadata(mirror.join(&path)).unwrap().len();
+        (path, length as usize / 2)
+    }));
+    places
 }

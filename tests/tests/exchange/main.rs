@@ -4,11 +4,14 @@
 //! |---|---|
 //! | `admission` | nobody unknown gets in |
 //! | `access` | who may see what of the log, what is due, what an old copy leads to |
+//! | `authority` | the operator alone makes no agency and no decree |
+//! | `succession` | a key of the log follows on another, and a log ends |
 //! | `tampering` | what was not signed so is not taken; a bad batch changes nothing |
 //! | `template` | whatever file comes, there is a report and no panic |
 //! | `figures` | the findings in real figures are those that are known |
 //! | `races` | sent twice, done once; of two revisions one wins |
 //! | `crash` | no receipt before durability; nothing lost, nothing twice |
+//! | `matrix` | the same at every system call of a commit, killed or refused |
 //! | `disk` | a full disk refuses and harms nothing |
 //! | `rebuild` | everything but the journal can be rebuilt from it |
 //! | `damage` | one flipped byte is found and placed |
@@ -20,7 +23,12 @@
 //! | `enactment` | decrees are checked, enacted, and hold from their date |
 //! | `recorded` | every refusal of somebody identified is a record |
 //! | `revisions` | what stands is changed by a revision, and how |
+//! | `auditing` | what auditors list, export, mirror, report and hold is proved |
+//! | `witnessing` | what the quorum of witnesses has signed is told from what it has not |
+//! | `starting` | a gateway on an old copy of its data writes nothing |
+//! | `names` | names of persons in records are erased and the log holds |
 //! | `words` | exit codes, and what is said with them |
+//! | `witness_node` | a node cosigns one history, and finds a second one |
 //! | `demo` | the demonstration tells its story |
 
 #![allow(
@@ -32,6 +40,8 @@
 
 mod access;
 mod admission;
+mod auditing;
+mod authority;
 mod crash;
 mod damage;
 mod demo;
@@ -40,14 +50,20 @@ mod disk;
 mod enactment;
 mod figures;
 mod log;
+mod matrix;
+mod names;
 mod quota;
 mod races;
 mod rebuild;
 mod recorded;
 mod revisions;
 mod services;
+mod starting;
+mod succession;
 mod support;
 mod tampering;
 mod template;
 mod time;
+mod witness_node;
+mod witnessing;
 mod words;

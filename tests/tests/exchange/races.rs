@@ -7,12 +7,23 @@ use birge_proto::{
     manifest::{Action, BatchId},
     problem::Kind,
     record::Event,
+    wire::{Columns, SubmitRequest},
 };
-use birge_tests::{batch::Batch, client::Client, exchange::Exchange};
+use birge_tests::{
+    batch::{Batch, Signed},
+    client::Client,
+    exchange::{Exchange, copy},
+    node::Node,
+};
 use futures::future::join_all;
+use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::support::{
-    accepted, block_on, copy, place, records, signed, stop_and_verify, submit, trafficking, year,
+use crate::{
+    crash,
+    support::{
+        accepted, block_on, bulky, place, records, signed, stop_and_verify, submit, trafficking,
+        year,
+    },
 };
 
 fn revision(of: BatchId, women: u32) -> Batch {
@@ -74,6 +85,106 @@ fn of_two_revisions_that_race_one_is_stale() {
         assert_eq!(stale, [Kind::Stale], "exactly one is refused, as stale");
         assert_eq!(accepted(&records(&exchange, &auditor).await, "agency/NSC"), 2);
     });
+}
+
+/// A batch of which all but the end is sent, so that it is decided after what is sent whole
+/// meanwhile.
+struct Straggler {
+    sender: mpsc::Sender<SubmitRequest>,
+    end: SubmitRequest,
+    answer: JoinHandle<crash::Answer>,
+}
+
+impl Straggler {
+    async fn begin(exchange: &Exchange, node: &Node, batch: &Signed) -> Self {
+        let (sender, answer) = crash::begin(exchange, node).await;
+        let mut parts = batch.parts();
+        let end = parts.pop().unwrap();
+        for part in parts {
+            sender.send(part).await.unwrap();
+        }
+        Self { sender, end, answer }
+    }
+
+    async fn finish(self) -> crash::Answer {
+        self.sender.send(self.end).await.unwrap();
+        self.answer.await.unwrap()
+    }
+}
+
+#[test]
+fn a_large_batch_many_times_in_parallel_is_taken_once() {
+    let mut exchange = Exchange::start().unwrap();
+    let nsc = exchange.node("agency/NSC").unwrap();
+    let auditor = exchange.node("auditor/COA").unwrap();
+    block_on(async {
+        let batch = signed(&bulky(recent()), &nsc);
+        assert!(batch.blocks.len() > 20);
+        let straggler = Straggler::begin(&exchange, &nsc, &batch).await;
+        let clients = join_all((0..3).map(|_| Client::of(&nsc, exchange.address()))).await;
+        let clients: Vec<Client> = clients.into_iter().map(Result::unwrap).collect();
+        let sent = clients.iter().map(|client| client.submit(batch.parts()));
+        let mut answers = join_all(sent).await;
+        answers.push(straggler.finish().await);
+        let receipts: Vec<_> =
+            answers.into_iter().map(|answer| answer.unwrap().receipt.unwrap()).collect();
+        for receipt in &receipts {
+            assert_eq!(receipt.record, receipts[0].record);
+            assert_eq!(receipt.opening, receipts[0].opening);
+        }
+        assert_eq!(accepted(&records(&exchange, &auditor).await, "agency/NSC"), 1);
+    });
+    stop_and_verify(&mut exchange);
+}
+
+#[test]
+fn of_large_revisions_that_race_one_is_taken_and_the_other_is_stale() {
+    let mut exchange = Exchange::start().unwrap();
+    let nsc = exchange.node("agency/NSC").unwrap();
+    let auditor = exchange.node("auditor/COA").unwrap();
+    block_on(async {
+        let first = bulky(recent());
+        submit(&exchange, &nsc, &first).await.unwrap();
+        let revisions = [101.0, 102.0].map(|women| {
+            let mut batch = first.clone();
+            // In the last block: women of one age and origin, and both sexes.
+            let change = |columns: &mut Columns| {
+                let [.., f, _, total] = columns.values.as_mut_slice() else { panic!("no rows") };
+                (*f, *total) = (women, women + 50.0);
+            };
+            batch.change(batch.blocks.len() - 1, change).unwrap();
+            batch.manifest.action = Action::Replace;
+            batch.manifest.revises = Some(signed(&first, &nsc).id());
+            batch.manifest.reason = Some("late forms".to_owned());
+            signed(&batch, &nsc)
+        });
+        let begin = async |at: usize| Straggler::begin(&exchange, &nsc, &revisions[at]).await;
+        let stragglers = [begin(0).await, begin(1).await];
+        let client = Client::of(&nsc, exchange.address()).await.unwrap();
+        let mut outcomes =
+            join_all(revisions.each_ref().map(|each| client.submit(each.parts()))).await;
+        let taken = outcomes.iter().position(Result::is_ok).expect("one is taken");
+        for straggler in stragglers {
+            outcomes.push(straggler.finish().await);
+        }
+        // The twin of the one that is taken is the same; the other and its twin are stale.
+        for (at, outcome) in outcomes.into_iter().enumerate() {
+            if at % 2 == taken {
+                let counts = outcome.unwrap().counts.unwrap();
+                assert_eq!((counts.updated, counts.imported, counts.deleted), (2, 0, 0));
+            } else {
+                assert_eq!(outcome.unwrap_err().kind, Kind::Stale);
+            }
+        }
+        assert_eq!(accepted(&records(&exchange, &auditor).await, "agency/NSC"), 2);
+    });
+    stop_and_verify(&mut exchange);
+}
+
+/// The first of the last four years that are over: they may still be revised.
+fn recent() -> u16 {
+    let year = SystemClock.now().to_string();
+    year[..4].parse::<u16>().unwrap() - 4
 }
 
 #[test]
@@ -179,7 +290,7 @@ fn a_revision_racing_with_a_decree_is_judged_by_the_one_in_force() {
 fn amended_decree(exchange: &Exchange, ahead: Duration) -> std::path::PathBuf {
     let model = birge_tests::binaries::workspace().join("schemas/decrees/model");
     let folder = exchange.dir().join("amended");
-    copy(&model, &folder);
+    copy(&model, &folder).unwrap();
     let file = folder.join("decree.json");
     let mut decree: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     let from = Timestamp::from_second((SystemClock.now() + ahead).as_second()).unwrap();

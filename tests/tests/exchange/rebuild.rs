@@ -5,12 +5,12 @@ use std::fs;
 use birge_tests::{
     answer::{Answer, request},
     client::Client,
-    exchange::Exchange,
+    exchange::{Exchange, copy},
     node::Node,
     watch,
 };
 
-use crate::support::{block_on, copy, stop_and_verify, submit, trafficking, year};
+use crate::support::{block_on, stop_and_verify, submit, trafficking, year};
 
 struct Scene {
     exchange: Exchange,
@@ -102,7 +102,7 @@ fn an_index_that_lies_about_a_figure_is_not_believed_after_a_rebuild() {
     let other = Scene::new();
     let answered_elsewhere = other.exchange.index();
     fs::remove_dir_all(scene.exchange.index()).unwrap();
-    copy(&answered_elsewhere, &scene.exchange.index());
+    copy(&answered_elsewhere, &scene.exchange.index()).unwrap();
     scene.exchange.gateway(&["rebuild"]).unwrap().expect_code(0).unwrap();
     scene.exchange.serve().unwrap();
     assert_eq!(scene.answers(), answers);

@@ -5,11 +5,18 @@ use birge_proto::{
     problem::{Kind, Problem},
     record::Event,
     wire::{
-        ConsistencyRequest, DescribeDatasetRequest, EnrolRequest, InclusionRequest, RecordsRequest,
-        RevokeRequest, StatusRequest, SubmitRequest, TileRequest, submit_request::Part,
+        ConsistencyRequest, DescribeDatasetRequest, EnrolRequest, InclusionRequest, Outcome,
+        RecordsRequest, RevokeRequest, StatusRequest, SubmitRequest, TileRequest,
+        submit_request::Part,
     },
 };
-use birge_tests::{client::Client, exchange::Exchange};
+use birge_tests::{
+    answer::request,
+    batch::{Batch, Signed},
+    client::Client,
+    exchange::Exchange,
+    watch,
+};
 use tonic::{Response, Status};
 
 use crate::support::{self, block_on, signed, trafficking, wait_covered, year};
@@ -49,6 +56,7 @@ impl Scene {
             identity: identity.into(),
             csr,
             signing_key,
+            ..EnrolRequest::default()
         };
         let sbs = birge_tests::node::Node::at(&self.exchange.dir().join("sbs"), "agency/SBS", 1);
         let sound: serde_json::Value =
@@ -105,7 +113,7 @@ impl Scene {
         for (what, from, to) in
             [("records that are not there", 0, 1 << 40), ("records backwards", 2, 1)]
         {
-            let answer = audit.records(RecordsRequest { from, to }).await;
+            let answer = audit.records(RecordsRequest { from, to, filter: None }).await;
             let answer = answer.map(|_stream| Response::new(()));
             self.note(by, what, ("audit/records", Kind::Malformed), answer);
         }
@@ -231,6 +239,77 @@ fn a_refused_batch_tells_its_number() {
                 panic!("{refusal:?}: {record:?}")
             };
             assert_eq!(problem, refusal.kind.code());
+        }
+    });
+}
+
+/// A name that is nobody's is free text and could carry anything: no record keeps it, nor any
+/// other text of a batch that is refused (promise 5).
+#[test]
+fn free_text_in_place_of_a_name_enters_no_record() {
+    const TEXT: &str = "AINURA_0700_112233";
+    let exchange = Exchange::start().unwrap();
+    let mia = exchange.node("agency/MIA").unwrap();
+    let auditor = exchange.node("auditor/COA").unwrap();
+    let spoilt = |change: fn(&mut Batch)| {
+        let mut batch = trafficking();
+        change(&mut batch);
+        signed(&batch, &mia)
+    };
+    let mut key = signed(&trafficking(), &mia);
+    key.header.key_id = TEXT.into();
+    let refused: [(&str, Option<&str>, Signed); 6] = [
+        ("dataset", None, spoilt(|batch| batch.manifest.dataset = TEXT.into())),
+        ("key", None, key),
+        ("version", Some("TRAFFICKING"), spoilt(|batch| batch.manifest.version = TEXT.into())),
+        ("period", Some("TRAFFICKING"), spoilt(|batch| batch.manifest.periods = vec![TEXT.into()])),
+        ("code", Some("TRAFFICKING"), {
+            spoilt(|batch| batch.change(0, |c| c.columns[0].dictionary[0] = TEXT.into()).unwrap())
+        }),
+        ("another's dataset", Some("MIG_STOCK"), {
+            spoilt(|batch| {
+                batch.manifest.dataset = "MIG_STOCK".into();
+                batch.manifest.reason = Some(TEXT.into());
+            })
+        }),
+    ];
+    block_on(async {
+        let client = Client::of(&mia, exchange.address()).await.unwrap();
+        let before = support::records(&exchange, &auditor).await.len() as u64;
+        let mut expected = vec![];
+        for (what, dataset, batch) in refused {
+            for dry_run in [false, true] {
+                let mut batch = batch.clone();
+                batch.header.dry_run = dry_run;
+                let answer = client.submit(batch.parts()).await;
+                let accepted = answer.is_ok_and(|answer| answer.outcome() != Outcome::Error);
+                assert!(!accepted, "{what} was accepted");
+                expected.push((what, dataset.map(str::to_owned)));
+            }
+        }
+        let unknown = client.ask(request(TEXT, &[])).await.unwrap_err();
+        let describe = DescribeDatasetRequest { id: TEXT.into() };
+        client.query().describe_dataset(describe).await.unwrap_err();
+        let tile = TileRequest { path: TEXT.into() };
+        client.audit().tile(tile).await.unwrap_err();
+
+        let last = unknown.exchange.unwrap();
+        tokio::task::block_in_place(|| wait_covered(&exchange, last));
+        let records = support::records(&exchange, &auditor).await;
+        let of_batches = records.range(before..).filter_map(|(_, record)| match &record.event {
+            Event::SubmissionRejected { dataset, .. } => Some(dataset.clone()),
+            Event::SubmissionChecked { dataset, .. } => Some(Some(dataset.clone())),
+            _ => None,
+        });
+        let of_batches: Vec<_> = of_batches.collect();
+        assert_eq!(of_batches, expected.iter().map(|(_, of)| of.clone()).collect::<Vec<_>>());
+        let Event::QueryRefused { dataset: None, .. } = &records[&last].event else {
+            panic!("{:?}", records[&last])
+        };
+        for file in watch::files_below(&exchange.journal()) {
+            let bytes = std::fs::read(&file).unwrap();
+            let kept = bytes.windows(TEXT.len()).any(|window| window == TEXT.as_bytes());
+            assert!(!kept, "the journal keeps the text");
         }
     });
 }

@@ -19,7 +19,7 @@ use crate::support::{self, block_on, place, records, signed};
 const REASON: &str = "a register was counted twice";
 
 /// Migrant stock in the common template: women by year, men always 50.
-fn stock(action: char, years: &[(i16, u32)]) -> String {
+pub(crate) fn stock(action: char, years: &[(i16, u32)]) -> String {
     let mut text = String::from(
         "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,SEX,AGE,COUNTRY_BIRTH,\
          UNIT_MEASURE,TIME_PERIOD,OBS_VALUE,OBS_STATUS\n",

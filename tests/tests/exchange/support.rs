@@ -1,11 +1,6 @@
 //! What several modules use.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
 
 use birge_proto::{
     identity::Identity,
@@ -92,7 +87,7 @@ pub(crate) fn place(response: &SubmitResponse) -> u64 {
 /// Every record, as the auditor sees them.
 pub(crate) async fn records(exchange: &Exchange, auditor: &Node) -> BTreeMap<u64, Record> {
     let client = Client::of(auditor, exchange.address()).await.unwrap();
-    let request = RecordsRequest { from: 0, to: 0 };
+    let request = RecordsRequest { from: 0, to: 0, filter: None };
     let mut stream = client.audit().records(request).await.unwrap().into_inner();
     let mut records = BTreeMap::new();
     while let Some(entry) = stream.message().await.unwrap() {
@@ -103,13 +98,8 @@ pub(crate) async fn records(exchange: &Exchange, auditor: &Node) -> BTreeMap<u64
 
 /// One record, as the auditor sees it, once the gateway serves a checkpoint that covers it.
 pub(crate) async fn record(exchange: &Exchange, auditor: &Node, index: u64) -> Record {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while Instant::now() < deadline {
-        if let Some(record) = records(exchange, auditor).await.remove(&index) {
-            return record;
-        }
-    }
-    panic!("no checkpoint covers record {index}")
+    tokio::task::block_in_place(|| wait_covered(exchange, index));
+    records(exchange, auditor).await.remove(&index).expect("the checkpoint covers it")
 }
 
 /// How many batches were accepted from an agency.
@@ -131,7 +121,7 @@ pub(crate) fn stop_and_verify(exchange: &mut Exchange) {
 /// The records that a node sees whole; the others are left out.
 pub(crate) async fn own_records(exchange: &Exchange, node: &Node) -> BTreeMap<u64, Record> {
     let client = Client::of(node, exchange.address()).await.unwrap();
-    let request = RecordsRequest { from: 0, to: 0 };
+    let request = RecordsRequest { from: 0, to: 0, filter: None };
     let mut stream = client.audit().records(request).await.unwrap().into_inner();
     let mut records = BTreeMap::new();
     while let Some(entry) = stream.message().await.unwrap() {
@@ -169,13 +159,4 @@ pub(crate) fn wait_covered(exchange: &Exchange, index: u64) {
         Ok((block_on(size())? > index).then_some(()))
     })
     .unwrap();
-}
-
-/// Copies a folder with all below it.
-pub(crate) fn copy(from: &Path, to: &Path) {
-    for file in watch::files_below(from) {
-        let place = to.join(file.strip_prefix(from).unwrap());
-        fs::create_dir_all(place.parent().unwrap()).unwrap();
-        fs::copy(file, place).unwrap();
-    }
 }

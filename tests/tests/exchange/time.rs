@@ -1,11 +1,27 @@
 //! The journal's time never runs backwards, whatever the machine's clock does.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
 
-use birge_proto::clock::Timestamp;
-use birge_tests::{exchange::Exchange, template::not_tried};
+use birge_gateway::{Listeners, config::Config, decree::Decree};
+use birge_proto::{
+    clock::{Clock, ManualClock, SystemClock, Timestamp},
+    record::Event,
+    wire::{ListDatasetsRequest, Period, PeriodState},
+};
+use birge_tests::{
+    answer::request,
+    batch::Batch,
+    client::Client,
+    decree::Draft,
+    exchange::Exchange,
+    template::{self, not_tried},
+};
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
 
-use crate::support::{accepted, block_on, records, stop_and_verify, submit, year};
+use crate::support::{
+    accepted, block_on, place, record, records, signed, stop_and_verify, submit, year,
+};
 
 /// The command under a clock whose offset stands in `file` and may change at any time.
 fn with_offset(command: &Command, library: &str, file: &Path) -> Command {
@@ -53,4 +69,127 @@ fn a_clock_that_steps_back_does_not_turn_the_journals_time() {
     assert!(times.is_sorted(), "{times:?}");
     assert_eq!(accepted(&records, "agency/NSC"), 3);
     stop_and_verify(&mut exchange);
+}
+
+/// A gateway within this process, on the files and addresses of an exchange that was stopped:
+/// its clock is the test's.
+struct Within {
+    clock: ManualClock,
+    stop: CancellationToken,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Within {
+    async fn serve(exchange: &Exchange, now: Timestamp) -> Self {
+        let clock = ManualClock::new(now);
+        let config = Config::load(&exchange.config()).unwrap();
+        let listeners = Listeners::bind(&config.listen).await.unwrap();
+        let stop = CancellationToken::new();
+        let (ready, serving) = oneshot::channel();
+        let shared = Arc::new(clock.clone());
+        let running = birge_gateway::run(config, listeners, shared, false, stop.clone(), |_| {
+            ready.send(()).unwrap();
+        });
+        let running = tokio::spawn(running);
+        serving.await.unwrap();
+        Self { clock, stop, running }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.running.await.unwrap().unwrap();
+    }
+}
+
+/// Whole seconds, as a decree names them.
+fn now() -> Timestamp {
+    Timestamp::from_second(SystemClock.now().as_second() + 1).unwrap()
+}
+
+/// Longer than any answer takes.
+const ANSWER: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_clock_that_steps_back_brings_no_earlier_decree_back() {
+    let mut exchange = Exchange::start().unwrap();
+    let nsc = exchange.node("agency/NSC").unwrap();
+    let auditor = exchange.node("auditor/COA").unwrap();
+    exchange.stop().unwrap().expect_code(0).unwrap();
+    let (start, hour) = (now(), Duration::from_secs(3_600));
+    block_on(async {
+        let gateway = Within::serve(&exchange, start).await;
+        let folder = exchange.dir().join("amended");
+        Draft::amendment("2026-06-01", start + hour).unwrap().write(&folder).unwrap();
+        let arguments = ["decree", "enact", folder.to_str().unwrap()];
+        exchange.gateway(&arguments).unwrap().expect_code(0).unwrap();
+
+        let client = Client::of(&nsc, exchange.address()).await.unwrap();
+        let asked = async || {
+            let answer = timeout(ANSWER, client.ask(request("MIG_STOCK", &[]))).await;
+            let answer = answer.expect("the gateway answers").unwrap();
+            answer.provenance.unwrap().decree.unwrap().version
+        };
+        let handed_in = async |period| {
+            let answer = timeout(ANSWER, submit(&exchange, &nsc, &year(period, 100))).await;
+            let place = place(&answer.expect("the gateway answers").unwrap());
+            let Event::SubmissionAccepted { ruling, .. } =
+                record(&exchange, &auditor, place).await.event
+            else {
+                panic!("a receipt that proves no submission")
+            };
+            ruling.decree.version
+        };
+        assert_eq!(handed_in(2020).await, "2024-01-01");
+        gateway.clock.set(start + 2 * hour);
+        assert_eq!(asked().await, "2026-06-01");
+        gateway.clock.set(start);
+        assert_eq!(asked().await, "2026-06-01");
+        assert_eq!(handed_in(2021).await, "2026-06-01");
+        gateway.stop().await;
+    });
+    exchange.gateway(&["verify"]).unwrap().expect_code(0).unwrap();
+}
+
+/// Article 4(2): what is recorded after its deadline is late.
+#[test]
+fn a_clock_that_steps_back_brings_no_deadline_back() {
+    let mut exchange = Exchange::start().unwrap();
+    let mia = exchange.node("agency/MIA").unwrap();
+    let auditor = exchange.node("auditor/COA").unwrap();
+    exchange.stop().unwrap().expect_code(0).unwrap();
+    let (start, hour) = (now(), Duration::from_secs(3_600));
+    let decree = Decree::from_bundle(&birge_schemas::decree::model().unwrap()).unwrap();
+    let deadline = |year: u16| decree.deadline("TRAFFICKING", &year.to_string()).unwrap();
+    let due = (2024..).find(|year| deadline(*year) > start + hour).unwrap();
+    block_on(async {
+        let gateway = Within::serve(&exchange, start).await;
+        gateway.clock.set(deadline(due) + hour);
+        let client = Client::of(&mia, exchange.address()).await.unwrap();
+        client.ask(request("TRAFFICKING", &[])).await.unwrap();
+        gateway.clock.set(deadline(due) - hour);
+        let datasets = client.query().list_datasets(ListDatasetsRequest {}).await.unwrap();
+        let mut datasets = datasets.into_inner().datasets.into_iter();
+        let periods = datasets.find(|dataset| dataset.id == "TRAFFICKING").unwrap().periods;
+        let owed = periods.iter().find(|period| period.period == due.to_string());
+        assert_eq!(owed.map(Period::state), Some(PeriodState::Missing), "it is overdue");
+        let answer = client.submit(signed(&detected(due), &mia).parts()).await.unwrap();
+        let record = record(&exchange, &auditor, place(&answer)).await;
+        let Event::SubmissionAccepted { late, .. } = record.event else {
+            panic!("a receipt that proves no submission")
+        };
+        assert!(record.time > deadline(due), "the journal's time does not step back");
+        assert!(late, "recorded at {}, due by {}", record.time, deadline(due));
+        gateway.stop().await;
+    });
+    exchange.gateway(&["verify"]).unwrap().expect_code(0).unwrap();
+}
+
+/// The demonstration's figures of 2023 as those of another year.
+fn detected(year: u16) -> Batch {
+    let text = template::demonstration("mia/TRAFFICKING.csv").unwrap();
+    let (head, rows) = text.split_once('\n').unwrap();
+    let of_2023 = rows.lines().filter(|row| row.contains(",PS,2023,"));
+    let rows: Vec<_> =
+        of_2023.map(|row| row.replace(",PS,2023,", &format!(",PS,{year},"))).collect();
+    Batch::from_csv("MIA", &format!("{head}\n{}\n", rows.join("\n")), 1_000).unwrap()
 }

@@ -1,0 +1,179 @@
+//! A gateway that starts writes nothing before witnesses have said what they hold.
+
+use std::{collections::BTreeMap, fs};
+
+use birge_proto::{
+    problem::Kind,
+    record::Event,
+    wire::{CheckpointRequest, TileRequest},
+};
+use birge_tests::{
+    answer::request,
+    client::{Client, Credentials},
+    exchange::copy,
+    watch,
+    web::{public_address, send},
+    witness::{Attending, Manner},
+};
+
+use crate::{
+    support::block_on,
+    witnessing::{PARTICIPANTS, Scene},
+};
+
+/// Four participants are enrolled: two must say what they hold.
+#[test]
+fn a_gateway_that_starts_writes_nothing_before_witnesses_have_said_what_they_hold() {
+    let mut scene = Scene::new(&PARTICIPANTS[..4]);
+    block_on(async {
+        scene.arrive(&["NSC", "MLSSM", "MIA", "MFA", "COA"]).await;
+        assert!(scene.judged().await.witnessed);
+        scene.leave(&["NSC", "MLSSM", "MIA", "MFA", "COA"]);
+    });
+    scene.exchange.stop().unwrap().expect_code(0).unwrap();
+    let file = scene.exchange.ledger().join("checkpoint");
+    let signed = fs::read(&file).unwrap();
+    scene.exchange.serve().unwrap();
+    let said = scene.exchange.server().unwrap().wait_line("gateway waits").unwrap();
+    assert!(said.contains("2 more participants"), "{said}");
+    block_on(async {
+        let nsc = Client::of(&scene.nodes["NSC"], scene.exchange.address()).await.unwrap();
+        for arrives in [None, Some("COA"), Some("MIA")] {
+            if let Some(body) = arrives {
+                scene.arrive(&[body]).await;
+            }
+            let refused = scene.submit().await.unwrap_err();
+            assert_eq!(refused.kind, Kind::Unwitnessed, "{arrives:?}: {refused:?}");
+            let refused = nsc.ask(request("MIG_STOCK", &[])).await.unwrap_err();
+            assert_eq!(refused.kind, Kind::Unwitnessed, "{arrives:?}: {refused:?}");
+        }
+        let shown = nsc.audit().checkpoint(CheckpointRequest { seen: signed.clone() }).await;
+        let shown = shown.unwrap().into_inner().note;
+        let body = |note: &[u8]| {
+            String::from_utf8(note.to_vec()).unwrap().split_once("\n\n").unwrap().0.to_owned()
+        };
+        assert_eq!(body(&shown), body(&signed), "nothing newer is signed");
+        let tile = TileRequest { path: "tile/0/000.p/4".into() };
+        nsc.audit().tile(tile).await.unwrap();
+        let roots = Credentials::of(&scene.nodes["NSC"]).unwrap().roots;
+        let address = public_address(&scene.exchange).unwrap();
+        for path in ["/checkpoint", "/tile/0/000.p/4"] {
+            assert_eq!(send(address, &roots, "GET", path).await.unwrap().status, 200, "{path}");
+        }
+
+        scene.arrive(&["MFA"]).await;
+        let mut attempts = 0;
+        while let Err(refused) = scene.submit().await {
+            assert_eq!(refused.kind, Kind::Unwitnessed, "{refused:?}");
+            attempts += 1;
+            assert!(attempts < 2_000, "it never goes on");
+        }
+        nsc.ask(request("MIG_STOCK", &[])).await.unwrap();
+    });
+    scene.exchange.stop().unwrap().expect_code(0).unwrap();
+    scene.exchange.gateway(&["verify"]).unwrap().expect_code(0).unwrap();
+
+    scene.exchange.serve_with(&["--unwitnessed"]).unwrap();
+    block_on(async {
+        scene.submit().await.unwrap();
+        let started = scene
+            .wait_records(|records| {
+                records.into_iter().find_map(|record| match record.event {
+                    Event::StartedUnwitnessed { answered, needed } => Some((answered, needed)),
+                    _ => None,
+                })
+            })
+            .await;
+        assert_eq!(started, (0, 2));
+    });
+}
+
+#[test]
+fn a_gateway_on_an_old_copy_ends_when_a_witness_shows_what_it_holds() {
+    let mut scene = Scene::new(&PARTICIPANTS[..4]);
+    scene.exchange.stop().unwrap().expect_code(0).unwrap();
+    let old = scene.exchange.dir().join("old");
+    copy(&scene.exchange.home(), &old).unwrap();
+    scene.exchange.serve_with(&["--unwitnessed"]).unwrap();
+    block_on(async {
+        scene.arrive(&["NSC", "MLSSM", "MIA", "MFA", "COA"]).await;
+        assert!(scene.judged().await.witnessed);
+        scene.leave(&["NSC", "MLSSM", "MIA", "MFA", "COA"]);
+    });
+    scene.exchange.kill().unwrap();
+    for folder in ["journal", "ledger", "index"] {
+        fs::remove_dir_all(scene.exchange.home().join(folder)).unwrap();
+        copy(&old.join(folder), &scene.exchange.home().join(folder)).unwrap();
+    }
+    let files = |scene: &Scene| -> BTreeMap<_, _> {
+        let folders = [scene.exchange.journal(), scene.exchange.ledger()];
+        let files = folders.iter().flat_map(|folder| watch::files_below(folder));
+        files.map(|file| (file.clone(), fs::read(file).unwrap())).collect()
+    };
+    let before = files(&scene);
+    scene.exchange.serve().unwrap();
+    block_on(async {
+        scene.held.insert("NSC".into(), vec![]);
+        scene.arrive(&["NSC"]).await; // has lost what it held, or lies
+        let refused = scene.arrive_as("MIA", Manner::Honest).await.unwrap_err();
+        assert!([Kind::Fenced, Kind::Unavailable].contains(&refused.kind), "{refused:?}");
+    });
+    let output = scene.exchange.wait_end().unwrap();
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stderr.contains("old copy"), "{output:?}");
+    // An old witness's cosignature of the old checkpoint may stand under it now.
+    let mut after = files(&scene);
+    let file = scene.exchange.ledger().join("checkpoint");
+    let checkpoint = after.insert(file.clone(), before[&file].clone()).unwrap();
+    assert!(checkpoint.starts_with(&before[&file]), "another checkpoint was signed");
+    assert!(after == before, "something was written");
+}
+
+/// A witness that the gateway reaches over HTTP counts like one that comes by itself, at a
+/// start too.
+#[test]
+fn witnesses_that_can_be_reached_are_asked_over_http() {
+    let mut scene = Scene::new(&PARTICIPANTS[..4]);
+    scene.exchange.stop().unwrap().expect_code(0).unwrap();
+    let old = scene.exchange.dir().join("old");
+    copy(&scene.exchange.home(), &old).unwrap();
+    block_on(async {
+        let mut config = String::new();
+        for body in ["NSC", "MIA", "COA"] {
+            let node = &scene.nodes[body];
+            let listening = Attending::listen(node, Manner::Honest).await.unwrap();
+            let (identity, url) = (node.identity(), listening.1);
+            config += &format!("\n[[witness]]\nidentity = \"{identity}\"\nurl = \"{url}/\"\n");
+            scene.attending.insert(body.to_owned(), listening.0);
+        }
+        for home in [scene.exchange.home(), old.clone()] {
+            let file = home.join("gateway.toml");
+            let text = fs::read_to_string(&file).unwrap();
+            fs::write(&file, text + &config).unwrap();
+        }
+        tokio::task::block_in_place(|| scene.exchange.serve()).unwrap();
+        while let Err(refused) = scene.submit().await {
+            assert_eq!(refused.kind, Kind::Unwitnessed, "{refused:?}");
+        }
+        scene.arrive(&["MLSSM", "MFA"]).await;
+        let policy = scene.policy().await;
+        let file = scene.exchange.ledger().join("checkpoint");
+        tokio::task::block_in_place(|| {
+            watch::until(&scene.exchange.ledger(), "the quorum", || {
+                Ok(policy.judge(&fs::read(&file)?)?.witnessed.then_some(()))
+            })
+        })
+        .unwrap();
+        tokio::task::block_in_place(|| scene.exchange.kill()).unwrap();
+        for folder in ["journal", "ledger", "index"] {
+            fs::remove_dir_all(scene.exchange.home().join(folder)).unwrap();
+            copy(&old.join(folder), &scene.exchange.home().join(folder)).unwrap();
+        }
+        tokio::task::block_in_place(|| {
+            let started = scene.exchange.serve();
+            let output = started.and_then(|()| scene.exchange.wait_end());
+            let said = output.map_or_else(|error| format!("{error:#}"), |output| output.stderr);
+            assert!(said.contains("old copy"), "{said}");
+        });
+    });
+}
