@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use birge_tests::{binaries, exchange::Exchange, node::Node, process::Process};
+use birge_tests::{binaries, exchange::Exchange, node::Node, process::Process, watch};
 use serde_json::Value;
 
 use crate::narrator::Narrator;
@@ -28,7 +28,9 @@ pub(crate) fn tell(narrator: &mut Narrator, exchange: &Exchange) -> Result<Vec<P
     for node in nodes.iter().chain([&silent, &auditor]) {
         narrator.say(&format!("{:13} {}", node.identity(), node.dir().display()));
     }
-    let running = nodes.iter().map(Node::run).collect::<Result<Vec<_>>>()?;
+    let running = nodes.iter().chain([&silent, &auditor]).map(Node::run);
+    let running = running.collect::<Result<Vec<_>>>()?;
+    narrator.say("Every node runs, and witnesses the log with a key of its own.");
 
     narrator.chapter("Each agency drops its figures into its node's inbox");
     for (node, (_, dataset)) in nodes.iter().zip(DELIVERIES) {
@@ -54,8 +56,13 @@ pub(crate) fn tell(narrator: &mut Narrator, exchange: &Exchange) -> Result<Vec<P
     narrator.ask(mfa, &regions, 1, &["6(5)"])?;
     narrator.ask(nsc, &regions, 0, &["15"])?;
 
-    narrator.chapter("The Chamber of Accounts verifies the log from outside");
+    narrator.chapter("A receipt proves an exchange, offline, and who witnessed it");
+    let receipt = witnessed(mfa)?;
+    narrator.ask(mfa, &["audit", "prove", &receipt], 0, &["COA", "ASYLUM_ABROAD"])?;
+
+    narrator.chapter("The Chamber of Accounts verifies the log from outside, and reads in it");
     narrator.ask(&auditor, &["audit", "verify"], 0, &[])?;
+    narrator.ask(&auditor, &["audit", "records", "--outcome", "refused"], 0, &["6(5)", "MFA"])?;
     Ok(running)
 }
 
@@ -83,6 +90,17 @@ pub(crate) fn what_next(narrator: &mut Narrator, exchange: &Exchange) -> Result<
             .say(&format!("the gateway is down; to start it\n  {gateway} serve --config {home}"));
     }
     Ok(())
+}
+
+/// Waits until the witnesses' quorum stands under the node's one receipt; gives the batch.
+fn witnessed(node: &Node) -> Result<String> {
+    let folder = node.dir().join("receipts");
+    watch::until(&folder, "a witnessed receipt", || {
+        let file = node.receipts().into_iter().next().context("no receipt is filed")?;
+        let receipt: Value = serde_json::from_slice(&fs::read(file)?)?;
+        let batch = receipt["batch"].as_str().context("the receipt names no batch")?;
+        Ok((receipt["grade"] == "witnessed").then(|| batch.to_owned()))
+    })
 }
 
 /// Hands in a dataset's figures and waits for the receipt. A second time changes nothing.
