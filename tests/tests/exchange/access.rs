@@ -137,3 +137,22 @@ fn a_gateway_restored_from_an_old_copy_stops_when_it_is_shown_a_newer_checkpoint
     assert_eq!(output.code, Some(1), "{}{}", output.stdout, output.stderr);
     assert_ne!(exchange.wait_end().unwrap().code, Some(0), "it went on as if nothing were wrong");
 }
+
+/// Restored in part: a journal from an old copy under the newest checkpoint.
+#[test]
+fn a_gateway_whose_journal_is_older_than_its_checkpoint_does_not_start() {
+    let mut exchange = Exchange::start().unwrap();
+    let mia = exchange.node("agency/MIA").unwrap();
+    exchange.stop().unwrap().expect_code(0).unwrap();
+    let mut old = exchange.twin().unwrap();
+    exchange.serve().unwrap();
+    block_on(submit(&exchange, &mia, &trafficking())).unwrap();
+    exchange.stop().unwrap().expect_code(0).unwrap();
+    fs::remove_dir_all(old.ledger()).unwrap();
+    copy(&exchange.ledger(), &old.ledger()).unwrap();
+    let error = format!("{:#}", old.serve().unwrap_err());
+    assert!(error.contains("old copy of the journal"), "{error}");
+    assert_ne!(old.wait_end().unwrap().code, Some(0));
+    let checkpoint = |of: &Exchange| fs::read(of.ledger().join("checkpoint")).unwrap();
+    assert_eq!(checkpoint(&old), checkpoint(&exchange), "it signed something");
+}
