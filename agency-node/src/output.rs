@@ -72,6 +72,8 @@ impl Reply {
                     eprintln!("{}", self.aside.trim_end());
                 }
             }
+            // Null where the answer itself went to standard output.
+            Output::Json if self.json.is_null() => {}
             Output::Json => println!("{:#}", self.json),
         }
     }

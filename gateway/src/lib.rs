@@ -32,7 +32,7 @@ pub mod submission;
 pub mod turns;
 pub mod witness;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
 use birge_proto::clock::SharedClock;
@@ -41,6 +41,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::oneshot,
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +56,9 @@ use crate::{
     serve::Parts,
     witness::{Gatherer, Standing},
 };
+
+/// How long those who are being answered may take when something has failed.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The two sockets that the gateway listens on.
 pub struct Listeners {
@@ -177,11 +181,22 @@ pub async fn run(
         "serving"
     );
     ready(Ready { address: listeners.exchange.local_addr()?, awaited });
+    let mut serving = pin!(serve::serve(parts, listeners, stop.clone()));
+    let fault = async {
+        tokio::select! {
+            error = failed(&journal, &ledger, &mut failure) => error,
+            Some(contradiction) = alarm.recv() => contradiction.into(),
+            Ok(Err(error)) = &mut gathering => error.context("no checkpoint can be settled"),
+        }
+    };
     let served = tokio::select! {
-        served = serve::serve(parts, listeners, stop.clone()) => served,
-        error = failed(&journal, &ledger, &mut failure) => Err(error),
-        Some(contradiction) = alarm.recv() => Err(contradiction.into()),
-        Ok(Err(error)) = &mut gathering => Err(error.context("no checkpoint can be settled")),
+        served = &mut serving => served,
+        error = fault => {
+            // Who is being answered is to hear why, not to lose the connection.
+            stop.cancel();
+            drop(timeout(FAREWELL, serving).await);
+            Err(error)
+        }
     };
     stop.cancel();
     journal.close().await;

@@ -3,7 +3,6 @@
 use birge_proto::{
     clock::Timestamp,
     identity::Identity,
-    record::Verdict,
     wire::{RecordFilter, RecordsRequest},
 };
 use clap::Args;
@@ -68,11 +67,6 @@ impl Asked {
         };
         Ok(RecordsRequest { from: self.from, to, filter: Some(filter) })
     }
-}
-
-/// What was asked for, for the record in JSON: the verdicts there are.
-pub(super) fn verdict(verdict: Option<Verdict>) -> &'static str {
-    verdict.map_or("", Verdict::as_str)
 }
 
 /// `NSC` is `agency/NSC`.

@@ -2,11 +2,9 @@
 
 use birge_proto::{
     clock::Timestamp,
-    record::{Event, Record},
+    record::{Event, Record, Verdict},
 };
 use serde::{Deserialize, Serialize};
-
-use super::asked::verdict;
 
 /// What is told of a record in a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,7 +48,7 @@ impl Row {
             actor: record.actor.to_string(),
             kind: record.event.kind().to_owned(),
             dataset: record.event.dataset().unwrap_or_default().to_owned(),
-            outcome: verdict(record.event.verdict()).to_owned(),
+            outcome: record.event.verdict().map_or("", Verdict::as_str).to_owned(),
             articles: record.articles().to_vec(),
             detail: detail(&record.event),
         }

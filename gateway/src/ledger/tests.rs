@@ -384,30 +384,3 @@ async fn when_its_files_cannot_be_written_it_says_so() {
     assert!(ledger.failed().await.contains("tile"));
     assert_eq!(ledger.evidence(0).await.unwrap_err().kind, Kind::Unavailable);
 }
-
-#[tokio::test]
-async fn a_key_that_is_added_signs_beside_the_first_and_then_alone() {
-    let exchange = Exchange::new();
-    let key = Exchange::new().key;
-    let next = || NoteSigner::new(ORIGIN, SigningKey::from_pkcs8(&key).unwrap()).unwrap();
-    let keys = [exchange.signer().verifier(), next().verifier()];
-    let signed =
-        |note: &[u8]| keys.each_ref().map(|key| Checkpoint::open(note, key, ORIGIN).is_ok());
-    let state = |signers: Signers| {
-        State::open(Store::new(&exchange.ledger_dir()), signers, exchange.reader())
-    };
-    let advance = |signers| state(signers).unwrap().advance().unwrap().note.clone();
-    exchange.grow(10).await;
-    assert_eq!(signed(&advance(exchange.signer().into())), [true, false]);
-    exchange.grow(11).await;
-    let both = Signers::new(ORIGIN, vec![exchange.signer(), next()], vec![]);
-    assert_eq!(signed(&advance(both)), [true, true]);
-    fs::remove_file(exchange.ledger_dir().join("checkpoint")).unwrap();
-    advance(exchange.signer().into());
-    // The last checkpoint bears the first key alone, which is retired.
-    let stranger = state(next().into()).err();
-    assert!(matches!(stranger, Some(LedgerError::Damaged(_))), "{stranger:?}");
-    exchange.grow(12).await;
-    let alone = Signers::new(ORIGIN, vec![next()], vec![exchange.signer().verifier()]);
-    assert_eq!(signed(&advance(alone)), [false, true]);
-}

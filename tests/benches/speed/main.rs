@@ -6,6 +6,7 @@
 mod journal;
 mod query;
 mod ratio;
+mod receipt;
 mod receipt_size;
 mod submission;
 mod tree;
@@ -22,7 +23,7 @@ type Bench = fn() -> Result<()>;
 fn main() -> ExitCode {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let benches: [(&str, Bench); 7] = [
+    let benches: [(&str, Bench); 8] = [
         ("tree", tree::run),
         ("verification", verification::run),
         ("receipt size", receipt_size::run),
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         ("validation", validation::run),
         ("submission", submission::run),
         ("query", query::run),
+        ("receipt time", receipt::run),
     ];
     for (name, run) in benches {
         if !wanted.is_empty() && !wanted.iter().any(|wanted| name.contains(wanted.as_str())) {

@@ -2,7 +2,10 @@
 
 use birge_proto::{
     clock::Timestamp,
-    tlog::{cosignature::Cosigner, note::add_signature},
+    tlog::{
+        cosignature::Cosigner,
+        note::{NoteSigner, add_signature},
+    },
 };
 
 use super::*;
@@ -73,4 +76,31 @@ async fn cosignatures_are_kept_and_never_replace_a_larger_checkpoint() {
     assert_eq!(again.settled().borrow().note, cosigned(&six).note, "kept over a restart");
     again.begin().await.unwrap();
     assert_eq!(again.checkpoint().borrow().note, cosigned(&six).note);
+}
+
+#[tokio::test]
+async fn a_key_that_is_added_signs_beside_the_first_and_then_alone() {
+    let exchange = Exchange::new();
+    let key = Exchange::new().key;
+    let next = || NoteSigner::new(ORIGIN, SigningKey::from_pkcs8(&key).unwrap()).unwrap();
+    let keys = [exchange.signer().verifier(), next().verifier()];
+    let signed =
+        |note: &[u8]| keys.each_ref().map(|key| Checkpoint::open(note, key, ORIGIN).is_ok());
+    let state = |signers: Signers| {
+        State::open(Store::new(&exchange.ledger_dir()), signers, exchange.reader())
+    };
+    let advance = |signers| state(signers).unwrap().advance().unwrap().note.clone();
+    exchange.grow(10).await;
+    assert_eq!(signed(&advance(exchange.signer().into())), [true, false]);
+    exchange.grow(11).await;
+    let both = Signers::new(ORIGIN, vec![exchange.signer(), next()], vec![]);
+    assert_eq!(signed(&advance(both)), [true, true]);
+    fs::remove_file(exchange.ledger_dir().join("checkpoint")).unwrap();
+    advance(exchange.signer().into());
+    // The last checkpoint bears the first key alone, which is retired.
+    let stranger = state(next().into()).err();
+    assert!(matches!(stranger, Some(LedgerError::Damaged(_))), "{stranger:?}");
+    exchange.grow(12).await;
+    let alone = Signers::new(ORIGIN, vec![next()], vec![exchange.signer().verifier()]);
+    assert_eq!(signed(&advance(alone)), [false, true]);
 }
