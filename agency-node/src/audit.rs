@@ -11,11 +11,13 @@
 //! | [`prove`] | what a receipt proves, offline |
 //!
 //! `asked` is what they ask for, `shown` what the gateway shows, each record held against the
-//! log; `leaves`, `tree`, `records`, `law`, `own`, `verified` and `earlier` are what that stands on.
+//! log; `leaves`, `tree`, `records`, `law`, `own`, `verified`, `frozen` and `earlier` are what
+//! that stands on.
 
 mod asked;
 mod earlier;
 pub mod export;
+mod frozen;
 pub mod hold;
 mod law;
 mod leaves;
@@ -36,11 +38,12 @@ use std::{fmt, io::IsTerminal};
 use birge_proto::{
     problem::{Kind, Problem},
     tlog::checkpoint::Checkpoint,
-    wire::CheckpointRequest,
+    wire::{CheckpointRequest, CheckpointResponse},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use tonic::Status;
 
+use self::frozen::Frozen;
 pub use self::asked::Asked;
 use crate::{
     connect::{self, Link},
@@ -48,17 +51,27 @@ use crate::{
     output::Failure,
 };
 
+/// What the gateway shows as the newest checkpoint.
+struct Newest {
+    /// As the signed note that it came in.
+    note: Vec<u8>,
+    /// What it says.
+    head: Checkpoint,
+    /// The last checkpoints of the logs that this one goes on from.
+    frozen: Vec<Frozen>,
+}
+
 /// The newest checkpoint; it may not be smaller than the largest seen. Whether it continues
-/// that one, the tree tells.
+/// that one, and the frozen ones, the tree tells.
 async fn newest(
     link: &Link,
     memory: &Memory,
     seen: Option<&(Vec<u8>, Checkpoint)>,
-) -> Result<(Vec<u8>, Checkpoint), Failure> {
+) -> Result<Newest, Failure> {
     let request =
         CheckpointRequest { seen: seen.map(|(note, _)| note.clone()).unwrap_or_default() };
     let answer = link.audit().checkpoint(request).await.map_err(|status| fault(&status))?;
-    let note = answer.into_inner().note;
+    let CheckpointResponse { note, frozen } = answer.into_inner();
     let head = memory.recognise(link, &note).await.map_err(|distrust| match distrust {
         Distrust::Checkpoint(error) => wrong("the checkpoint", error),
         distrust => distrust.into(),
@@ -67,7 +80,8 @@ async fn newest(
         let found = format!("the log shrank from {} entries to {}", seen.size(), head.size());
         return Err(wrong("the checkpoint", found));
     }
-    Ok((note, head))
+    let frozen = frozen::of_answer(frozen, &memory.known()?, &head)?;
+    Ok(Newest { note, head, frozen })
 }
 
 fn progress(size: u64) -> ProgressBar {

@@ -111,12 +111,6 @@ impl Memory {
         Ok(memory)
     }
 
-    /// The log's origin, which its keys bear as their name.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        self.log.vkey().name()
-    }
-
     /// The authority's keys that are believed.
     #[must_use]
     pub fn authority(&self) -> &[VerifyingKey] {

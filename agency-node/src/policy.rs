@@ -10,10 +10,14 @@
 //! is read what was verified and filed here while they did: receipts, and checkpoints seen or
 //! cosigned. Nothing that comes from outside is judged by a retired key.
 
+mod lineage;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use birge_proto::{
     clock::Timestamp,
@@ -29,6 +33,7 @@ use birge_proto::{
 };
 use birge_schemas::witnesses::Witnesses;
 
+use self::lineage::Lineage;
 use crate::{
     config::Trust,
     connect::{self, Link},
@@ -148,11 +153,21 @@ fn read(home: &Home, file: &str, log: &NoteVerifier) -> Result<Option<Policy>, F
     };
     let text = fs::read(&path).map_err(|error| damaged(error.to_string()))?;
     let policy = Policy::parse(&text).map_err(|error| damaged(error.to_string()))?;
-    if policy.logs().iter().all(|key| key.vkey().name() == log.vkey().name()) {
+    let name = |key: &NoteVerifier| key.vkey().name().to_owned();
+    let origins: BTreeSet<_> = policy.logs().iter().map(name).collect();
+    if origins.contains(log.vkey().name()) || !origins.is_disjoint(&followed(home, log)) {
         Ok(Some(policy))
     } else {
         Err(damaged("it is of another log".into()))
     }
+}
+
+/// Origins of the logs that followed on the one of the key `log`, as far as it was told here.
+fn followed(home: &Home, log: &NoteVerifier) -> BTreeSet<String> {
+    let kept = fs::read(home.join(KEYS)).ok().and_then(|text| Policy::parse(&text).ok());
+    let kept = kept.map(|policy| policy.logs().to_vec()).unwrap_or_default();
+    let origins: BTreeSet<_> = kept.iter().map(|key| key.vkey().name().to_owned()).collect();
+    if origins.contains(log.vkey().name()) { origins } else { BTreeSet::new() }
 }
 
 /// Makes the policy from an answer of the gateway; answers also with every key of the log that
@@ -167,9 +182,10 @@ fn of_answer(
     key.and_then(|key| key.verify(DECREE_TYPE, &decree, &signature).ok())
         .ok_or_else(|| wrong("the decree", "no key of the authority that is trusted signed it"))?;
     let rule = Witnesses::of_bundle(&decree).map_err(|error| wrong("the decree", error))?;
-    let origin = log.vkey().name();
+    let lineage = Lineage::of(log, opened(log_keys, authority)?)?;
     let mut keys: BTreeMap<Identity, (Timestamp, Option<CosignatureVerifier>)> = BTreeMap::new();
-    for statement in opened(witnesses, origin, authority)? {
+    for statement in opened(witnesses, authority)? {
+        lineage.includes(&statement)?;
         let Says::Enrolment { identity, witness_key, .. } = statement.says else {
             return Err(wrong("a statement", "it enrols nobody"));
         };
@@ -180,48 +196,13 @@ fn of_answer(
         }
     }
     let keys = keys.into_iter().filter_map(|(identity, (_, key))| Some((identity, key?))).collect();
-    let (logs, ever) = logs(opened(log_keys, origin, authority)?, log)?;
-    let policy = rule.policy(logs, &keys).map_err(|error| wrong("the policy", error))?;
-    Ok((policy, ever))
+    let policy = rule.policy(lineage.now, &keys).map_err(|error| wrong("the policy", error))?;
+    Ok((policy, lineage.ever))
 }
 
-/// The log's keys that count: `log`, unless it was retired, and those stated since; then all
-/// that ever did.
-fn logs(
-    mut statements: Vec<Statement>,
-    log: &NoteVerifier,
-) -> Result<(Vec<NoteVerifier>, Vec<NoteVerifier>), Failure> {
-    statements.sort_by_key(|statement| statement.stated);
-    let mut logs = vec![log.clone()];
-    let mut ever = logs.clone();
-    for statement in statements {
-        let (added, text) = match &statement.says {
-            Says::LogKey { log_key } => (true, log_key),
-            Says::LogKeyRetired { log_key } => (false, log_key),
-            Says::Enrolment { .. } | Says::Successor { .. } => {
-                return Err(wrong("a statement", "it is not of a key of this log"));
-            }
-        };
-        let key = NoteVerifier::from_vkey(text).map_err(|error| wrong("a log key", error))?;
-        if key.vkey().name() != log.vkey().name() {
-            return Err(wrong("a log key", "it is of another log"));
-        }
-        logs.retain(|known| *known != key);
-        add(&mut ever, std::slice::from_ref(&key));
-        if added {
-            logs.push(key);
-        }
-    }
-    if logs.is_empty() {
-        return Err(wrong("the log's keys", "all of them are retired"));
-    }
-    Ok((logs, ever))
-}
-
-/// Statements that the authority signed, of the log `origin`.
+/// Statements that the authority signed.
 fn opened(
     statements: Vec<birge_proto::wire::Statement>,
-    origin: &str,
     authority: &[VerifyingKey],
 ) -> Result<Vec<Statement>, Failure> {
     if statements.len() > STATEMENTS {
@@ -229,12 +210,7 @@ fn opened(
     }
     let open = |statement| {
         let statement = Signed::from(statement).open(authority);
-        let statement = statement.map_err(|error| wrong("a statement", error))?;
-        if statement.origin == origin {
-            Ok(statement)
-        } else {
-            Err(wrong("a statement", format!("it is of the log {:?}", statement.origin)))
-        }
+        statement.map_err(|error| wrong("a statement", error))
     };
     statements.into_iter().map(open).collect()
 }

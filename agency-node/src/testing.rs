@@ -245,7 +245,7 @@ impl Audit for Gateway {
     ) -> Result<Response<CheckpointResponse>, Status> {
         let note = self.files.get("checkpoint").cloned();
         let note = note.ok_or_else(|| Status::unimplemented(""))?;
-        Ok(Response::new(CheckpointResponse { note }))
+        Ok(Response::new(CheckpointResponse { note, frozen: vec![] }))
     }
 
     async fn tile(&self, request: Request<TileRequest>) -> Result<Response<TileResponse>, Status> {

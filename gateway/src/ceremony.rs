@@ -1,6 +1,8 @@
 //! What passes as files between the operator and the authority that signs decrees, so that
 //! its key need never touch the operator's machine (decree, article 3(4)).
 
+mod log_request;
+
 use std::{
     fs::File,
     io::Read,
@@ -19,6 +21,7 @@ use birge_proto::{
 use rustls_pki_types::{CertificateSigningRequestDer, pem::PemObject};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use self::log_request::LogRequest;
 use crate::{decree::Decree, keys};
 
 /// Bytes of the largest file that is read.

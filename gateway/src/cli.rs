@@ -85,7 +85,8 @@ enum Command {
         #[command(subcommand)]
         command: AuthorityCommand,
     },
-    /// Sign, as the authority, that an enrolment's keys are whose it says they are.
+    /// Sign, as the authority, that an enrolment's keys are whose it says they are, or what a
+    /// request asks to be stated of the log.
     Countersign(Countersign),
     /// Turn a node's countersigned enrolment into a certificate, as a record. Needs a running
     /// gateway.

@@ -35,7 +35,6 @@ use birge_proto::{
         checkpoint::Checkpoint,
         hash,
         note::NoteVerifier,
-        policy::Policy,
         proof::{self, Hashes, ProveError},
         reader::TileReader,
         tile::TilePath,
@@ -47,7 +46,7 @@ use tokio::sync::watch;
 pub use self::{
     error::{Contradiction, Flaw, LedgerDamage, LedgerError},
     settle::Settler,
-    signers::Signers,
+    signers::{Known, Signers},
     verify::{Listed, Verified, list, verify},
 };
 use self::{follow::Tell, state::State, store::Store};
@@ -94,7 +93,7 @@ enum Signing {
 #[derive(Debug, Clone)]
 pub struct Ledger {
     store: Store,
-    log: Policy,
+    known: Known,
     published: watch::Receiver<Arc<Published>>,
     settled: watch::Receiver<Arc<Published>>,
     tree: watch::Receiver<u64>,
@@ -119,7 +118,7 @@ impl Ledger {
         journal: Reader,
     ) -> Result<(Self, Settler), LedgerError> {
         let signers = signers.into();
-        let (store, log) = (Store::new(dir), signers.known().clone());
+        let (store, known) = (Store::new(dir), signers.known().clone());
         let empty = Arc::new(state::signed(&signers, 0, hash::empty_root())?);
         let mut state = State::open(store.clone(), signers, journal)?;
         state.grow()?;
@@ -133,7 +132,7 @@ impl Ledger {
         };
         let ledger = Self {
             store,
-            log,
+            known,
             published: tell.published.subscribe(),
             settled: settler.settled(),
             tree: tell.tree.subscribe(),
@@ -196,13 +195,35 @@ impl Ledger {
     /// The keys that the log's checkpoints are known by.
     #[must_use]
     pub fn keys(&self) -> &[NoteVerifier] {
-        self.log.logs()
+        self.known.keys()
     }
 
     /// The checkpoint in `note`, if this log signed it.
     #[must_use]
     pub fn recognise(&self, note: &[u8]) -> Option<Checkpoint> {
-        self.log.judge(note).ok().map(|judged| judged.checkpoint)
+        self.known.open(note).ok()
+    }
+
+    /// The last checkpoints of the logs that this one goes on from, the oldest first.
+    #[must_use]
+    pub fn frozen(&self) -> &[Published] {
+        self.known.frozen()
+    }
+
+    /// The checkpoint that is shown to whoever asks.
+    ///
+    /// # Errors
+    /// `UNWITNESSED` when the log goes on from a frozen one and has not signed anything yet.
+    pub fn shown(&self) -> Result<Arc<Published>, Problem> {
+        let shown = self.settled.borrow().clone();
+        if shown.checkpoint.origin() == self.known.origin() {
+            return Ok(shown);
+        }
+        let (origin, frozen) = (self.known.origin(), shown.checkpoint.origin());
+        let detail =
+            format!("{origin} goes on from {frozen}, and has not signed its first checkpoint yet");
+        Err(Problem::new(Kind::Unwitnessed, detail)
+            .hint("try again later: it does when enough witnesses have said what they hold"))
     }
 
     /// Waits until a settled checkpoint covers entry `index`; the receipt that proves it stands there,
@@ -323,6 +344,14 @@ pub fn rebuild(
     journal: Reader,
 ) -> Result<Arc<Published>, LedgerError> {
     State::rebuild(Store::new(dir), signers.into(), journal)?.advance()
+}
+
+/// The checkpoint that was published last in `dir`, which must be known as the log's.
+///
+/// # Errors
+/// When it is not, or cannot be read.
+pub fn published(dir: &Path, known: &Known) -> Result<Option<Published>, LedgerError> {
+    state::last_published(&Store::new(dir), known)
 }
 
 /// The hash of the leaf that stands for an entry.

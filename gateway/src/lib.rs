@@ -29,6 +29,7 @@ pub mod registry;
 pub mod sequence;
 pub mod serve;
 pub mod submission;
+pub mod succession;
 pub mod turns;
 pub mod witness;
 
@@ -127,6 +128,10 @@ pub async fn run(
     let (catalog, follower) = Catalog::open(&config.paths.index, opened.reader())?;
     let registry = catalog.read(|state| state.registry.clone());
     let signers = log_key::signers(&keys, registry.log())?;
+    if registry.log().origin() != config.exchange.origin {
+        let (log, configured) = (registry.log().origin(), &config.exchange.origin);
+        tracing::warn!(log, configured, "the configuration names another log: set its origin");
+    }
     let journal = opened.start(Arc::clone(&clock), Order::new(registry))?;
 
     let (ledger, settler) =

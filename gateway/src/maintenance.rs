@@ -7,6 +7,7 @@ use birge_proto::{
     clock::Timestamp,
     identity::Identity,
     record::{Event, Record},
+    tlog::policy::Policy,
 };
 use serde_json::{Value, json};
 
@@ -170,11 +171,30 @@ impl Sequence {
             }
         }
         self.persons.check(entry.index, &record, names)?;
+        if let Event::LogContinued { origin, log_key, last } = &record.event {
+            self.goes_on(entry.index, (origin, log_key), last)?;
+        }
         self.log.apply(&record.event);
         let body = entry.body.as_ref().map(|body| body.read()).transpose()?;
         let digest = body.map(|body| hex::encode(body.digest()));
         if digest.as_deref() != digest_of(&record.event) {
             bail!("its body is not the one it digests");
+        }
+        Ok(())
+    }
+}
+
+impl Sequence {
+    /// Another log goes on only from one that was frozen for it, and from all of that one.
+    fn goes_on(&self, index: u64, log: (&String, &String), last: &str) -> Result<()> {
+        let named = self.log.successor().map(|next| (&next.origin, &next.key));
+        if named != Some(log) {
+            bail!("the log {} goes on, which the log before does not name", log.0);
+        }
+        let known = Policy::of_logs(self.log.keys().to_vec());
+        let covered = known.judge(last.as_bytes()).context("its last checkpoint")?.checkpoint;
+        if covered.size() != index {
+            bail!("it goes on from {} records, not from those before it", covered.size());
         }
         Ok(())
     }

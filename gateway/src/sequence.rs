@@ -87,9 +87,19 @@ impl Order {
 
     fn check(&self, draft: &Draft, time: Timestamp) -> Reply {
         if let Some(successor) = self.registry.log().successor() {
-            let detail =
-                format!("nothing more is written to this log: {successor} goes on from it");
-            return Reply::Refused(Kind::Frozen, detail);
+            return match draft.events.first() {
+                Some((Event::LogContinued { origin, log_key, .. }, _))
+                    if (origin, log_key) == (&successor.origin, &successor.key) =>
+                {
+                    Reply::Recorded
+                }
+                _ => {
+                    let origin = &successor.origin;
+                    let detail =
+                        format!("nothing more is written to this log: {origin} goes on from it");
+                    Reply::Refused(Kind::Frozen, detail)
+                }
+            };
         }
         let in_force = || self.registry.decree_at(time).map(|enacted| &enacted.name);
         if draft.decree.as_ref().is_some_and(|decree| in_force() != Some(decree)) {

@@ -1,5 +1,6 @@
 //! What must hold from record to record beside the counters: the log begins once, time never
-//! runs backwards, and no key counts that the authority did not state to be whose it is.
+//! runs backwards, nothing is written to a frozen log, only the one that it names goes on, and no
+//! key counts that the authority did not state to be whose it is.
 
 use birge_proto::{
     clock::Timestamp,
@@ -9,22 +10,29 @@ use birge_proto::{
     statement::{Says, Statement},
 };
 
+use super::verified::Verified;
+
 /// What is known of the records before.
 #[derive(Debug)]
 pub(super) struct Law {
-    origin: String,
+    /// Of the log that the last record stands in.
+    pub(super) origin: String,
     pub(super) time: Option<Timestamp>,
     /// Hex.
     pub(super) authority_keys: Vec<String>,
+    /// Origin and key of the log that is to go on, once this one is frozen.
+    pub(super) successor: Option<(String, String)>,
 }
 
 impl Law {
-    pub(super) fn new(
-        origin: String,
-        time: Option<Timestamp>,
-        authority_keys: Vec<String>,
-    ) -> Self {
-        Self { origin, time, authority_keys }
+    /// Goes on after what was verified before.
+    pub(super) fn new(before: &Verified) -> Self {
+        Self {
+            origin: before.origin.clone(),
+            time: before.time,
+            authority_keys: before.authority_keys.clone(),
+            successor: before.successor.clone(),
+        }
     }
 
     /// Checks the next record that is shown; says what does not hold.
@@ -38,13 +46,29 @@ impl Law {
                 if index != 0 {
                     return Err(String::from("the log begins a second time"));
                 }
-                if *origin != self.origin {
-                    return Err(format!("the log says that it is {origin}, not {}", self.origin));
-                }
+                self.origin.clone_from(origin);
                 self.authority_keys.clone_from(authority_keys);
                 Ok(())
             }
             _ if index == 0 => Err(String::from("the log does not begin with its genesis")),
+            Event::LogContinued { origin, log_key, last } => {
+                let named = self.successor.take();
+                if named.as_ref() != Some(&(origin.clone(), log_key.clone())) {
+                    return Err(format!("{origin} goes on, which the log before does not name"));
+                }
+                if last.lines().nth(1) != Some(&*index.to_string()) {
+                    return Err(String::from("it does not go on from all records before it"));
+                }
+                self.origin.clone_from(origin);
+                Ok(())
+            }
+            _ if self.successor.is_some() => {
+                Err(String::from("it was written to the log after that was frozen"))
+            }
+            event @ Event::LogFrozen { successor, log_key, .. } => {
+                self.successor = Some((successor.clone(), log_key.clone()));
+                self.authorised(event)
+            }
             event => self.authorised(event),
         }
     }
@@ -153,7 +177,7 @@ mod tests {
     #[test]
     fn no_key_counts_without_the_authority() {
         let authority = SigningKey::generate().unwrap();
-        let mut law = Law::new(ORIGIN.into(), None, vec![]);
+        let mut law = Law::new(&Verified::default());
         law.check(0, &record(1, genesis(&authority))).unwrap();
         law.check(1, &record(2, enrolled(Some(countersigned(&authority))))).unwrap();
         let other = countersigned(&SigningKey::generate().unwrap());
@@ -168,17 +192,48 @@ mod tests {
     #[test]
     fn the_log_begins_once_and_time_goes_on() {
         let authority = SigningKey::generate().unwrap();
-        let mut law = Law::new(ORIGIN.into(), None, vec![]);
+        let mut law = Law::new(&Verified::default());
         let read = || Event::RecordsRead { from: 0, to: 1 };
         assert!(law.check(0, &record(5, read())).is_err(), "no genesis");
         law.check(0, &record(5, genesis(&authority))).unwrap();
         assert!(law.check(1, &record(5, genesis(&authority))).is_err(), "a second one");
         assert!(law.check(1, &record(4, read())).is_err(), "earlier");
         law.check(1, &record(5, read())).unwrap();
-        assert!(
-            Law::new("other".into(), None, vec![])
-                .check(0, &record(5, genesis(&authority)))
-                .is_err()
-        );
+        assert_eq!(law.origin, ORIGIN);
+    }
+
+    #[test]
+    fn only_the_log_that_was_named_goes_on_and_from_all_of_it() {
+        let authority = SigningKey::generate().unwrap();
+        let next = || ("birge.example/log/2".to_owned(), "key".to_owned());
+        let frozen = || {
+            let (successor, log_key) = next();
+            let says = Says::Successor { successor: successor.clone(), log_key: log_key.clone() };
+            let stated = Timestamp::from_second(1).unwrap();
+            let statement = Statement { origin: ORIGIN.into(), stated, says };
+            let signed = statement.sign(&authority).unwrap();
+            let signature = hex::encode(signed.signature);
+            let authorised = Authorised { request: None, stated, key_id: signed.key_id, signature };
+            Event::LogFrozen { successor, log_key, authorised }
+        };
+        let law = || {
+            let mut law = Law::new(&Verified::default());
+            law.check(0, &record(1, genesis(&authority))).unwrap();
+            law.check(1, &record(1, frozen())).unwrap();
+            law
+        };
+        let goes_on = |(origin, log_key): (String, String), size: u64| {
+            let last = format!("{ORIGIN}\n{size}\nroot\n\n");
+            record(2, Event::LogContinued { origin, log_key, last })
+        };
+        let mut sound = law();
+        sound.check(2, &goes_on(next(), 2)).unwrap();
+        assert_eq!(sound.origin, next().0);
+        assert!(sound.check(3, &goes_on(next(), 3)).is_err(), "twice");
+        assert!(law().check(2, &goes_on(next(), 1)).is_err(), "not from all of it");
+        assert!(law().check(2, &goes_on((next().0, "other".into()), 2)).is_err());
+        assert!(law().check(2, &goes_on(("other".into(), next().1), 2)).is_err());
+        let read = record(2, Event::RecordsRead { from: 0, to: 1 });
+        assert!(law().check(2, &read).is_err(), "written to a frozen log");
     }
 }

@@ -12,12 +12,14 @@ use anyhow::Context;
 use birge_proto::tlog::{
     bundle,
     checkpoint::Checkpoint,
+    proof,
+    reader::TileReader,
     tile::{self, Kind, TILE_WIDTH, TilePath},
     writer::{File, TileWriter},
 };
 use serde::Serialize;
 
-use super::{newest, progress, tree::fetch_all, wrong};
+use super::{Frozen, Newest, newest, progress, tree::fetch_all, wrong};
 use crate::{
     connect::Link,
     home,
@@ -59,7 +61,7 @@ pub async fn mirror(node: &Node, dir: &Path) -> Result<Reply, Failure> {
     let (link, memory) = node.link()?;
     home::create_dir(dir)?;
     let held = held(dir, &memory)?;
-    let (note, _) = newest(&link, &memory, held.as_ref()).await?;
+    let Newest { note, frozen, .. } = newest(&link, &memory, held.as_ref()).await?;
     let head = memory.reconcile(&link, &note).await?;
     let size = held.as_ref().map_or(0, |(_, held)| held.size());
     let bar = progress(head.size());
@@ -85,6 +87,7 @@ pub async fn mirror(node: &Node, dir: &Path) -> Result<Reply, Failure> {
     new.sort_unstable();
     new.dedup();
     settle(dir, &unverified, &new, &head)?;
+    keep_frozen(dir, &head, &frozen)?;
     home::write(&dir.join("checkpoint"), &note)?;
     tidy(dir, &new, &head)?;
     bar.finish_and_clear();
@@ -180,6 +183,24 @@ fn settle(dir: &Path, from: &Path, new: &[TilePath], head: &Checkpoint) -> Resul
         home::rename(&from.join(path.to_string()), &place)?;
     }
     remove(from)
+}
+
+/// Keeps the last checkpoints of frozen logs, which must be of the beginning of the tree whose
+/// files are in their places.
+fn keep_frozen(dir: &Path, head: &Checkpoint, frozen: &[Frozen]) -> Result<(), Failure> {
+    let read = |path: &TilePath| fs::read(dir.join(path.to_string()));
+    let tiles = TileReader::new(head.size(), read);
+    for (number, Frozen { note, checkpoint, .. }) in (1..).zip(frozen) {
+        let root = proof::root(checkpoint.size(), &tiles).map_err(|error| broken(dir, error))?;
+        if root != *checkpoint.root() {
+            let place = format!("the log {}, frozen", checkpoint.origin());
+            return Err(wrong(place, "the tree does not begin with what it held"));
+        }
+        let folder = dir.join(format!("frozen/{number}"));
+        home::create_dir(&folder)?;
+        home::write(&folder.join("checkpoint"), note)?;
+    }
+    Ok(())
 }
 
 /// Once the checkpoint is in its place: removes the partial files that are outgrown.

@@ -47,7 +47,7 @@ impl Records {
     /// Goes on after what was verified before.
     pub(super) fn new(own: Own, sees_all: bool, filed: Vec<Filed>, before: &Verified) -> Self {
         let receipts = filed.into_iter().map(|filed| (filed.exchange, filed)).collect();
-        let law = Law::new(before.origin.clone(), before.time, before.authority_keys.clone());
+        let law = Law::new(before);
         let (counters, sums) = (before.counters.clone(), Sums::default());
         Self { reader: own.identity().clone(), sees_all, receipts, counters, law, own, sums }
     }
@@ -116,6 +116,12 @@ impl Records {
     /// Every receipt must have been met in the `size` entries. What is to be remembered is put
     /// into `verified`.
     pub(super) fn finish(self, size: u64, verified: &mut Verified) -> Result<(Sums, Own), Failure> {
+        if self.sees_all && self.law.origin != verified.origin {
+            let (told, origin) = (self.law.origin, &verified.origin);
+            let what = format!("they are of the log {told}, and the checkpoint is of {origin}");
+            return Err(wrong("the records", what));
+        }
+        verified.successor = self.law.successor;
         verified.counters = self.counters;
         verified.time = self.law.time;
         verified.authority_keys = self.law.authority_keys;

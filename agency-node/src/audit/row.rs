@@ -121,8 +121,11 @@ fn detail(event: &Event) -> String {
             log_key.clone()
         }
         Event::LogFrozen { successor, .. } => format!("{successor} goes on"),
-        Event::LogContinued { predecessor, size, .. } => {
-            format!("goes on from {predecessor} of {size} entries")
+        Event::LogContinued { origin, last, .. } => {
+            let mut lines = last.lines();
+            let (frozen, size) =
+                (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+            format!("{origin} goes on from {frozen} of {size} entries")
         }
         Event::HoldPlaced { hold, from, to } => match to {
             Some(to) => format!("{hold}: records {from} to {to}"),

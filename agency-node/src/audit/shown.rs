@@ -7,7 +7,7 @@ use birge_proto::{
 };
 use tonic::Streaming;
 
-use super::{Asked, fault, leaves::Leaves, newest, records, row::Row, wrong};
+use super::{Asked, Newest, fault, leaves::Leaves, newest, records, row::Row, wrong};
 use crate::{node::Node, output::Failure};
 
 /// The records while they come.
@@ -53,7 +53,7 @@ impl Shown {
     /// Begins to read, under the newest checkpoint, which must continue the one seen before.
     pub(super) async fn begin(node: &Node, asked: &Asked) -> Result<Self, Failure> {
         let (link, memory) = node.link()?;
-        let (note, _) = newest(&link, &memory, memory.seen()?.as_ref()).await?;
+        let Newest { note, .. } = newest(&link, &memory, memory.seen()?.as_ref()).await?;
         let head = memory.reconcile(&link, &note).await?;
         let request = asked.request(head.size())?;
         let range = (request.from, request.to);

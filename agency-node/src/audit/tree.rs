@@ -35,8 +35,8 @@ pub(super) struct Leaf {
 /// The tree while it is rebuilt.
 pub(super) struct Tree {
     link: Link,
-    /// The largest checkpoint seen before.
-    seen: Option<Checkpoint>,
+    /// Checkpoints of its beginnings: the largest seen before, the last ones of frozen logs.
+    earlier: Vec<Checkpoint>,
     bundles: Vec<TilePath>,
     next: usize,
     writer: TileWriter,
@@ -46,14 +46,20 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// The tree of `size` entries, of which `writer` has the first already.
-    pub(super) fn new(link: Link, size: u64, seen: Option<Checkpoint>, writer: TileWriter) -> Self {
+    /// The tree of `size` entries, of which `writer` has the first already, and which must
+    /// continue the `earlier` ones.
+    pub(super) fn new(
+        link: Link,
+        size: u64,
+        earlier: Vec<Checkpoint>,
+        writer: TileWriter,
+    ) -> Self {
         let bundles = tile::tiles(size).take_while(|path| path.kind() == Kind::Entries);
         let new =
             |path: &TilePath| size > writer.size() && path.index() >= writer.size() / TILE_WIDTH;
         let bundles = bundles.filter(new).collect();
         let partial = BTreeMap::new();
-        Self { link, seen, bundles, next: 0, writer, partial, files: 0 }
+        Self { link, earlier, bundles, next: 0, writer, partial, files: 0 }
     }
 
     /// The next leaves, after every tile that they complete was compared; none at the end.
@@ -83,20 +89,20 @@ impl Tree {
         Ok(Some(leaves))
     }
 
-    /// Where the tree has the size of the checkpoint seen before, it must have its root.
+    /// Where the tree has the size of an earlier checkpoint, it must have its root.
     fn continues(&self, path: TilePath) -> Result<(), Failure> {
-        let Some(seen) = self.seen.as_ref().filter(|seen| seen.size() == self.writer.size()) else {
-            return Ok(());
-        };
-        if *seen.root() == self.writer.root() {
-            return Ok(());
+        let size = self.writer.size();
+        for earlier in self.earlier.iter().filter(|earlier| earlier.size() == size) {
+            if *earlier.root() != self.writer.root() {
+                let what = format!(
+                    "up to here or before, the log's past was changed: its first {size} entries \
+                     are not those of a checkpoint that {} signed before",
+                    earlier.origin()
+                );
+                return Err(wrong(path, what));
+            }
         }
-        let what = format!(
-            "up to here or before, the log's past was changed: its first {} entries are not those \
-             that this node has seen",
-            seen.size()
-        );
-        Err(wrong(path, what))
+        Ok(())
     }
 
     /// Compares what is left and the root; answers with the number of files compared.
@@ -173,7 +179,7 @@ mod tests {
 
     async fn verify(
         head: &Checkpoint,
-        seen: Option<&Checkpoint>,
+        seen: Option<Checkpoint>,
         files: HashMap<String, Vec<u8>>,
     ) -> Result<u64, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -182,7 +188,7 @@ mod tests {
         let port = authority.serve_log(files).await;
         authority.enrol(&mut node, &signer().verifier().to_string(), port);
         let (link, _) = node.link().unwrap();
-        let mut tree = Tree::new(link, head.size(), seen.cloned(), TileWriter::new());
+        let mut tree = Tree::new(link, head.size(), seen.into_iter().collect(), TileWriter::new());
         let mut index = 0;
         while let Some(leaves) = tree.next().await.map_err(|failure| failure.to_string())? {
             for leaf in leaves {
@@ -199,7 +205,7 @@ mod tests {
             let (head, files) = log(size);
             let count = files.len() as u64;
             let (seen, _) = log(size / 2);
-            assert_eq!(verify(&head, Some(&seen), files).await, Ok(count), "{size}");
+            assert_eq!(verify(&head, Some(seen), files).await, Ok(count), "{size}");
         }
     }
 
@@ -223,7 +229,7 @@ mod tests {
     async fn a_log_that_does_not_continue_what_was_seen_is_found() {
         let (head, files) = log(300);
         let seen = Checkpoint::new("birge.example/log", 270, [7; 32]).unwrap();
-        let error = verify(&head, Some(&seen), files).await.unwrap_err();
+        let error = verify(&head, Some(seen), files).await.unwrap_err();
         assert!(error.contains("past was changed") && error.contains("270"), "{error}");
     }
 }

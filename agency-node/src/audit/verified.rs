@@ -39,6 +39,9 @@ pub(super) struct Verified {
     /// The authority's keys that the log's first record pins, in hex; empty where that record
     /// is closed to this node.
     pub(super) authority_keys: Vec<String>,
+    /// Origin and key of the log that is to go on, where the log was found frozen.
+    #[serde(default)]
+    pub(super) successor: Option<(String, String)>,
 }
 
 impl Verified {

@@ -9,9 +9,9 @@ use birge_proto::{identity::Role, tlog::checkpoint::Checkpoint, wire::RecordsReq
 use serde::Serialize;
 
 use super::{
-    fault,
+    Frozen, fault,
     leaves::Leaves,
-    newest, own, progress,
+    Newest, newest, own, progress,
     records::{Records, opened},
     tree::Tree,
     verified::Verified as Past,
@@ -35,6 +35,7 @@ struct Verified {
     size: u64,
     root: String,
     seen_before: Option<u64>,
+    frozen: Vec<String>,
     files: u64,
     records_opened: u64,
     records_closed: u64,
@@ -60,6 +61,9 @@ impl fmt::Display for Verified {
             Some(seen) => writeln!(f, "  it continues the {seen} entries seen before")?,
             None => writeln!(f, "  it is the first checkpoint seen; the next must continue it")?,
         }
+        for frozen in &self.frozen {
+            writeln!(f, "  {frozen}")?;
+        }
         writeln!(f, "  {} tiles and bundles follow from the entries", self.files)?;
         writeln!(
             f,
@@ -84,7 +88,7 @@ pub async fn verify(node: &Node, all: bool) -> Result<Reply, Failure> {
         receipt::recheck(filed, proof, &known)
             .map_err(|error| wrong(format!("the receipt of batch {}", filed.batch), error))?;
     }
-    let (note, head) = newest(&link, &memory, seen.as_ref()).await?;
+    let Newest { note, head, frozen } = newest(&link, &memory, seen.as_ref()).await?;
     let seen = seen.map(|(_, seen)| seen);
     let size = head.size();
     let mut verified = match all {
@@ -93,10 +97,12 @@ pub async fn verify(node: &Node, all: bool) -> Result<Reply, Failure> {
     };
     head.origin().clone_into(&mut verified.origin);
     let from = verified.size;
-    let mut tree = Tree::new(link.clone(), size, seen.clone(), verified.resume(&link).await?);
+    let earlier = frozen.iter().map(|frozen| frozen.checkpoint.clone()).chain(seen.clone());
+    let resumed = verified.resume(&link).await?;
+    let mut tree = Tree::new(link.clone(), size, earlier.collect(), resumed);
     let sees_all = node.identity().role == Role::Auditor;
     let (before, filed) = filed.into_iter().partition(|filed: &Filed| filed.exchange < from);
-    let earlier = stand(&link, &head, before).await?;
+    let standing = stand(&link, &head, before).await?;
     let mut records = Records::new(own::Own::new(node)?, sees_all, filed, &verified);
     let bar = progress(size - from);
     if size > from {
@@ -121,11 +127,12 @@ pub async fn verify(node: &Node, all: bool) -> Result<Reply, Failure> {
         size,
         root: hex::encode(head.root()),
         seen_before: seen.map(|seen| seen.size()),
+        frozen: frozen.iter().map(Frozen::words).collect(),
         files,
         records_opened: records.opened,
         records_closed: records.closed,
         notices: records.notices,
-        receipts: earlier + records.receipts,
+        receipts: standing + records.receipts,
     };
     let mut reply = Reply::new(Exit::Done, &verified)?;
     own.raise(node, node.clock.now())?;

@@ -58,11 +58,12 @@ async fn once(witness: &Arc<Witness>, link: &Link, answered: &mut bool) -> Resul
     messages.send(first).await.map_err(anyhow::Error::from)?;
     let attended = link.witness().attend(ReceiverStream::new(stream)).await;
     let mut questions = attended.map_err(|status| connect::problem(&status))?.into_inner();
-    info!("witnessing the log {}", witness.memory.origin());
+    let policy = witness.memory.policy()?;
+    info!("witnessing the log {}", policy.logs().first().map_or("", |key| key.vkey().name()));
     while let Some(question) = questions.message().await.map_err(|s| connect::problem(&s))? {
         let mut answer = decide(witness, question.add_checkpoint.clone()).await?;
-        if answer.status == Refusal::Unsigned.status() {
-            // The log's key may have been replaced since the node last asked.
+        if [Refusal::Unsigned, Refusal::UnknownLog].map(Refusal::status).contains(&answer.status) {
+            // The log's key may have been replaced, or the log, since the node last asked.
             match witness.memory.learn(link).await {
                 Ok(_) => answer = decide(witness, question.add_checkpoint).await?,
                 Err(failure) => warn!("the log's keys cannot be told: {}", failure.reply().aside),

@@ -5,17 +5,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use birge_proto::{
     clock::{Clock, SharedClock},
-    envelope::fingerprint,
+    envelope::{SigningKey, fingerprint},
 };
 use birge_schemas::decree;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::{
-    ceremony::{self, DecreeSignature, Enrolment, authority_key},
+    ceremony::{self, DecreeSignature, Enrolment, LogRequest, authority_key},
     config::Config,
     init::{self, Authority, Plan},
     keys,
@@ -113,24 +113,26 @@ pub(super) struct AuthorityFile {
     pub(super) authority: Option<PathBuf>,
 }
 
-/// Countersigns an enrolment.
+/// Countersigns an enrolment, or a request about the log.
 #[derive(Debug, Args)]
 pub(super) struct Countersign {
-    /// What `agency-node init` wrote.
-    enrolment: PathBuf,
+    /// What `agency-node init` wrote; or `gateway log-key` or `gateway log freeze`, with
+    /// --request.
+    file: PathBuf,
     #[command(flatten)]
     key: AuthorityFile,
     /// Origin of the exchange's log; the configuration's when absent.
     #[arg(long)]
     origin: Option<String>,
-    /// Where to write it; NAME.authorised.json beside the enrolment when absent.
+    /// Where to write it; NAME.authorised.json beside the file when absent.
     #[arg(long)]
     out: Option<PathBuf>,
 }
 
 impl Countersign {
     pub(super) fn act(self, config: &Path, clock: &dyn Clock) -> Result<Said> {
-        let origin = match self.origin {
+        let Self { file, key, origin, out } = self;
+        let origin = match origin {
             Some(origin) => origin,
             None => {
                 Config::load(config)
@@ -139,15 +141,18 @@ impl Countersign {
                     .origin
             }
         };
+        let authority = authority_key(key.authority.as_deref(), config).map_err(ActError::Input)?;
+        let out = out.unwrap_or_else(|| file.with_extension("authorised.json"));
+        if LogRequest::is_in(&file) {
+            return countersign_log(&file, &origin, &authority, &out, clock);
+        }
         let sign = || {
-            let authority = authority_key(self.key.authority.as_deref(), config)?;
-            let mut enrolment = Enrolment::read(&self.enrolment)?;
+            let mut enrolment = Enrolment::read(&file)?;
             enrolment.countersign(&origin, clock.now(), &authority)?;
             anyhow::Ok(enrolment)
         };
         let enrolment = sign().map_err(ActError::Input)?;
         let prints = enrolment.fingerprints()?;
-        let out = self.out.unwrap_or_else(|| self.enrolment.with_extension("authorised.json"));
         write(&out, &serde_json::to_string_pretty(&enrolment)?)?;
         let Enrolment { identity, .. } = enrolment;
         Ok((
@@ -163,6 +168,35 @@ impl Countersign {
             }),
         ))
     }
+}
+
+fn countersign_log(
+    file: &Path,
+    origin: &str,
+    authority: &SigningKey,
+    out: &Path,
+    clock: &dyn Clock,
+) -> Result<Said> {
+    let sign = || {
+        let mut request = LogRequest::read(file)?;
+        if request.origin != origin {
+            bail!("the request is of the log {}, not of {origin}", request.origin);
+        }
+        request.countersign(clock.now(), authority)?;
+        anyhow::Ok(request)
+    };
+    let request = sign().map_err(ActError::Input)?;
+    write(out, &serde_json::to_string_pretty(&request)?)?;
+    let (file, key) = (out.display(), request.key()?.to_string());
+    Ok((
+        format!(
+            "countersigned: {file}\n{words}\nBefore you hand it on, have the operator read the \
+             fingerprint to you over another channel. If it differs, destroy the file.\nNext, at \
+             the operator's, with the gateway down: gateway log apply {file}",
+            words = request.words()?
+        ),
+        json!({ "origin": origin, "key": key, "file": out }),
+    ))
 }
 
 /// Signs a decree.

@@ -14,7 +14,7 @@ use super::{
     Published,
     error::{Flaw, LedgerDamage, LedgerError},
     leaf_hash,
-    signers::Signers,
+    signers::{Known, Signers},
     store::Store,
 };
 use crate::journal::{Entry, Reader};
@@ -47,7 +47,7 @@ impl State {
         journal: Reader,
     ) -> Result<Self, LedgerError> {
         let signers = signers.into();
-        let published = last_published(&store, &signers, &journal)?;
+        let published = within(&store, signers.known(), &journal)?;
         let Some(last) = &published else {
             return Self::begin(store, signers, journal, published);
         };
@@ -69,7 +69,7 @@ impl State {
         journal: Reader,
     ) -> Result<Self, LedgerError> {
         let signers = signers.into();
-        let published = last_published(&store, &signers, &journal)?;
+        let published = within(&store, signers.known(), &journal)?;
         Self::begin(store, signers, journal, published)
     }
 
@@ -158,22 +158,31 @@ pub(super) fn signed(signers: &Signers, size: u64, root: Hash) -> Result<Publish
     Ok(Published { checkpoint, note })
 }
 
-/// What the checkpoint on the disk says, which must be this log's and within the journal.
-fn last_published(
+/// What the checkpoint on the disk says, which must be this log's.
+pub(super) fn last_published(
     store: &Store,
-    signers: &Signers,
-    journal: &Reader,
-) -> Result<Option<Arc<Published>>, LedgerError> {
+    known: &Known,
+) -> Result<Option<Published>, LedgerError> {
     let Some(note) = store.published()? else { return Ok(None) };
-    let checkpoint = signers.open(&note).map_err(|error| LedgerDamage {
+    let checkpoint = known.open(&note).map_err(|error| LedgerDamage {
         file: store.checkpoint_place(),
         what: Flaw::Checkpoint(error),
     })?;
-    if checkpoint.size() > journal.size() {
-        let (journal, checkpoint) = (journal.size(), checkpoint.size());
+    Ok(Some(Published { checkpoint, note }))
+}
+
+/// As [`last_published`]; it must be within the journal, too.
+fn within(
+    store: &Store,
+    known: &Known,
+    journal: &Reader,
+) -> Result<Option<Arc<Published>>, LedgerError> {
+    let Some(published) = last_published(store, known)? else { return Ok(None) };
+    let (journal, checkpoint) = (journal.size(), published.checkpoint.size());
+    if checkpoint > journal {
         return Err(LedgerError::Behind { journal, checkpoint });
     }
-    Ok(Some(Arc::new(Published { checkpoint, note })))
+    Ok(Some(Arc::new(published)))
 }
 
 /// A writer that goes on from the tiles there are; or why they cannot be used. Files that are

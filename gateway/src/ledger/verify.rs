@@ -72,16 +72,22 @@ pub fn verify(
 ) -> Result<Verified, LedgerError> {
     let Listed { note, mut found } = listed;
     let store = found.store.clone();
-    let checkpoint = signers.open(&note).map_err(|error| LedgerDamage {
+    let checkpoint = signers.known().open(&note).map_err(|error| LedgerDamage {
         file: store.checkpoint_place(),
         what: Flaw::Checkpoint(error),
     })?;
     found.require(checkpoint.size())?;
 
     let (mut writer, mut root) = (TileWriter::new(), TileWriter::new().root());
+    let mut frozen = signers.known().frozen().iter().map(|last| &last.checkpoint).peekable();
     for entry in journal.entries(0..u64::MAX) {
         if writer.size() == checkpoint.size() {
             root = writer.root();
+        }
+        if let Some(last) = frozen.next_if(|last| last.size() == writer.size())
+            && *last.root() != writer.root()
+        {
+            return Err(LedgerError::Rewritten { size: last.size() });
         }
         writer.push(&leaf(&entry?))?;
         if writer.size().is_multiple_of(CHUNK) {

@@ -1,6 +1,8 @@
-//! The log as its own records tell it: its origin, and which keys sign its checkpoints.
+//! The log as its own records tell it: its origin, which keys sign its checkpoints, and what
+//! follows on what.
 
 use birge_proto::{
+    clock::Timestamp,
     record::{Authorised, Event},
     statement::{Says, Signed, Statement},
     tlog::note::NoteVerifier,
@@ -13,7 +15,20 @@ pub struct Log {
     keys: Vec<NoteVerifier>,
     active: Vec<NoteVerifier>,
     statements: Vec<Signed>,
-    successor: Option<String>,
+    stated_last: Option<Timestamp>,
+    successor: Option<Successor>,
+    frozen: Vec<String>,
+}
+
+/// The log that is to go on from a frozen one.
+#[derive(Debug, Clone)]
+pub struct Successor {
+    /// Its origin.
+    pub origin: String,
+    /// Its key, as a C2SP vkey.
+    pub key: String,
+    /// The authority's statement that it does.
+    statement: Option<Signed>,
 }
 
 impl Log {
@@ -32,7 +47,21 @@ impl Log {
                 self.active.retain(|key| key.to_string() != *log_key);
                 self.state(Says::LogKeyRetired { log_key: log_key.clone() }, authorised);
             }
-            Event::LogFrozen { successor, .. } => self.successor = Some(successor.clone()),
+            Event::LogFrozen { successor, log_key, authorised } => {
+                let (origin, key) = (successor.clone(), log_key.clone());
+                let says = Says::Successor { successor: origin.clone(), log_key: key.clone() };
+                let statement = self.stated(says, authorised);
+                self.stated_last = Some(authorised.stated);
+                self.successor = Some(Successor { origin, key, statement });
+            }
+            Event::LogContinued { origin, log_key, last } => {
+                self.origin.clone_from(origin);
+                self.active.clear();
+                self.add(log_key);
+                // Nodes follow from here on, not before: until now the frozen log was shown.
+                self.statements.extend(self.successor.take().and_then(|next| next.statement));
+                self.frozen.push(last.clone());
+            }
             _ => {}
         }
     }
@@ -45,6 +74,7 @@ impl Log {
     }
 
     fn state(&mut self, says: Says, authorised: &Authorised) {
+        self.stated_last = Some(authorised.stated);
         self.statements.extend(self.stated(says, authorised));
     }
 
@@ -63,7 +93,8 @@ impl Log {
         &self.origin
     }
 
-    /// Every key that ever signed its checkpoints, the oldest first.
+    /// Every key that ever signed checkpoints, the oldest first: also of the logs that it goes
+    /// on from.
     #[must_use]
     pub fn keys(&self) -> &[NoteVerifier] {
         &self.keys
@@ -75,13 +106,26 @@ impl Log {
         &self.active
     }
 
-    /// Origin of the log that goes on from it, once it is frozen: then nothing more is written.
+    /// The log that is to go on from it, once it is frozen: until then nothing more is written.
     #[must_use]
-    pub fn successor(&self) -> Option<&str> {
-        self.successor.as_deref()
+    pub fn successor(&self) -> Option<&Successor> {
+        self.successor.as_ref()
     }
 
-    /// What the authority stated of its keys, beside the one that it began with.
+    /// The last checkpoints of the logs that it goes on from, as signed notes, the oldest first.
+    #[must_use]
+    pub fn frozen(&self) -> &[String] {
+        &self.frozen
+    }
+
+    /// When the authority last stated anything of it.
+    #[must_use]
+    pub fn stated_last(&self) -> Option<Timestamp> {
+        self.stated_last
+    }
+
+    /// What the authority stated of its keys, beside the one that it began with, and of those
+    /// of the logs before it.
     #[must_use]
     pub fn statements(&self) -> &[Signed] {
         &self.statements

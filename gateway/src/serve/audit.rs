@@ -46,8 +46,11 @@ impl Audit for AuditService {
         {
             return self.gate.answer("audit/checkpoint", &reader, Err(problem)).await;
         }
-        let note = self.ledger.settled().borrow().note.clone();
-        Ok(Response::new(CheckpointResponse { note }))
+        let shown = self.ledger.shown().map(|shown| CheckpointResponse {
+            note: shown.note.clone(),
+            frozen: self.ledger.frozen().iter().map(|last| last.note.clone()).collect(),
+        });
+        self.gate.answer("audit/checkpoint", &reader, shown).await
     }
 
     async fn tile(&self, request: Request<TileRequest>) -> Result<Response<TileResponse>, Status> {

@@ -1,5 +1,6 @@
 //! The public listener: the log's checkpoint and tiles over HTTPS, for anybody, as C2SP's
-//! tlog-tiles lays them out. Nothing else is served here.
+//! tlog-tiles lays them out; under `/frozen/<n>`, from 1 on, those of the logs that it goes on
+//! from, whose tree is the beginning of its own. Nothing else is served here.
 
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ use crate::ledger::Ledger;
 
 /// How long one public connection may live.
 const CONNECTION: std::time::Duration = std::time::Duration::from_secs(60);
+/// For what never changes.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// Public connections at once.
 const CONNECTIONS: usize = 256;
 
@@ -33,9 +36,14 @@ pub(super) async fn serve(
     let router = Router::new()
         .route("/checkpoint", get(checkpoint))
         .route("/tile/{*path}", get(tile))
-        .fallback(|| async {
-            response(Err(Problem::new(Kind::NotFound, "there is only /checkpoint and /tile/…")))
-        })
+        .route("/frozen/{log}/checkpoint", get(frozen))
+        .route(
+            "/frozen/{log}/tile/{*path}",
+            get(async |ledger, Path((_, path)): Path<(usize, String)>| {
+                tile(ledger, Path(path)).await
+            }),
+        )
+        .fallback(|| async { response(Err(nothing())) })
         .with_state(ledger);
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let tracker = TaskTracker::new();
@@ -69,8 +77,19 @@ pub(super) async fn serve(
 }
 
 async fn checkpoint(State(ledger): State<Arc<Ledger>>) -> Response<Body> {
-    let note = ledger.settled().borrow().note.clone();
-    response(Ok((note, "text/plain; charset=utf-8", "no-cache")))
+    let shown = ledger.shown();
+    response(shown.map(|shown| (shown.note.clone(), "text/plain; charset=utf-8", "no-cache")))
+}
+
+async fn frozen(State(ledger): State<Arc<Ledger>>, Path(log): Path<usize>) -> Response<Body> {
+    let last = log.checked_sub(1).and_then(|before| ledger.frozen().get(before));
+    let last = last.map(|last| (last.note.clone(), "text/plain; charset=utf-8", IMMUTABLE));
+    response(last.ok_or_else(nothing))
+}
+
+fn nothing() -> Problem {
+    let there = "there is only /checkpoint and /tile/…, and the same under /frozen/<n>";
+    Problem::new(Kind::NotFound, there)
 }
 
 async fn tile(State(ledger): State<Arc<Ledger>>, Path(path): Path<String>) -> Response<Body> {
@@ -78,7 +97,7 @@ async fn tile(State(ledger): State<Arc<Ledger>>, Path(path): Path<String>) -> Re
     let read = tokio::task::spawn_blocking(move || ledger.tile(&path)).await;
     response(match read {
         Ok(Ok(bytes)) => {
-            Ok((bytes, "application/octet-stream", "public, max-age=31536000, immutable"))
+            Ok((bytes, "application/octet-stream", IMMUTABLE))
         }
         Ok(Err(problem)) => Err(problem),
         Err(_) => Err(Problem::new(Kind::Internal, "the tile could not be read")),

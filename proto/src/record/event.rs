@@ -226,20 +226,16 @@ pub enum Event {
         /// The authority's countersignature.
         authorised: Authorised,
     },
-    /// A log begins that goes on from a frozen one.
+    /// From here on the tree is that of another log, which begins with all that the frozen one
+    /// holds: exchanges are counted on, and the one proves to continue the other.
     LogContinued {
         /// Origin line of this log's checkpoints.
         origin: String,
         /// Its key, as a C2SP vkey.
         log_key: String,
-        /// Number of the frozen log's last record plus one: exchanges are counted on.
-        first: u64,
-        /// Origin of the frozen log.
-        predecessor: String,
-        /// Leaves of the frozen log.
-        size: u64,
-        /// Its last root, in hex.
-        root: String,
+        /// The frozen log's last checkpoint, a signed note with its cosignatures. It covers
+        /// every record before this one.
+        last: String,
     },
     /// A legal hold was put on records: what may be erased of them stays.
     HoldPlaced {
