@@ -10,7 +10,9 @@ use birge_proto::{
     tlog::{checkpoint::Checkpoint, note::NoteVerifier},
     wire::{CheckpointRequest, TileRequest},
 };
-use birge_tests::{answer::request, client::Client, exchange::Exchange, node::Node, watch};
+use birge_tests::{
+    answer::request, client::{Client, Credentials}, exchange::Exchange, node::Node, watch, web,
+};
 use serde_json::Value;
 
 use crate::{
@@ -195,4 +197,119 @@ fn nothing_is_written_to_a_frozen_log_and_it_can_still_be_read() {
     });
     stop_and_verify(&mut exchange);
     exchange.gateway(&["rebuild"]).unwrap().expect_code(0).unwrap();
+}
+
+/// A key is added where the authority's key never touches the operator's machine.
+#[test]
+fn the_authority_states_changes_of_the_log_on_a_machine_of_its_own() {
+    let mut exchange = Exchange::start().unwrap();
+    exchange.stop().unwrap().expect_code(0).unwrap();
+    let authority = exchange.dir().join("authority.key");
+    fs::rename(exchange.authority(), &authority).unwrap();
+    let said = exchange.gateway(&["log-key", "add"]).unwrap().expect_code(1).unwrap();
+    assert!(said.stderr.contains("--request"), "{}", said.stderr);
+
+    let request = exchange.dir().join("request.json");
+    let asked = exchange.gateway(&["log-key", "add", "--request", text(&request)]).unwrap();
+    assert!(asked.expect_code(0).unwrap().stdout.contains("gateway countersign"));
+    let unsigned = exchange.gateway(&["log", "apply", text(&request)]).unwrap();
+    assert!(unsigned.expect_code(1).unwrap().stderr.contains("did not countersign"));
+    let countersign = |origin: &str| {
+        let arguments =
+            ["countersign", text(&request), "--origin", origin, "--authority", text(&authority)];
+        exchange.gateway(&arguments).unwrap()
+    };
+    countersign("other.example/log").expect_code(1).unwrap();
+    assert!(countersign(&origin()).expect_code(0).unwrap().stdout.contains("fingerprint"));
+    let signed = request.with_extension("authorised.json");
+    let added = exchange.gateway(&["log", "apply", text(&signed)]).unwrap();
+    assert!(added.expect_code(0).unwrap().stdout.contains("added the log's key"));
+    let again = exchange.gateway(&["log", "apply", text(&signed)]).unwrap();
+    assert!(again.expect_code(1).unwrap().stderr.contains("none comes back"));
+    exchange.serve().unwrap();
+    stop_and_verify(&mut exchange);
+}
+
+#[test]
+fn another_log_goes_on_from_a_frozen_one_and_nothing_is_lost() {
+    let mut exchange = Exchange::start().unwrap();
+    let [auditor, nsc] = ["auditor/COA", "agency/NSC"].map(|who| exchange.node(who).unwrap());
+    let next = format!("{}/2", origin());
+    let running = nsc.run().unwrap();
+    receipted(&nsc, 2022, 1);
+    auditor.command(&["audit", "verify"]).unwrap().expect_code(0).unwrap();
+    let mirror = exchange.dir().join("mirror");
+    auditor.command(&["audit", "mirror", text(&mirror)]).unwrap().expect_code(0).unwrap();
+    exchange.stop().unwrap().expect_code(0).unwrap();
+    let not_frozen = exchange.gateway(&["log", "continue"]).unwrap();
+    assert!(not_frozen.expect_code(1).unwrap().stderr.contains("not frozen"));
+    let freeze = ["log", "freeze", "--successor", &next];
+    exchange.gateway(&freeze).unwrap().expect_code(0).unwrap();
+    let early = exchange.gateway(&["log", "continue"]).unwrap().expect_code(1).unwrap();
+    assert!(early.stderr.contains("not signed yet"), "{}", early.stderr);
+    exchange.serve().unwrap();
+    stop_and_verify(&mut exchange);
+    let mut copy = exchange.twin().unwrap();
+
+    let went = exchange.gateway(&["log", "continue", "--output", "json"]).unwrap();
+    let went: Value = serde_json::from_str(&went.expect_code(0).unwrap().stdout).unwrap();
+    let size = went["size"].as_u64().unwrap();
+    assert_eq!(went["exchange"], size, "exchanges are counted on");
+    exchange.gateway(&["log", "continue"]).unwrap().expect_code(1).unwrap();
+    exchange.gateway(&["verify"]).unwrap().expect_code(0).unwrap();
+    let mut config: toml::Table =
+        fs::read_to_string(exchange.config()).unwrap().parse().unwrap();
+    config["exchange"]["origin"] = next.clone().into();
+    fs::write(exchange.config(), config.to_string()).unwrap();
+    exchange.serve().unwrap();
+
+    // The node follows by itself, as it hands in and as it witnesses.
+    receipted(&nsc, 2023, 2);
+    let key = NoteVerifier::from_vkey(went["key"].as_str().unwrap()).unwrap();
+    watch::until(&nsc.dir().join("state"), "a checkpoint cosigned in the next log", || {
+        let held = fs::read(nsc.dir().join("state/witness")).unwrap_or_default();
+        Ok(Checkpoint::open(&held, &key, &next).ok())
+    })
+    .unwrap();
+    running.stop().unwrap().expect_code(0).unwrap();
+    let mia = exchange.node("agency/MIA").unwrap();
+    for (node, said) in [(&auditor, "goes on from"), (&nsc, "goes on from"), (&mia, "later")] {
+        let verified = node.command(&["audit", "verify"]).unwrap().expect_code(0).unwrap();
+        assert!(verified.stdout.contains(said), "{}", verified.stdout);
+        node.command(&["audit", "verify"]).unwrap().expect_code(0).unwrap();
+    }
+    for receipt in nsc.receipts() {
+        nsc.command(&["audit", "prove", text(&receipt)]).unwrap().expect_code(0).unwrap();
+    }
+    auditor.command(&["audit", "mirror", text(&mirror)]).unwrap().expect_code(0).unwrap();
+    let frozen = fs::read(mirror.join("frozen/1/checkpoint")).unwrap();
+    let last = Checkpoint::open(&frozen, &log_key_of(&nsc), &origin()).unwrap();
+    assert_eq!(last.size(), size);
+    block_on(async {
+        let address = web::public_address(&exchange).unwrap();
+        let roots = Credentials::of(&nsc).unwrap().roots;
+        let get = async |path: &str| web::send(address, &roots, "GET", path).await.unwrap();
+        assert_eq!(get("/frozen/1/checkpoint").await.body, frozen);
+        let tile = get(&format!("/frozen/1/tile/entries/000.p/{size}")).await;
+        assert_eq!((tile.status, tile.header("content-type")), (200, "application/octet-stream"));
+        for nothing in ["/frozen/0/checkpoint", "/frozen/2/checkpoint", "/frozen/x/checkpoint"] {
+            assert!([400, 404].contains(&get(nothing).await.status), "{nothing}");
+        }
+    });
+    stop_and_verify(&mut exchange);
+    exchange.gateway(&["rebuild"]).unwrap().expect_code(0).unwrap();
+    exchange.serve().unwrap();
+    stop_and_verify(&mut exchange);
+
+    // A copy that was left behind and goes on too is found out by who saw the other.
+    copy.gateway(&["log", "continue"]).unwrap().expect_code(0).unwrap();
+    copy.serve().unwrap();
+    block_on(async {
+        let shown = fs::read(auditor.dir().join("state/checkpoint")).unwrap();
+        let client = Client::of(&auditor, copy.address()).await.unwrap();
+        let refused = client.audit().checkpoint(CheckpointRequest { seen: shown }).await;
+        let problem = birge_proto::problem::Problem::from_status(&refused.unwrap_err());
+        assert_eq!(problem.kind, Kind::Fenced, "{problem:?}");
+    });
+    assert_ne!(copy.wait_end().unwrap().code, Some(0));
 }
