@@ -43,8 +43,8 @@ use birge_proto::{
 use indicatif::{ProgressBar, ProgressStyle};
 use tonic::Status;
 
-use self::frozen::Frozen;
 pub use self::asked::Asked;
+use self::frozen::Frozen;
 use crate::{
     connect::{self, Link},
     memory::{Distrust, Memory},

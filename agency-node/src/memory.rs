@@ -5,6 +5,7 @@
 
 use std::{
     fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -69,6 +70,9 @@ pub enum Distrust {
     /// The gateway gave no proof.
     #[error("{0}")]
     Problem(Box<Problem>),
+    /// It may be the log's by a key that the authority stated since, which cannot be told now.
+    #[error("by which keys the log signs now cannot be told: {}", .0.reply().aside)]
+    Untold(Box<Failure>),
     /// The memory itself failed.
     #[error(transparent)]
     Failure(#[from] Failure),
@@ -79,6 +83,7 @@ impl From<Distrust> for Failure {
         match distrust {
             Distrust::Problem(problem) => (*problem).into(),
             Distrust::Failure(failure) => failure,
+            Distrust::Untold(failure) => *failure,
             Distrust::Stranger => Self::Wrong(format!(
                 "{distrust}\nnext: if the log's key was replaced, name the authority's key in \
                  node.toml under [trust] as the decree's publication gives it; if it was not, keep \
@@ -164,7 +169,7 @@ impl Memory {
         if self.authority.is_empty() {
             return Err(Distrust::Stranger);
         }
-        self.learn(link).await?;
+        self.learn(link).await.map_err(|failure| Distrust::Untold(failure.into()))?;
         self.open_note(note)
     }
 
@@ -196,10 +201,10 @@ impl Memory {
     }
 
     fn read(&self, path: &Path) -> Result<Option<Noted>, Failure> {
-        if !path.exists() {
-            return Ok(None);
-        }
-        let note = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let note = match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.with_context(|| format!("cannot read {}", path.display()))?,
+        };
         let judged = self.known()?.judge(&note).map_err(|error| {
             Failure::Wrong(format!(
                 "{} is damaged: {error}\nnext: restore it from your backup; without one, remove \

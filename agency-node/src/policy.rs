@@ -11,17 +11,18 @@
 //! cosigned. Nothing that comes from outside is judged by a retired key.
 
 mod lineage;
+mod newest;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, io,
 };
 
 use birge_proto::{
     clock::Timestamp,
-    envelope::{DECREE_TYPE, VerifyingKey},
+    envelope::{DECREE_TYPE, VerifyingKey, sha256},
     identity::Identity,
     statement::{Says, Signed, Statement},
     tlog::{
@@ -31,9 +32,10 @@ use birge_proto::{
     },
     wire::{WitnessesRequest, WitnessesResponse},
 };
-use birge_schemas::witnesses::Witnesses;
+use birge_schemas::{decree, witnesses::Witnesses};
 
 use self::lineage::Lineage;
+pub(crate) use self::newest::Newest;
 use crate::{
     config::Trust,
     connect::{self, Link},
@@ -98,7 +100,12 @@ pub async fn refresh(
     }
     let answer = link.audit().witnesses(WitnessesRequest {}).await;
     let answer = answer.map_err(|status| connect::problem(&status))?.into_inner();
-    let (policy, stated) = of_answer(answer, log, authority)?;
+    let Stated { policy, ever: stated, newest } = of_answer(answer, log, authority)?;
+    let seen = Newest::load(home)?;
+    let newest = seen.clone().and(newest, policy.logs())?;
+    if newest != seen {
+        newest.keep(home)?;
+    }
     let mut ever = known(home, log)?.logs().to_vec();
     add(&mut ever, &stated);
     // A key is kept among all of them before anything is judged by it.
@@ -142,16 +149,16 @@ fn add(keys: &mut Vec<NoteVerifier>, more: &[NoteVerifier]) {
 
 fn read(home: &Home, file: &str, log: &NoteVerifier) -> Result<Option<Policy>, Failure> {
     let path = home.join(file);
-    if !path.exists() {
-        return Ok(None);
-    }
     let damaged = |error: String| {
         Failure::Wrong(format!(
             "{} is damaged: {error}\nnext: remove it; the node asks for it again",
             path.display()
         ))
     };
-    let text = fs::read(&path).map_err(|error| damaged(error.to_string()))?;
+    let text = match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|error| damaged(error.to_string()))?,
+    };
     let policy = Policy::parse(&text).map_err(|error| damaged(error.to_string()))?;
     let name = |key: &NoteVerifier| key.vkey().name().to_owned();
     let origins: BTreeSet<_> = policy.logs().iter().map(name).collect();
@@ -170,13 +177,23 @@ fn followed(home: &Home, log: &NoteVerifier) -> BTreeSet<String> {
     if origins.contains(log.vkey().name()) { origins } else { BTreeSet::new() }
 }
 
-/// Makes the policy from an answer of the gateway; answers also with every key of the log that
-/// the authority stated, retired or not.
+/// What follows from an answer of the gateway.
+#[derive(Debug)]
+struct Stated {
+    /// By what checkpoints are judged.
+    policy: Policy,
+    /// Every key of the log that the authority stated, retired or not.
+    ever: Vec<NoteVerifier>,
+    /// When what was stated.
+    newest: Newest,
+}
+
+/// Makes the policy from an answer of the gateway.
 fn of_answer(
     answer: WitnessesResponse,
     log: &NoteVerifier,
     authority: &[VerifyingKey],
-) -> Result<(Policy, Vec<NoteVerifier>), Failure> {
+) -> Result<Stated, Failure> {
     let WitnessesResponse { decree, signature, key_id, witnesses, log_keys } = answer;
     let key = authority.iter().find(|key| key.id() == key_id);
     key.and_then(|key| key.verify(DECREE_TYPE, &decree, &signature).ok())
@@ -195,9 +212,16 @@ fn of_answer(
             keys.insert(identity, (statement.stated, key));
         }
     }
+    let from = decree::in_force_from(&decree).map_err(|error| wrong("the decree", error))?;
+    let newest = Newest {
+        in_force_from: Some(from),
+        decree: hex::encode(sha256(&decree)),
+        witnesses: keys.iter().map(|(identity, (stated, _))| (identity.clone(), *stated)).collect(),
+        retired: lineage.retired().map(ToString::to_string).collect(),
+    };
     let keys = keys.into_iter().filter_map(|(identity, (_, key))| Some((identity, key?))).collect();
     let policy = rule.policy(lineage.now, &keys).map_err(|error| wrong("the policy", error))?;
-    Ok((policy, lineage.ever))
+    Ok(Stated { policy, ever: lineage.ever, newest })
 }
 
 /// Statements that the authority signed.

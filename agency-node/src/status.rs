@@ -32,6 +32,8 @@ struct Status {
     checkpoint: Option<u64>,
     /// The largest checkpoint that this node cosigned.
     cosigned: Option<u64>,
+    /// Peers and mirrors with which checkpoints are compared.
+    compared: usize,
     /// Why nothing counts as witnessed; none where a quorum can.
     unwitnessed: Option<String>,
     alarms: Vec<Alarm>,
@@ -82,6 +84,13 @@ impl fmt::Display for Status {
         if let Some(why) = &self.unwitnessed {
             write!(f, "\nnothing counts as witnessed here: {why}")?;
         }
+        if self.compared == 0 {
+            write!(
+                f,
+                "\ncompared with nobody: a log shown to this node alone is not found out here\n  \
+                 next: name peers or mirrors under [witness] in node.toml"
+            )?;
+        }
         for owed in &self.datasets {
             write!(f, "\n{} (article {})", owed.dataset, owed.article)?;
             for (state, periods) in &owed.periods {
@@ -130,6 +139,7 @@ pub async fn status(node: &Node) -> Result<Reply, Failure> {
         rejected: count(node, "rejected", |name| name.ends_with(home::REPORT))?,
         checkpoint,
         cosigned,
+        compared: node.config.witness.peers.len() + node.config.witness.mirrors.len(),
         unwitnessed,
         alarms,
         gateway: Gateway { url, reachable: trouble.is_none(), trouble },

@@ -46,7 +46,7 @@ use tokio::sync::watch;
 pub use self::{
     error::{Contradiction, Flaw, LedgerDamage, LedgerError},
     settle::Settler,
-    signers::{Known, Signers},
+    signers::{Former, Known, Signers},
     verify::{Listed, Verified, list, verify},
 };
 use self::{follow::Tell, state::State, store::Store};
@@ -333,7 +333,8 @@ impl Ledger {
     }
 }
 
-/// Makes tiles and checkpoint anew from the journal. Waits for the disk.
+/// Makes the tiles anew from the journal, and signs nothing: this may be an old copy of it.
+/// Answers with the size and root of the tree. Waits for the disk.
 ///
 /// # Errors
 /// When the journal holds less than, or something else than, the checkpoint on the disk says
@@ -342,8 +343,10 @@ pub fn rebuild(
     dir: &Path,
     signers: impl Into<Signers>,
     journal: Reader,
-) -> Result<Arc<Published>, LedgerError> {
-    State::rebuild(Store::new(dir), signers.into(), journal)?.advance()
+) -> Result<(u64, Hash), LedgerError> {
+    let mut state = State::rebuild(Store::new(dir), signers.into(), journal)?;
+    state.grow()?;
+    Ok((state.size(), state.root()))
 }
 
 /// The checkpoint that was published last in `dir`, which must be known as the log's.

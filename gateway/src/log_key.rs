@@ -6,7 +6,12 @@ use birge_proto::{
     tlog::note::{NoteSigner, NoteVerifier},
 };
 
-use crate::{keys::Keys, ledger::Signers, maintenance::Wrong, registry::Log};
+use crate::{
+    keys::Keys,
+    ledger::{Former, Signers},
+    maintenance::Wrong,
+    registry::Log,
+};
 
 /// The private keys that the log's records name, from the folder of keys.
 ///
@@ -20,7 +25,8 @@ pub fn signers(keys: &Keys, log: &Log) -> Result<Signers> {
         let nothing = "the journal names no key of the log: restore the newest copy of it";
         return Err(Wrong(nothing.to_owned()).into());
     }
-    let former = log.keys().iter().filter(|key| !log.active().contains(key)).cloned().collect();
+    let former = |key: &NoteVerifier| Some(Former { key: key.clone(), size: log.ended(key)? });
+    let former = log.keys().iter().filter_map(former).collect();
     let signers = Signers::new(log.origin(), active, former).going_on_from(log.frozen());
     signers.map_err(|error| Wrong(format!("a frozen log's last checkpoint: {error}")).into())
 }

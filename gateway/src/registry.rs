@@ -70,7 +70,7 @@ impl Registry {
         for (party, count) in &record.parties {
             self.counters.insert(party.clone(), *count);
         }
-        self.log.apply(&record.event);
+        self.log.apply(index, &record.event);
         match &record.event {
             Event::Genesis { authority_keys, witness_keys, .. } => {
                 self.authority_keys = authority_keys.iter().filter_map(|key| public(key)).collect();

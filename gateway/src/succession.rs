@@ -149,7 +149,9 @@ impl Change {
         let (says, log_key) = (request.statement, key.to_string());
         let event = match says.clone() {
             Says::LogKeyRetired { .. } => Event::LogKeyRetired { log_key, authorised },
-            Says::Successor { successor, .. } => Event::LogFrozen { successor, log_key, authorised },
+            Says::Successor { successor, .. } => {
+                Event::LogFrozen { successor, log_key, authorised }
+            }
             _ => Event::LogKeyAdded { log_key, authorised },
         };
         let Self { opened, mut registry, clock, .. } = self;
@@ -288,7 +290,9 @@ fn room(log: &Log) -> Result<()> {
 /// A log cannot go on from itself, nor under the name of one before it.
 fn another(log: &Log, successor: &str) -> Result<()> {
     if log.keys().iter().any(|key| key.vkey().name() == successor) {
-        return Err(refused(format!("{successor} is the origin of this very log, or of one before")));
+        return Err(refused(format!(
+            "{successor} is the origin of this very log, or of one before"
+        )));
     }
     Ok(())
 }

@@ -6,7 +6,9 @@
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
+use birge_proto::clock::Timestamp;
 use include_dir::{Dir, DirEntry, include_dir};
+use serde::Deserialize;
 
 /// JSON Schema (2020-12) of a decree's `decree.json`.
 pub const PARAMETERS_SCHEMA: &str = include_str!("../json/decree.json");
@@ -18,6 +20,23 @@ static MODEL: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/decrees/model");
 
 /// The files of a decree by path.
 pub type Files = BTreeMap<String, String>;
+
+/// The first moment in which the decree in a bundle is in force.
+///
+/// # Errors
+/// When the bundle does not say.
+pub fn in_force_from(bundle: &[u8]) -> Result<Timestamp, FolderError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Parameters {
+        in_force_from: Timestamp,
+    }
+    let files = files(bundle)?;
+    let text = files.get("decree.json").map_or("", String::as_str);
+    let parameters: Parameters =
+        serde_json::from_str(text).map_err(|error| FolderError::Bundle(error.into()))?;
+    Ok(parameters.in_force_from)
+}
 
 /// The model decree that ships with Birge, as a bundle.
 ///
@@ -117,6 +136,8 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("decrees/model");
         let bundle = model().unwrap();
         assert_eq!(bundle, from_folder(&folder).unwrap());
+        assert!(in_force_from(&bundle).unwrap() < "2026-01-01T00:00:00Z".parse().unwrap());
+        assert!(in_force_from(b"{}").is_err());
         let files = files(&bundle).unwrap();
         for path in ["decree.json", "rules.cedar", "schema.cedarschema", "articles/en.json"] {
             assert!(files.contains_key(path), "{path}");

@@ -112,11 +112,13 @@ impl Witnesses {
     /// How many participants that witness must have said which checkpoint they hold before a
     /// gateway that starts may sign: among so many is one that is not faulty and signed the
     /// last checkpoint that counts as witnessed. None, where fewer are `enrolled` than a quorum
-    /// needs, for then nothing was witnessed.
+    /// needs, for then nothing was witnessed. Counted over all whom the decree names: of those who
+    /// are not enrolled here, some may be in a newer copy.
     #[must_use]
     pub fn needed_at_start(&self, enrolled: usize) -> usize {
         let Quorum { participants: least, faulty, .. } = self.quorum;
-        if enrolled < least { 0 } else { (enrolled + faulty + 1 - least).min(enrolled) }
+        let all = self.participants.len();
+        if enrolled < least { 0 } else { (all + faulty + 1 - least).min(enrolled) }
     }
 }
 
@@ -194,6 +196,6 @@ mod tests {
     fn so_many_must_answer_at_a_start() {
         let witnesses = Witnesses::new(quorum(4, 1), agencies(6)).unwrap();
         let needed: Vec<_> = (0..=6).map(|enrolled| witnesses.needed_at_start(enrolled)).collect();
-        assert_eq!(needed, [0, 0, 0, 0, 2, 3, 4]);
+        assert_eq!(needed, [0, 0, 0, 0, 4, 4, 4]);
     }
 }

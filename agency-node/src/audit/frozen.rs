@@ -91,7 +91,9 @@ mod tests {
         let read = |notes| of_answer(notes, &known, &head);
         let both = read(vec![note(&first, "x/1", 3), note(&second, "x/2", 5)]).unwrap();
         assert_eq!(both.iter().map(|frozen| frozen.signed).collect::<Vec<_>>(), [true, false]);
-        assert!(!both[0].words().contains("does not know") && both[0].words().contains("3 entries"));
+        assert!(
+            !both[0].words().contains("does not know") && both[0].words().contains("3 entries")
+        );
         assert!(both[1].words().contains("does not know"));
         let mut forged = note(&first, "x/1", 3);
         let at = forged.len() - 9;

@@ -10,7 +10,7 @@ use birge_proto::{
     statement::{Says, Statement},
 };
 
-use super::verified::Verified;
+use super::verified::{Enacted, Verified};
 
 /// What is known of the records before.
 #[derive(Debug)]
@@ -20,17 +20,24 @@ pub(super) struct Law {
     pub(super) time: Option<Timestamp>,
     /// Hex.
     pub(super) authority_keys: Vec<String>,
+    /// The authority's keys that this node believes whatever the log says, in hex; none where
+    /// it was told none.
+    believed: Vec<String>,
+    /// Decrees that were enacted.
+    pub(super) decrees: Vec<Enacted>,
     /// Origin and key of the log that is to go on, once this one is frozen.
     pub(super) successor: Option<(String, String)>,
 }
 
 impl Law {
     /// Goes on after what was verified before.
-    pub(super) fn new(before: &Verified) -> Self {
+    pub(super) fn new(before: &Verified, believed: &[VerifyingKey]) -> Self {
         Self {
             origin: before.origin.clone(),
             time: before.time,
             authority_keys: before.authority_keys.clone(),
+            believed: believed.iter().map(|key| hex::encode(key.0)).collect(),
+            decrees: before.decrees.clone(),
             successor: before.successor.clone(),
         }
     }
@@ -45,6 +52,13 @@ impl Law {
             Event::Genesis { origin, authority_keys, .. } => {
                 if index != 0 {
                     return Err(String::from("the log begins a second time"));
+                }
+                let stranger = authority_keys.iter().find(|key| !self.believed.contains(key));
+                if let Some(stranger) = stranger.filter(|_| !self.believed.is_empty()) {
+                    return Err(format!(
+                        "it pins {stranger} as a key of the authority, which this node does not \
+                         believe"
+                    ));
                 }
                 self.origin.clone_from(origin);
                 self.authority_keys.clone_from(authority_keys);
@@ -64,6 +78,14 @@ impl Law {
             }
             _ if self.successor.is_some() => {
                 Err(String::from("it was written to the log after that was frozen"))
+            }
+            Event::DecreeEnacted { in_force_from, digest, key_id, .. } => {
+                if !self.authority_keys.is_empty() && !self.keys().any(|key| key.id() == *key_id) {
+                    return Err(format!("it is signed with the key {key_id}, not the authority's"));
+                }
+                let (from, digest) = (*in_force_from, digest.clone());
+                self.decrees.push(Enacted { from, digest });
+                Ok(())
             }
             event @ Event::LogFrozen { successor, log_key, .. } => {
                 self.successor = Some((successor.clone(), log_key.clone()));
@@ -111,9 +133,13 @@ impl Law {
         self.stated(says, authorised)
     }
 
-    fn stated(&self, says: Says, authorised: &Authorised) -> Result<(), String> {
+    fn keys(&self) -> impl Iterator<Item = VerifyingKey> {
         let keys = self.authority_keys.iter().filter_map(|key| hex::decode(key).ok());
-        let keys: Vec<_> = keys.filter_map(|key| VerifyingKey::from_bytes(&key).ok()).collect();
+        keys.filter_map(|key| VerifyingKey::from_bytes(&key).ok())
+    }
+
+    fn stated(&self, says: Says, authorised: &Authorised) -> Result<(), String> {
+        let keys: Vec<_> = self.keys().collect();
         let statement = Statement { origin: self.origin.clone(), stated: authorised.stated, says };
         statement
             .verify(authorised, &keys)
@@ -177,7 +203,7 @@ mod tests {
     #[test]
     fn no_key_counts_without_the_authority() {
         let authority = SigningKey::generate().unwrap();
-        let mut law = Law::new(&Verified::default());
+        let mut law = Law::new(&Verified::default(), &[]);
         law.check(0, &record(1, genesis(&authority))).unwrap();
         law.check(1, &record(2, enrolled(Some(countersigned(&authority))))).unwrap();
         let other = countersigned(&SigningKey::generate().unwrap());
@@ -190,9 +216,28 @@ mod tests {
     }
 
     #[test]
+    fn no_authority_counts_but_the_one_believed_and_no_decree_but_its() {
+        let (real, other) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+        let believed = [real.verifying_key()];
+        let mut law = Law::new(&Verified::default(), &believed);
+        assert!(law.check(0, &record(1, genesis(&other))).is_err());
+        law.check(0, &record(1, genesis(&real))).unwrap();
+        let enacted = |by: &SigningKey| Event::DecreeEnacted {
+            decree: birge_proto::record::DecreeName { number: "1".into(), version: "1".into() },
+            in_force_from: Timestamp::from_second(5).unwrap(),
+            digest: "aa".into(),
+            key_id: by.verifying_key().id(),
+            signature: String::new(),
+        };
+        assert!(law.check(1, &record(2, enacted(&other))).is_err());
+        law.check(1, &record(2, enacted(&real))).unwrap();
+        assert_eq!(law.decrees[0].digest, "aa");
+    }
+
+    #[test]
     fn the_log_begins_once_and_time_goes_on() {
         let authority = SigningKey::generate().unwrap();
-        let mut law = Law::new(&Verified::default());
+        let mut law = Law::new(&Verified::default(), &[]);
         let read = || Event::RecordsRead { from: 0, to: 1 };
         assert!(law.check(0, &record(5, read())).is_err(), "no genesis");
         law.check(0, &record(5, genesis(&authority))).unwrap();
@@ -217,7 +262,7 @@ mod tests {
             Event::LogFrozen { successor, log_key, authorised }
         };
         let law = || {
-            let mut law = Law::new(&Verified::default());
+            let mut law = Law::new(&Verified::default(), &[]);
             law.check(0, &record(1, genesis(&authority))).unwrap();
             law.check(1, &record(1, frozen())).unwrap();
             law

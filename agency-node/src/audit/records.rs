@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use birge_proto::{
+    envelope::VerifyingKey,
     identity::Identity,
     record::{Opening, Record},
     tlog::hash,
@@ -45,9 +46,15 @@ struct Notice {
 
 impl Records {
     /// Goes on after what was verified before.
-    pub(super) fn new(own: Own, sees_all: bool, filed: Vec<Filed>, before: &Verified) -> Self {
+    pub(super) fn new(
+        own: Own,
+        sees_all: bool,
+        filed: Vec<Filed>,
+        before: &Verified,
+        authority: &[VerifyingKey],
+    ) -> Self {
         let receipts = filed.into_iter().map(|filed| (filed.exchange, filed)).collect();
-        let law = Law::new(before);
+        let law = Law::new(before, authority);
         let (counters, sums) = (before.counters.clone(), Sums::default());
         Self { reader: own.identity().clone(), sees_all, receipts, counters, law, own, sums }
     }
@@ -122,6 +129,7 @@ impl Records {
             return Err(wrong("the records", what));
         }
         verified.successor = self.law.successor;
+        verified.decrees = self.law.decrees;
         verified.counters = self.counters;
         verified.time = self.law.time;
         verified.authority_keys = self.law.authority_keys;
@@ -173,7 +181,8 @@ mod tests {
 
     fn records(sees_all: bool) -> Records {
         let before = Verified { origin: "birge.example/log".into(), ..Verified::default() };
-        Records::new(Own::of("agency/MIA".parse().unwrap(), None), sees_all, vec![], &before)
+        let own = Own::of("agency/MIA".parse().unwrap(), None);
+        Records::new(own, sees_all, vec![], &before, &[])
     }
 
     #[test]

@@ -48,12 +48,7 @@ pub(super) struct Tree {
 impl Tree {
     /// The tree of `size` entries, of which `writer` has the first already, and which must
     /// continue the `earlier` ones.
-    pub(super) fn new(
-        link: Link,
-        size: u64,
-        earlier: Vec<Checkpoint>,
-        writer: TileWriter,
-    ) -> Self {
+    pub(super) fn new(link: Link, size: u64, earlier: Vec<Checkpoint>, writer: TileWriter) -> Self {
         let bundles = tile::tiles(size).take_while(|path| path.kind() == Kind::Entries);
         let new =
             |path: &TilePath| size > writer.size() && path.index() >= writer.size() / TILE_WIDTH;

@@ -22,6 +22,9 @@ use crate::{
     output::Failure,
 };
 
+/// By how much clocks may differ when a decree comes into force.
+const SHORTLY: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
 /// What was verified so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -39,12 +42,37 @@ pub(super) struct Verified {
     /// The authority's keys that the log's first record pins, in hex; empty where that record
     /// is closed to this node.
     pub(super) authority_keys: Vec<String>,
+    /// Decrees that were enacted, as far as their records were shown.
+    #[serde(default)]
+    pub(super) decrees: Vec<Enacted>,
     /// Origin and key of the log that is to go on, where the log was found frozen.
     #[serde(default)]
     pub(super) successor: Option<(String, String)>,
 }
 
+/// A decree that a record enacted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Enacted {
+    /// First moment in force.
+    pub(super) from: Timestamp,
+    /// SHA-256 of its bundle, in hex.
+    pub(super) digest: String,
+}
+
 impl Verified {
+    /// Is it a decree that the records have in force about now? The gateway may have shown it
+    /// shortly before, by a clock of its own.
+    pub(super) fn in_force(&self, digest: &str, now: Timestamp) -> bool {
+        let at = |time: Timestamp| {
+            let begun = self.decrees.iter().filter(|decree| decree.from <= time);
+            begun.max_by_key(|decree| decree.from).map(|decree| &*decree.digest)
+        };
+        let recorded = self.time.unwrap_or(now);
+        let shortly = recorded.checked_sub(SHORTLY).unwrap_or(recorded);
+        [now, recorded, shortly].map(at).contains(&Some(digest))
+    }
+
     /// What was kept; nothing where nothing was verified yet, or another log.
     pub(super) fn load(home: &Home, origin: &str) -> Result<Self, Failure> {
         let path = place(home);

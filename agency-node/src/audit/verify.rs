@@ -9,9 +9,9 @@ use birge_proto::{identity::Role, tlog::checkpoint::Checkpoint, wire::RecordsReq
 use serde::Serialize;
 
 use super::{
-    Frozen, fault,
+    Frozen, Newest, fault,
     leaves::Leaves,
-    Newest, newest, own, progress,
+    newest, own, progress,
     records::{Records, opened},
     tree::Tree,
     verified::Verified as Past,
@@ -23,7 +23,7 @@ use crate::{
     node::Node,
     outbox::receipts::{self, Filed},
     output::{Exit, Failure, Reply},
-    receipt,
+    policy, receipt,
 };
 
 /// What was verified.
@@ -88,6 +88,11 @@ pub async fn verify(node: &Node, all: bool) -> Result<Reply, Failure> {
         receipt::recheck(filed, proof, &known)
             .map_err(|error| wrong(format!("the receipt of batch {}", filed.batch), error))?;
     }
+    let sees_all = node.identity().role == Role::Auditor;
+    let asks = sees_all && !memory.authority().is_empty();
+    if asks {
+        memory.learn(&link).await?; // before the records that are to say the same
+    }
     let Newest { note, head, frozen } = newest(&link, &memory, seen.as_ref()).await?;
     let seen = seen.map(|(_, seen)| seen);
     let size = head.size();
@@ -100,10 +105,10 @@ pub async fn verify(node: &Node, all: bool) -> Result<Reply, Failure> {
     let earlier = frozen.iter().map(|frozen| frozen.checkpoint.clone()).chain(seen.clone());
     let resumed = verified.resume(&link).await?;
     let mut tree = Tree::new(link.clone(), size, earlier.collect(), resumed);
-    let sees_all = node.identity().role == Role::Auditor;
     let (before, filed) = filed.into_iter().partition(|filed: &Filed| filed.exchange < from);
     let standing = stand(&link, &head, before).await?;
-    let mut records = Records::new(own::Own::new(node)?, sees_all, filed, &verified);
+    let mut records =
+        Records::new(own::Own::new(node)?, sees_all, filed, &verified, memory.authority());
     let bar = progress(size - from);
     if size > from {
         let request = RecordsRequest { from, to: size, filter: None };
@@ -119,6 +124,10 @@ pub async fn verify(node: &Node, all: bool) -> Result<Reply, Failure> {
     let files = tree.finish(&head).await?;
     let (records, own) = records.finish(size, &mut verified)?;
     bar.finish_and_clear();
+    if asks && !verified.in_force(&policy::Newest::load(&node.home)?.decree, node.clock.now()) {
+        let what = "the gateway shows another than the records have in force";
+        return Err(wrong("the decree that the authority signed", what));
+    }
     memory.reconcile(&link, &note).await?;
     verified.up_to(size, head.root()).keep(&node.home)?;
     let verified = Verified {

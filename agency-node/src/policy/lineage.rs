@@ -30,10 +30,7 @@ impl Lineage {
     ///
     /// # Errors
     /// When one is of something else, or no key is left.
-    pub(super) fn of(
-        log: &NoteVerifier,
-        mut statements: Vec<Statement>,
-    ) -> Result<Self, Failure> {
+    pub(super) fn of(log: &NoteVerifier, mut statements: Vec<Statement>) -> Result<Self, Failure> {
         statements.sort_by_key(|statement| statement.stated);
         let origin = log.vkey().name().to_owned();
         let mut origins = BTreeSet::from([origin.clone()]);
@@ -85,6 +82,11 @@ impl Lineage {
             self.now.push(key);
         }
         Ok(())
+    }
+
+    /// Those that count no more.
+    pub(super) fn retired(&self) -> impl Iterator<Item = &NoteVerifier> {
+        self.ever.iter().filter(|key| !self.now.contains(key))
     }
 
     /// Is the statement of this log, or of one that it follows on or that follows on it?

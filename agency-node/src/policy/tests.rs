@@ -58,7 +58,7 @@ impl Case {
 
     fn policy(&self, answer: WitnessesResponse) -> Result<Policy, Failure> {
         of_answer(answer, &self.log.verifier(), &[self.authority.verifying_key()])
-            .map(|(policy, _)| policy)
+            .map(|stated| stated.policy)
     }
 
     fn signed(&self, log: &NoteSigner, by: &[&Cosigner]) -> Vec<u8> {
@@ -142,9 +142,10 @@ fn every_key_that_the_authority_stated_is_told_also_when_it_is_retired() {
         case.says(5, Says::LogKeyRetired { log_key: text(&second) }),
     ];
     let log = case.log.verifier();
-    let (policy, ever) = of_answer(answer, &log, &[case.authority.verifying_key()]).unwrap();
-    assert_eq!(policy.logs(), [third.verifier()]);
-    assert_eq!(ever, [log, second.verifier(), third.verifier()]);
+    let stated = of_answer(answer, &log, &[case.authority.verifying_key()]).unwrap();
+    assert_eq!(stated.policy.logs(), [third.verifier()]);
+    assert_eq!(stated.newest.retired, [text(&case.log), text(&second)]);
+    assert_eq!(stated.ever, [log, second.verifier(), third.verifier()]);
 }
 
 #[test]
@@ -179,4 +180,78 @@ fn what_is_kept_is_read_again() {
     assert!(kept(&home, &other.verifier()).is_err());
     fs::write(home.join(FILE), "quorum?").unwrap();
     assert!(kept(&home, &log).is_err());
+}
+
+#[test]
+fn a_log_that_goes_on_takes_the_place_of_the_frozen_one() {
+    let case = case();
+    let next = NoteSigner::new("birge.example/log/2", SigningKey::generate().unwrap()).unwrap();
+    let authority = [case.authority.verifying_key()];
+    let of = |origin: &str, at: i64, says: Says| {
+        let stated = Timestamp::from_second(at).unwrap();
+        let statement = Statement { origin: origin.into(), stated, says };
+        birge_proto::wire::Statement::from(statement.sign(&case.authority).unwrap())
+    };
+    let text = |log: &NoteSigner| log.verifier().to_string();
+    let successor =
+        || Says::Successor { successor: "birge.example/log/2".into(), log_key: text(&next) };
+    let mut answer = case.answer();
+    answer.log_keys = vec![of(ORIGIN, 8, successor())];
+    let enrolled = Says::Enrolment {
+        identity: "agency/NSC".parse().unwrap(),
+        request: "00".into(),
+        signing_key: None,
+        witness_key: None,
+    };
+    answer.witnesses.push(of("birge.example/log/2", 9, enrolled.clone()));
+    for (log, ever) in [
+        (case.log.verifier(), vec![case.log.verifier(), next.verifier()]),
+        (next.verifier(), vec![next.verifier()]),
+    ] {
+        let stated = of_answer(answer.clone(), &log, &authority).unwrap();
+        assert_eq!((stated.policy.logs(), &stated.ever), (&[next.verifier()][..], &ever));
+    }
+    // Neither of another exchange of the same authority, nor a key of the frozen log after it.
+    let late = Says::LogKey { log_key: text(&next) };
+    for wrong in [of("other.example/log", 9, successor()), of("birge.example/log/2", 7, late)] {
+        let mut answer = answer.clone();
+        answer.log_keys.push(wrong);
+        assert!(of_answer(answer, &case.log.verifier(), &authority).is_err());
+    }
+    let mut answer = answer.clone();
+    answer.witnesses.push(of("other.example/log", 9, enrolled));
+    assert!(of_answer(answer, &case.log.verifier(), &authority).is_err());
+}
+
+#[test]
+fn what_is_older_than_what_was_seen_is_not_taken() {
+    let case = case();
+    let seen = |answer: WitnessesResponse| {
+        let stated = of_answer(answer, &case.log.verifier(), &[case.authority.verifying_key()]);
+        stated.map(|stated| (stated.newest, stated.policy.logs().to_vec())).unwrap()
+    };
+    let next = NoteSigner::new(ORIGIN, SigningKey::generate().unwrap()).unwrap();
+    let mut answer = case.answer();
+    answer.witnesses.push(case.enrolment(6, "agency/NSC", &case.cosigners[0]));
+    let text = |log: &NoteSigner| log.verifier().to_string();
+    answer.log_keys = vec![
+        case.says(8, Says::LogKey { log_key: text(&next) }),
+        case.says(9, Says::LogKeyRetired { log_key: text(&case.log) }),
+    ];
+    let (newest, logs) = seen(answer.clone());
+    assert_eq!(newest.clone().and(newest.clone(), &logs).unwrap(), newest);
+    let older: [fn(&mut WitnessesResponse); 3] = [
+        |answer| drop(answer.witnesses.pop()),
+        |answer| drop(answer.log_keys.pop()),
+        |answer| answer.log_keys.clear(),
+    ];
+    for older in older {
+        let mut shown = answer.clone();
+        older(&mut shown);
+        let (shown, logs) = seen(shown);
+        assert!(newest.clone().and(shown, &logs).is_err());
+    }
+    let earlier = newest.in_force_from.map(|from| from - jiff::SignedDuration::from_secs(1));
+    let (decree, _) = (Newest { in_force_from: earlier, ..newest.clone() }, ());
+    assert!(newest.and(decree, &logs).is_err());
 }

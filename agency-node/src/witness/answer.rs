@@ -5,7 +5,7 @@
 
 use birge_proto::tlog::{
     checkpoint::Checkpoint,
-    note::add_signature,
+    note::{NoteVerifier, add_signature},
     witness::{AddCheckpoint, Refusal, consider},
 };
 use tracing::error;
@@ -71,7 +71,12 @@ impl Witness {
             Ok(accepted) => {
                 let cosigned = accepted.cosign(&self.cosigner, self.clock.now());
                 let line = cosigned.map_err(anyhow::Error::from)?;
-                self.memory.hold(&kept(&accepted.note, accepted.checkpoint.origin(), &line)?)?;
+                // Who asks again for what is held already costs no more than the signature.
+                let held = self.memory.held()?.map(|(_, held)| held);
+                if held.as_ref() != Some(&accepted.checkpoint) {
+                    let policy = self.memory.policy()?;
+                    self.memory.hold(&kept(&accepted.note, policy.logs(), &line)?)?;
+                }
                 Ok(Ok(line))
             }
             Err(refusal) => {
@@ -123,15 +128,21 @@ pub(super) fn fork(known: &Checkpoint, other: &Checkpoint, whence: &str) -> Stri
     )
 }
 
-/// What is kept of an accepted note: the text, the log's own signatures, and this cosignature.
-fn kept(note: &[u8], origin: &str, line: &[u8]) -> Result<Vec<u8>, Failure> {
+/// What is kept of an accepted note: the text, the log's own signatures that hold, each once, and
+/// this cosignature.
+fn kept(note: &[u8], log: &[NoteVerifier], line: &[u8]) -> Result<Vec<u8>, Failure> {
     let text = String::from_utf8_lossy(note);
     let (text, signatures) = text.split_once("\n\n").unwrap_or_default();
-    let own = format!("— {origin} ");
     let mut kept = format!("{text}\n\n");
-    for signature in signatures.lines().filter(|signature| signature.starts_with(&own)) {
-        kept += signature;
-        kept.push('\n');
+    for key in log {
+        let own = signatures.lines().find(|signature| {
+            let alone = format!("{text}\n\n{signature}\n");
+            key.open(alone.as_bytes()).is_ok()
+        });
+        if let Some(own) = own {
+            kept += own;
+            kept.push('\n');
+        }
     }
     Ok(add_signature(kept.as_bytes(), line).map_err(anyhow::Error::from)?)
 }

@@ -31,6 +31,8 @@ use crate::{
 
 /// Rounds in which a gateway that is there may fail to explain a checkpoint.
 const ROUNDS: u32 = 2;
+/// The same where it says each time that it cannot just now, though it shows its newest one.
+const SILENT_ROUNDS: u32 = 5;
 
 /// With whom it is compared.
 pub struct Sources {
@@ -61,6 +63,8 @@ pub struct Comparisons {
     sources: Sources,
     /// In how many rounds a note was not explained.
     unexplained: HashMap<Vec<u8>, u32>,
+    /// Whether the gateway showed its newest checkpoint in this round.
+    shows: bool,
     /// What was last told of a source that is away.
     told: HashMap<String, String>,
 }
@@ -77,6 +81,7 @@ impl Comparisons {
             clock: node.clock.clone(),
             sources,
             unexplained: HashMap::new(),
+            shows: false,
             told: HashMap::new(),
         }
     }
@@ -117,7 +122,10 @@ impl Comparisons {
                 }
                 Err(Distrust::Failure(failure)) => return Err(failure),
                 Err(error) => {
-                    self.tell(&url, format!("{url} shows no checkpoint of ours: {error}"))
+                    if matches!(error, Distrust::Checkpoint(_)) {
+                        self.cosigned_elsewhere(&note, &url)?;
+                    }
+                    self.tell(&url, format!("{url} shows no checkpoint of ours: {error}"));
                 }
             }
         }
@@ -131,6 +139,7 @@ impl Comparisons {
 
     /// The gateway's own newest checkpoint must continue what it showed before.
     async fn ask_gateway(&mut self) -> Result<(), Failure> {
+        self.shows = false;
         let seen = self.memory.seen()?;
         let shown = seen.as_ref().map(|(note, _)| note.clone()).unwrap_or_default();
         let answer = self.link.audit().checkpoint(CheckpointRequest { seen: shown.clone() }).await;
@@ -146,6 +155,7 @@ impl Comparisons {
             }
         };
         self.told.remove("gateway");
+        self.shows = true;
         let head = match self.memory.recognise(&self.link, &note).await {
             Ok(head) => head,
             Err(distrust) => {
@@ -164,7 +174,7 @@ impl Comparisons {
         match self.memory.reconcile(&self.link, &note).await {
             Ok(_) => Ok(()),
             Err(Distrust::Failure(failure)) => Err(failure),
-            Err(Distrust::Checkpoint(_) | Distrust::Stranger) => Ok(()),
+            Err(Distrust::Checkpoint(_) | Distrust::Stranger | Distrust::Untold(_)) => Ok(()),
             Err(Distrust::Forked { .. } | Distrust::Problem(_)) => {
                 self.weigh(&note, "shown by the gateway").await
             }
@@ -180,15 +190,18 @@ impl Comparisons {
         match agree(&self.link, &known, &other).await {
             Ok(()) => self.explained(note),
             Err(Distrust::Forked { .. }) => self.fork(note, &own, &known, &other, whence),
-            Err(Distrust::Problem(problem)) if says_nothing(&problem) => {
-                self.tell(whence, format!("not compared with {whence}: {problem}"));
-                Ok(())
-            }
             Err(Distrust::Problem(problem)) => {
                 suspects::keep(&self.home, note)?;
+                let silent = says_nothing(&problem);
+                if silent {
+                    self.tell(whence, format!("not compared with {whence}: {problem}"));
+                    if !self.shows {
+                        return Ok(()); // it is away
+                    }
+                }
                 let rounds = self.unexplained.entry(note.to_vec()).or_default();
                 *rounds += 1;
-                if *rounds >= ROUNDS {
+                if *rounds >= if silent { SILENT_ROUNDS } else { ROUNDS } {
                     let whence = format!("{whence}; the gateway does not prove it: {problem}");
                     return self.fork(note, &own, &known, &other, &whence);
                 }
@@ -200,9 +213,29 @@ impl Comparisons {
                 );
                 Ok(())
             }
-            Err(Distrust::Checkpoint(_) | Distrust::Stranger) => Ok(()),
+            Err(Distrust::Checkpoint(_) | Distrust::Stranger | Distrust::Untold(_)) => Ok(()),
             Err(Distrust::Failure(failure)) => Err(failure),
         }
+    }
+
+    /// A checkpoint of our log's origin that none of its keys signed, but a witness of ours
+    /// cosigned: either this node or that witness was given another key of the log.
+    fn cosigned_elsewhere(&self, note: &[u8], url: &str) -> Result<(), Failure> {
+        let policy = self.memory.policy()?;
+        let origin = note.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let ours = policy.logs().iter().any(|key| key.vkey().name().as_bytes() == origin);
+        if !ours || self.memory.known()?.judge(note).is_ok() {
+            return Ok(());
+        }
+        let mut witnesses = policy.witnesses();
+        let Some((name, _)) = witnesses.find(|(_, key)| key.verify(note).is_ok()) else {
+            return Ok(());
+        };
+        let what = format!(
+            "the witness {name} cosigned a checkpoint ({url}) of this log that none of the log's \
+             keys signed which this node was given: one of the two is shown a log of its own"
+        );
+        self.raise(Kind::Fork, &what, &[("other.note", note)])
     }
 
     fn explained(&mut self, note: &[u8]) -> Result<(), Failure> {
@@ -248,10 +281,30 @@ fn says_nothing(problem: &Problem) -> bool {
 mod tests {
     use std::fs;
 
-    use birge_proto::tlog::proof::consistency;
+    use birge_proto::{
+        envelope::SigningKey,
+        tlog::{cosignature::Cosigner, note::add_signature, policy::Policy, proof::consistency},
+    };
 
     use super::{super::answer::tests::Log, *};
     use crate::{handin::tests::node, testing::Authority};
+
+    /// A mirror that serves this note for ever.
+    async fn mirror(note: Vec<u8>) -> (String, Place) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let place = Place::parse(&url).unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 4096]).await;
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", note.len());
+                let _ = stream.write_all(&[head.as_bytes(), &note].concat()).await;
+            }
+        });
+        (url, place)
+    }
 
     struct Case {
         _folder: tempfile::TempDir,
@@ -260,6 +313,17 @@ mod tests {
 
     /// A node that saw `seen` entries, at a gateway that shows `shown` and gives these proofs.
     async fn case(log: &Log, seen: u64, shown: u64, proofs: &[(u64, u64)]) -> Case {
+        case_with(log, seen, shown, proofs, &[]).await
+    }
+
+    /// The same, with these files of the gateway's besides.
+    async fn case_with(
+        log: &Log,
+        seen: u64,
+        shown: u64,
+        proofs: &[(u64, u64)],
+        more: &[(&str, Vec<u8>)],
+    ) -> Case {
         let folder = tempfile::tempdir().unwrap();
         let mut node = node(&folder.path().join("mia"));
         let proof = |(old, new): &(u64, u64)| {
@@ -267,6 +331,7 @@ mod tests {
         };
         let mut files: HashMap<_, _> = proofs.iter().map(proof).collect();
         files.insert("checkpoint".into(), log.note(shown));
+        files.extend(more.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.clone())));
         let authority = Authority::new();
         let port = authority.serve_log(files).await;
         authority.enrol(&mut node, &log.verifier().to_string(), port);
@@ -311,6 +376,50 @@ mod tests {
         assert_eq!(case.round().await, [Kind::Fork]);
         assert_eq!(case.waiting(), 0);
         assert_eq!(case.round().await, [Kind::Fork]);
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_shows_its_newest_but_never_has_time_to_prove_is_a_fork() {
+        let log = Log::new();
+        let mut case = case_with(&log, 9, 9, &[], &[("silent", vec![])]).await;
+        suspects::keep(&case.comparisons.home, &log.note(7)).unwrap();
+        for _ in 1..SILENT_ROUNDS {
+            assert_eq!(case.round().await, []);
+            assert_eq!(case.waiting(), 1);
+        }
+        assert_eq!(case.round().await, [Kind::Fork]);
+    }
+
+    #[tokio::test]
+    async fn what_a_mirror_shows_by_an_unknown_key_ends_nothing_while_the_gateway_is_away() {
+        let log = Log::new();
+        let authority = SigningKey::generate().unwrap().verifying_key();
+        let mut case = case(&log, 9, 9, &[]).await;
+        let memory =
+            Memory::open(&case.comparisons.home, &log.verifier().to_string(), vec![authority]);
+        case.comparisons.memory = memory.unwrap();
+        case.comparisons.sources.places = vec![mirror(Log::new().note(12)).await];
+        assert_eq!(case.round().await, []);
+    }
+
+    #[tokio::test]
+    async fn a_checkpoint_that_our_witness_cosigned_by_a_key_of_the_log_unknown_here_is_a_fork() {
+        let (log, other) = (Log::new(), Log::new());
+        let mut case = case(&log, 9, 9, &[]).await;
+        let cosigner = Cosigner::new("x/COA", SigningKey::generate().unwrap()).unwrap();
+        let mandatory = vec![("COA".to_owned(), Some(cosigner.verifier()))];
+        let policy = Policy::of_quorum(vec![log.verifier()], mandatory, vec![], 0).unwrap();
+        fs::write(case.comparisons.home.join("state/policy"), policy.to_string()).unwrap();
+        let time = "2026-01-01T00:00:00Z".parse().unwrap();
+        let line = |of: &Checkpoint| cosigner.cosign(of, time).unwrap();
+        let strangers = mirror(other.note(12)).await;
+        case.comparisons.sources.places = vec![strangers];
+        assert_eq!(case.round().await, [], "anybody can sign a checkpoint of any name");
+        let note = add_signature(&other.note(12), &line(&other.checkpoint(12))).unwrap();
+        case.comparisons.cosigned_elsewhere(&note, "x").unwrap();
+        let held = add_signature(&log.note(9), &line(&log.checkpoint(9))).unwrap();
+        case.comparisons.cosigned_elsewhere(&held, "x").unwrap();
+        assert_eq!(alarms::standing(&case.comparisons.home).unwrap().len(), 1);
     }
 
     #[tokio::test]

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use birge_proto::tlog::{
     checkpoint::{Checkpoint, CheckpointError},
     note::{NoteError, NoteSigner, NoteVerifier, sign_all},
-    policy::Policy,
 };
 
 use super::Published;
@@ -24,18 +23,31 @@ pub struct Signers {
 #[derive(Debug, Clone)]
 pub struct Known {
     origin: String,
-    keys: Policy,
+    /// The keys that sign now, then those that did.
+    keys: Vec<NoteVerifier>,
+    former: Vec<Former>,
     frozen: Arc<[Published]>,
+}
+
+/// A key that signs no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Former {
+    /// The key.
+    pub key: NoteVerifier,
+    /// Leaves of the largest checkpoint that it can have signed: whoever found it later may sign
+    /// with it, and is not believed.
+    pub size: u64,
 }
 
 impl Signers {
     /// The keys that sign the checkpoints of the log `origin` now, the oldest first, and those
     /// that once did.
     #[must_use]
-    pub fn new(origin: &str, active: Vec<NoteSigner>, former: Vec<NoteVerifier>) -> Self {
-        let keys = active.iter().map(NoteSigner::verifier).chain(former).collect();
-        let (origin, keys) = (origin.to_owned(), Policy::of_logs(keys));
-        Self { active, known: Known { origin, keys, frozen: Arc::default() } }
+    pub fn new(origin: &str, active: Vec<NoteSigner>, former: Vec<Former>) -> Self {
+        let keys = active.iter().map(NoteSigner::verifier);
+        let keys = keys.chain(former.iter().map(|former| former.key.clone())).collect();
+        let known = Known { origin: origin.to_owned(), keys, former, frozen: Arc::default() };
+        Self { active, known }
     }
 
     /// The same of a log that goes on from others: their last checkpoints, the oldest first.
@@ -46,7 +58,7 @@ impl Signers {
     pub fn going_on_from(mut self, last: &[String]) -> Result<Self, CheckpointError> {
         let published = |note: &String| {
             let note = note.clone().into_bytes();
-            let checkpoint = self.known.keys.judge(&note)?.checkpoint;
+            let checkpoint = self.known.open(&note)?;
             Ok(Published { checkpoint, note })
         };
         self.known.frozen = last.iter().map(published).collect::<Result<_, CheckpointError>>()?;
@@ -75,27 +87,31 @@ impl Signers {
 }
 
 impl Known {
-    /// The checkpoint in a note that one of the log's keys signed, now active or not. Of a log
-    /// that is frozen, no more is known than what it held.
+    /// The checkpoint in a note that one of the log's keys signed, now active or not, when it
+    /// could.
     ///
     /// # Errors
-    /// When none did, or a frozen log's key signed what that log cannot have held.
+    /// When none did.
     pub fn open(&self, note: &[u8]) -> Result<Checkpoint, CheckpointError> {
-        let checkpoint = self.keys.judge(note)?.checkpoint;
-        let (origin, size) = (checkpoint.origin(), checkpoint.size());
-        let within = |frozen: &Published| {
-            frozen.checkpoint.origin() == origin && size <= frozen.checkpoint.size()
-        };
-        if origin == self.origin || self.frozen.iter().any(within) {
-            return Ok(checkpoint);
+        let mut error = CheckpointError::Note(NoteError::Unsigned);
+        for key in &self.keys {
+            match Checkpoint::open(note, key, key.vkey().name()) {
+                Ok(checkpoint) if self.could(key, checkpoint.size()) => return Ok(checkpoint),
+                Ok(_) => {}
+                Err(other) => error = other,
+            }
         }
-        Err(CheckpointError::Origin { expected: self.origin.clone(), found: origin.to_owned() })
+        Err(error)
+    }
+
+    fn could(&self, key: &NoteVerifier, size: u64) -> bool {
+        self.former.iter().all(|former| former.key != *key || size <= former.size)
     }
 
     /// The keys.
     #[must_use]
     pub fn keys(&self) -> &[NoteVerifier] {
-        self.keys.logs()
+        &self.keys
     }
 
     /// Origin line of the log's checkpoints.

@@ -106,6 +106,11 @@ impl State {
         self.writer.size()
     }
 
+    /// Root of the tree.
+    pub(super) fn root(&self) -> Hash {
+        self.writer.root()
+    }
+
     /// The journal that is followed.
     pub(super) fn journal(&self) -> &Reader {
         &self.journal

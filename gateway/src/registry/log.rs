@@ -1,6 +1,8 @@
 //! The log as its own records tell it: its origin, which keys sign its checkpoints, and what
 //! follows on what.
 
+use std::collections::BTreeMap;
+
 use birge_proto::{
     clock::Timestamp,
     record::{Authorised, Event},
@@ -14,6 +16,7 @@ pub struct Log {
     origin: String,
     keys: Vec<NoteVerifier>,
     active: Vec<NoteVerifier>,
+    former: BTreeMap<String, u64>,
     statements: Vec<Signed>,
     stated_last: Option<Timestamp>,
     successor: Option<Successor>,
@@ -32,8 +35,8 @@ pub struct Successor {
 }
 
 impl Log {
-    /// Takes in an event. Events come in the journal's order.
-    pub fn apply(&mut self, event: &Event) {
+    /// Takes in the event of the record at `index`. They come in the journal's order.
+    pub fn apply(&mut self, index: u64, event: &Event) {
         match event {
             Event::Genesis { origin, log_key, .. } => {
                 self.origin.clone_from(origin);
@@ -45,6 +48,7 @@ impl Log {
             }
             Event::LogKeyRetired { log_key, authorised } => {
                 self.active.retain(|key| key.to_string() != *log_key);
+                self.former.insert(log_key.clone(), index);
                 self.state(Says::LogKeyRetired { log_key: log_key.clone() }, authorised);
             }
             Event::LogFrozen { successor, log_key, authorised } => {
@@ -56,7 +60,8 @@ impl Log {
             }
             Event::LogContinued { origin, log_key, last } => {
                 self.origin.clone_from(origin);
-                self.active.clear();
+                let ended = self.active.drain(..).map(|key| (key.to_string(), index));
+                self.former.extend(ended);
                 self.add(log_key);
                 // Nodes follow from here on, not before: until now the frozen log was shown.
                 self.statements.extend(self.successor.take().and_then(|next| next.statement));
@@ -104,6 +109,13 @@ impl Log {
     #[must_use]
     pub fn active(&self) -> &[NoteVerifier] {
         &self.active
+    }
+
+    /// Index of the record by which a key stopped signing, where it did: no checkpoint that it
+    /// signed covers that record.
+    #[must_use]
+    pub fn ended(&self, key: &NoteVerifier) -> Option<u64> {
+        self.former.get(&key.to_string()).copied()
     }
 
     /// The log that is to go on from it, once it is frozen: until then nothing more is written.

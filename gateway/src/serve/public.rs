@@ -12,7 +12,11 @@ use axum::{
     routing::get,
 };
 use birge_proto::problem::{Kind, Problem};
-use hyper_util::{rt::TokioIo, server::conn::auto, service::TowerToHyperService};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,6 +27,8 @@ use crate::ledger::Ledger;
 const CONNECTION: std::time::Duration = std::time::Duration::from_secs(60);
 /// For what never changes.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// How long a public connection may say nothing.
+const IDLE: std::time::Duration = std::time::Duration::from_secs(10);
 /// Public connections at once.
 const CONNECTIONS: usize = 256;
 
@@ -48,7 +54,11 @@ pub(super) async fn serve(
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let tracker = TaskTracker::new();
     loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { break };
+        let permit = tokio::select! {
+            () = stop.cancelled() => break,
+            permit = Arc::clone(&connections).acquire_owned() => permit,
+        };
+        let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
@@ -62,11 +72,9 @@ pub(super) async fn serve(
             let served = timeout(CONNECTION, async {
                 let stream = acceptor.accept(stream).await.ok()?;
                 let service = TowerToHyperService::new(router);
-                auto::Builder::new(hyper_util::rt::TokioExecutor::new())
-                    .http1_only()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await
-                    .ok()
+                let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
+                server.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
+                server.serve_connection(TokioIo::new(stream), service).await.ok()
             });
             drop(served.await);
             drop(permit);
@@ -96,9 +104,7 @@ async fn tile(State(ledger): State<Arc<Ledger>>, Path(path): Path<String>) -> Re
     let path = format!("tile/{path}");
     let read = tokio::task::spawn_blocking(move || ledger.tile(&path)).await;
     response(match read {
-        Ok(Ok(bytes)) => {
-            Ok((bytes, "application/octet-stream", IMMUTABLE))
-        }
+        Ok(Ok(bytes)) => Ok((bytes, "application/octet-stream", IMMUTABLE)),
         Ok(Err(problem)) => Err(problem),
         Err(_) => Err(Problem::new(Kind::Internal, "the tile could not be read")),
     })

@@ -89,7 +89,7 @@ impl Records {
         tokio::spawn(async move {
             let _turn = turn;
             let mut next = from;
-            while next < to {
+            while next < to && !sender.is_closed() {
                 let end = to.min(next + CHUNK);
                 let shown = match gate.enrolled(&peer) {
                     true => {

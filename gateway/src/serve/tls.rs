@@ -1,7 +1,12 @@
 //! Mutual TLS: accepts connections, checks certificates against the authority and its
 //! revocation list, and counts who was turned away before being identified.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
@@ -16,7 +21,7 @@ use rustls_pki_types::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -27,6 +32,8 @@ use super::turned::Turned;
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Connections of one principal at once.
+const EACH: usize = 64;
 /// Handshakes under way at once.
 const HANDSHAKES: usize = 256;
 
@@ -43,6 +50,20 @@ pub(super) struct Peer {
 pub(super) struct Connection {
     stream: TlsStream<TcpStream>,
     peer: Peer,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Places for connections: for each principal, so that none takes them all.
+#[derive(Default)]
+struct Places(Mutex<HashMap<Identity, Arc<Semaphore>>>);
+
+impl Places {
+    fn take(&self, who: &Identity) -> Option<OwnedSemaphorePermit> {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = places.entry(who.clone());
+        let own = own.or_insert_with(|| Arc::new(Semaphore::new(EACH)));
+        Arc::clone(own).try_acquire_owned().ok()
+    }
 }
 
 /// The files that TLS needs, in memory.
@@ -116,6 +137,7 @@ pub(super) fn accept(
 ) -> mpsc::Receiver<io::Result<Connection>> {
     let (sender, receiver) = mpsc::channel(64);
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    let places = Arc::new(Places::default());
     let trust_domain: Arc<str> = trust_domain.into();
     tokio::spawn(async move {
         loop {
@@ -135,11 +157,12 @@ pub(super) fn accept(
             let acceptor = TlsAcceptor::from(config.load_full());
             let (sender, turned, domain) =
                 (sender.clone(), Arc::clone(&turned), Arc::clone(&trust_domain));
+            let places = Arc::clone(&places);
             tokio::spawn(async move {
-                match identify(acceptor, stream, &domain).await {
+                match identify(acceptor, stream, &domain, &places).await {
                     Ok(connection) => drop(sender.send(Ok(connection)).await),
                     Err(reason) => {
-                        tracing::info!(%address, reason, "turned away before identification");
+                        tracing::info!(%address, reason, "turned away");
                         turned.count(reason);
                     }
                 }
@@ -154,6 +177,7 @@ async fn identify(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     trust_domain: &str,
+    places: &Places,
 ) -> Result<Connection, &'static str> {
     drop(stream.set_nodelay(true));
     let stream = timeout(HANDSHAKE, acceptor.accept(stream))
@@ -165,7 +189,8 @@ async fn identify(
     let identity = Identity::from_certificate(certificate, trust_domain)
         .map_err(|_| "certificate-names-nobody")?;
     let serial = serial(certificate).ok_or("certificate-unreadable")?;
-    Ok(Connection { peer: Peer { identity, serial }, stream })
+    let place = places.take(&identity).ok_or("too-many-connections")?;
+    Ok(Connection { peer: Peer { identity, serial }, stream, _place: place })
 }
 
 fn serial(certificate: &CertificateDer<'_>) -> Option<String> {

@@ -1,6 +1,6 @@
 //! Asking those witnesses who can be reached from outside: C2SP tlog-witness over HTTP/1.1, the
 //! connection kept open. What they answer is signed, so it need not be secret; `https` is spoken
-//! with those whose certificate the exchange's authority issued.
+//! with those whose certificate this machine trusts, or the exchange's authority issued.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -51,7 +51,8 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Reached {
-    /// The way to `url`; over `https` the certificate must be by `authority` (PEM).
+    /// The way to `url`; over `https` the certificate must be by `authority` (PEM), or one that
+    /// this machine trusts.
     ///
     /// # Errors
     /// When the URL is none, or the authority's certificate does not parse.
@@ -63,6 +64,7 @@ impl Reached {
             .ok_or_else(|| anyhow!("{url:?} is no address: expected http://… or https://…"))?;
         let host = base.host().with_context(|| format!("{url:?} names no host"))?.to_owned();
         let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         roots.add(CertificateDer::from_pem_slice(authority.as_bytes())?)?;
         let config = ClientConfig::builder_with_protocol_versions(&[&TLS13])
             .with_root_certificates(roots)

@@ -93,6 +93,12 @@ impl Pursuit {
                 Ok(()) => {}
                 Err(lost) => return lost,
             }
+            let key =
+                self.assembly.roster().ok().and_then(|roster| roster.key(&self.identity).cloned());
+            if key.is_some_and(|key| key != self.key) {
+                let detail = "the witness was enrolled with another key";
+                return Problem::new(Kind::NotEnrolled, detail);
+            }
             let pending = self.cosigned.as_ref() != Some(&published.checkpoint);
             tokio::select! {
                 changed = newest.changed() => if changed.is_err() {

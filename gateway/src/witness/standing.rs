@@ -11,8 +11,8 @@ use birge_proto::{
 };
 use tokio::sync::watch;
 
-use super::{Assembly, gather::record};
-use crate::{ledger::Ledger, recorder::Recorder};
+use super::Assembly;
+use crate::{journal::Class, ledger::Ledger, recorder::Recorder, sequence::Draft};
 
 /// Why nothing is recorded, as long as it is not.
 #[derive(Debug)]
@@ -68,14 +68,22 @@ impl Standing {
         recorder: &Recorder,
     ) -> Result<(), Arc<str>> {
         let awaited = Self::awaited(assembly) as u64;
-        ledger.begin().await?;
         self.0.send_replace(None);
         if awaited > 0 {
             let needed = assembly.roster().map_or(0, |roster| roster.needed_at_start()) as u64;
             let answered = needed.saturating_sub(awaited);
             tracing::error!(answered, needed, "the operator has the gateway write unwitnessed");
-            record(recorder, Event::StartedUnwitnessed { answered, needed }).await;
+            // On the disk before anything is signed.
+            let event = Event::StartedUnwitnessed { answered, needed };
+            let draft = Draft::of("gateway/BIRGE".parse().map_err(|_| "no gateway")?, event);
+            match recorder.record(Class::Administration, draft).await {
+                Err(problem) if problem.kind != Kind::Frozen => {
+                    return Err(format!("an unwitnessed start must be recorded: {problem}").into());
+                }
+                _ => {}
+            }
         }
+        ledger.begin().await?;
         Ok(())
     }
 }

@@ -62,6 +62,29 @@ fn only_certificates_of_the_authority_that_are_enrolled_count() {
     });
 }
 
+/// Whoever is enrolled cannot take all of the gateway's descriptors.
+#[test]
+fn one_participant_has_so_many_connections_and_leaves_others_theirs() {
+    let exchange = Exchange::start().unwrap();
+    let [mia, nsc] = ["agency/MIA", "agency/NSC"]
+        .map(|who| Credentials::of(&exchange.node(who).unwrap()).unwrap());
+    block_on(async {
+        let mut open = Vec::new();
+        for number in 0..64 {
+            let client = Client::connect(exchange.address(), &mia).await.unwrap();
+            let answer = client.query().list_datasets(ListDatasetsRequest {}).await;
+            assert!(answer.is_ok(), "connection {number}");
+            open.push(client);
+        }
+        assert!(list(&exchange, &mia).await.is_err(), "one more");
+        assert_eq!(list(&exchange, &nsc).await, Ok(7));
+        drop(open);
+        while list(&exchange, &mia).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
 #[test]
 fn revocation_takes_effect_without_a_restart_also_on_open_connections() {
     let exchange = Exchange::start().unwrap();

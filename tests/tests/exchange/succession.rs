@@ -11,7 +11,11 @@ use birge_proto::{
     wire::{CheckpointRequest, TileRequest},
 };
 use birge_tests::{
-    answer::request, client::{Client, Credentials}, exchange::Exchange, node::Node, watch, web,
+    answer::request,
+    client::{Client, Credentials},
+    exchange::Exchange,
+    node::Node,
+    watch, web,
 };
 use serde_json::Value;
 
@@ -257,8 +261,7 @@ fn another_log_goes_on_from_a_frozen_one_and_nothing_is_lost() {
     assert_eq!(went["exchange"], size, "exchanges are counted on");
     exchange.gateway(&["log", "continue"]).unwrap().expect_code(1).unwrap();
     exchange.gateway(&["verify"]).unwrap().expect_code(0).unwrap();
-    let mut config: toml::Table =
-        fs::read_to_string(exchange.config()).unwrap().parse().unwrap();
+    let mut config: toml::Table = fs::read_to_string(exchange.config()).unwrap().parse().unwrap();
     config["exchange"]["origin"] = next.clone().into();
     fs::write(exchange.config(), config.to_string()).unwrap();
     exchange.serve().unwrap();

@@ -101,6 +101,11 @@ async fn a_key_that_is_added_signs_beside_the_first_and_then_alone() {
     let stranger = state(next().into()).err();
     assert!(matches!(stranger, Some(LedgerError::Damaged(_))), "{stranger:?}");
     exchange.grow(12).await;
-    let alone = Signers::new(ORIGIN, vec![next()], vec![exchange.signer().verifier()]);
+    let former = |size| Former { key: exchange.signer().verifier(), size };
+    let alone = |size| Signers::new(ORIGIN, vec![next()], vec![former(size)]);
+    // It signed a checkpoint of 11 entries, which a key that ended before cannot have.
+    let early = state(alone(10)).err();
+    assert!(matches!(early, Some(LedgerError::Damaged(_))), "{early:?}");
+    let alone = alone(11);
     assert_eq!(signed(&advance(alone)), [false, true]);
 }
