@@ -107,7 +107,7 @@ fn fault(status: &Status) -> Failure {
 
 /// Says that something does not hold.
 fn wrong(place: impl fmt::Display, what: impl fmt::Display) -> Failure {
-    Failure::Wrong(format!(
+    Failure::Disproved(format!(
         "the log does not hold: {place}: {what}\nnext: keep state/ and receipts/, and tell the \
          Chamber of Accounts and the operator"
     ))

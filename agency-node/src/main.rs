@@ -23,6 +23,5 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime.block_on(run(cli)).unwrap_or_else(|failure| failure.reply()),
         Err(error) => Failure::from(anyhow::Error::from(error)).reply(),
     };
-    reply.print(output);
-    reply.exit.into()
+    reply.print(output).into()
 }

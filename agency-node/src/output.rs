@@ -1,6 +1,10 @@
 //! What a command answers: text or JSON, and an exit code that scripts can rely on.
 
-use std::{fmt, process::ExitCode};
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use birge_proto::problem::{Kind, Problem};
 use serde::Serialize;
@@ -61,20 +65,27 @@ impl Reply {
         Ok(Self { exit, text: answer.to_string(), aside: String::new(), json })
     }
 
-    /// Prints the answer.
-    pub fn print(&self, output: Output) {
-        match output {
-            Output::Text => {
-                if !self.text.is_empty() {
-                    println!("{}", self.text.trim_end());
-                }
-                if !self.aside.is_empty() {
-                    eprintln!("{}", self.aside.trim_end());
-                }
-            }
+    /// Prints the answer; says how the command ended then. Whoever reads only a part of it may
+    /// close the pipe.
+    pub fn print(&self, output: Output) -> Exit {
+        let mut out = io::stdout().lock();
+        let printed = match output {
+            Output::Text if self.text.is_empty() => Ok(()),
+            Output::Text => writeln!(out, "{}", self.text.trim_end()),
             // Null where the answer itself went to standard output.
-            Output::Json if self.json.is_null() => {}
-            Output::Json => println!("{:#}", self.json),
+            Output::Json if self.json.is_null() => Ok(()),
+            Output::Json => writeln!(out, "{:#}", self.json),
+        };
+        let printed = printed.and_then(|()| out.flush());
+        if output == Output::Text && !self.aside.is_empty() {
+            let _ = writeln!(io::stderr(), "{}", self.aside.trim_end()); // nobody is left to tell
+        }
+        match printed {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                let _ = writeln!(io::stderr(), "cannot write the answer: {error}");
+                Exit::Internal
+            }
+            _ => self.exit,
         }
     }
 }
@@ -88,6 +99,9 @@ pub enum Failure {
     /// Something is not as it must be: a file, a key, a receipt, the log.
     #[error("{0}")]
     Wrong(String),
+    /// What the gateway shows of the log contradicts what it signed.
+    #[error("{0}")]
+    Disproved(String),
     /// The gateway refused.
     #[error("{0}")]
     Refused(Box<Problem>),
@@ -105,7 +119,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
-            Self::Wrong(_) | Self::Refused(_) => Exit::Refused,
+            Self::Wrong(_) | Self::Disproved(_) | Self::Refused(_) => Exit::Refused,
             Self::Unreachable(_) => Exit::Unreachable,
             Self::Internal(_) => Exit::Internal,
         }

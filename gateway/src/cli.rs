@@ -293,12 +293,13 @@ async fn serve(file: &std::path::Path, unwitnessed: bool) -> Result<Exit> {
             signalled.cancel();
         }
     });
-    let ready = |Ready { address, awaited }| {
+    let ready = |Ready { address, awaited, silent }| {
         if awaited > 0 {
             println!(
-                "gateway waits: witnesses of {awaited} more participants must say what they hold; \
-                 until then the log is read and nothing is written. If they cannot be brought \
-                 back: gateway serve --unwitnessed"
+                "gateway waits: witnesses of {awaited} more participants must say what they hold \
+                 (of {}); until then the log is read and nothing is written. If they cannot be \
+                 brought back: gateway serve --unwitnessed",
+                silent.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             );
         }
         println!("gateway ready on https://{address}");

@@ -36,7 +36,7 @@ pub mod witness;
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
-use birge_proto::clock::SharedClock;
+use birge_proto::{clock::SharedClock, identity::Identity};
 use futures::FutureExt;
 use tokio::{
     net::TcpListener,
@@ -97,13 +97,15 @@ pub async fn signalled() -> io::Result<()> {
 }
 
 /// A gateway that serves.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Ready {
     /// Where.
     pub address: SocketAddr,
     /// How many participants' witnesses must still say what they hold; until they do, only the
     /// log is read.
     pub awaited: usize,
+    /// The participants that have not, of whom so many must.
+    pub silent: Vec<Identity>,
 }
 
 /// Runs the gateway until `stop`; tells `ready` once it serves. It writes nothing before
@@ -185,7 +187,8 @@ pub async fn run(
         awaited,
         "serving"
     );
-    ready(Ready { address: listeners.exchange.local_addr()?, awaited });
+    let silent = if awaited > 0 { Standing::silent(&parts.assembly) } else { vec![] };
+    ready(Ready { address: listeners.exchange.local_addr()?, awaited, silent });
     let mut serving = pin!(serve::serve(parts, listeners, stop.clone()));
     let fault = async {
         tokio::select! {

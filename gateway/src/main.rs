@@ -1,7 +1,10 @@
 //! `gateway`: the centre of the exchange. Arguments, tracing, exit codes; the rest is in the
 //! library.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use birge_gateway::cli::Cli;
 use clap::Parser;
@@ -11,6 +14,10 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> ExitCode {
     let cli = Cli::parse(); // ends with 2 on a usage error
     let filter = EnvFilter::try_from_env("BIRGE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
     ExitCode::from(cli.run().await as u8)
 }

@@ -13,7 +13,7 @@ use birge_proto::{
 use crate::{
     ceremony::LogRequest,
     config::Config,
-    journal::{Class, Opened, Reader},
+    journal::{self, Class, Opened, Reader},
     keys::Keys,
     ledger,
     log_key::{self, key_id},
@@ -69,6 +69,9 @@ impl Change {
     /// When the gateway runs, the log is frozen, or its keys are not whole.
     pub fn open(config: &Config, clock: SharedClock) -> Result<Self> {
         let opened = Opened::open(&config.paths.journal, config.journal.clone())?;
+        // Nothing is written behind what is damaged.
+        journal::inspect(&config.paths.journal, true, |_, _| {})
+            .map_err(|error| refused(error.to_string()))?;
         let registry = registry(&opened.reader())?;
         if let Some(successor) = registry.log().successor() {
             let origin = &successor.origin;

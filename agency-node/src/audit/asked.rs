@@ -3,8 +3,10 @@
 use birge_proto::{
     clock::Timestamp,
     identity::Identity,
+    record::Event,
     wire::{RecordFilter, RecordsRequest},
 };
+use birge_schemas::structure::Structures;
 use clap::Args;
 use jiff::{civil::Date, tz::TimeZone};
 
@@ -49,12 +51,13 @@ impl Asked {
     /// When a condition cannot be read, or the range is empty or beyond the log.
     pub(super) fn request(&self, size: u64) -> Result<RecordsRequest, Failure> {
         let to = self.to.unwrap_or(size);
-        if self.from > to || to > size {
+        if self.from >= to || to > size {
             return Err(Failure::Usage(format!(
                 "--from {} --to {to}: expected a range within the {size} records of the log",
                 self.from
             )));
         }
+        self.known()?;
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let filter = RecordFilter {
             party: self.agency.as_deref().map(party).transpose()?.unwrap_or_default(),
@@ -65,7 +68,32 @@ impl Asked {
             since: moment("--since", self.since.as_deref())?,
             before: moment("--before", self.before.as_deref())?,
         };
+        if !filter.since.is_empty() && !filter.before.is_empty() {
+            let parsed = [&filter.since, &filter.before].map(|text| text.parse::<Timestamp>().ok());
+            if parsed[0] >= parsed[1] {
+                let (since, before) = (filter.since, filter.before);
+                return Err(Failure::Usage(format!(
+                    "--since {since} --before {before}: expected the earlier moment first"
+                )));
+            }
+        }
         Ok(RecordsRequest { from: self.from, to, filter: Some(filter) })
+    }
+
+    /// A word that is mistyped must not read as if there were no such record.
+    fn known(&self) -> Result<(), Failure> {
+        if let Some(kind) = self.kind.as_deref().filter(|kind| !Event::KINDS.contains(kind)) {
+            let kinds = Event::KINDS.join(", ");
+            return Err(Failure::Usage(format!("--kind {kind:?}: expected one of {kinds}")));
+        }
+        let Some(dataset) = &self.dataset else { return Ok(()) };
+        let structures = Structures::bundled().map_err(anyhow::Error::from)?;
+        if structures.get(dataset).is_some() {
+            return Ok(());
+        }
+        let ids: Vec<_> = structures.iter().map(|structure| structure.id.to_string()).collect();
+        let ids = ids.join(", ");
+        Err(Failure::Usage(format!("--dataset {dataset:?}: expected one of {ids}")))
     }
 }
 
@@ -101,7 +129,7 @@ mod tests {
         let asked = Asked {
             agency: Some("NSC".into()),
             since: Some("2026-01-31".into()),
-            before: Some("2026-01-31T06:00:00+06:00".into()),
+            before: Some("2026-01-31T07:00:00+06:00".into()),
             ..Asked::default()
         };
         let request = asked.request(9).unwrap();
@@ -110,7 +138,7 @@ mod tests {
         assert_eq!(filter.party, "agency/NSC");
         assert_eq!(
             (filter.since, filter.before.as_str()),
-            ("2026-01-31T00:00:00Z".into(), "2026-01-31T00:00:00Z")
+            ("2026-01-31T00:00:00Z".into(), "2026-01-31T01:00:00Z")
         );
     }
 
@@ -120,6 +148,17 @@ mod tests {
         assert!(since.request(1).unwrap_err().to_string().contains("--since"));
         let agency = Asked { agency: Some("nsc".into()), ..Asked::default() };
         assert!(agency.request(1).unwrap_err().to_string().contains("--agency"));
+        for (from, to) in [(0, 0), (1, 1)] {
+            let empty = Asked { from, to: Some(to), ..Asked::default() };
+            assert!(empty.request(1).is_err(), "the gateway takes 0 for all");
+        }
+        let kind = Asked { kind: Some("query_refused".into()), ..Asked::default() };
+        assert!(kind.request(1).unwrap_err().to_string().contains("query-refused"));
+        let dataset = Asked { dataset: Some("NOPE".into()), ..Asked::default() };
+        assert!(dataset.request(1).unwrap_err().to_string().contains("MIG_STOCK"));
+        let (since, before) = (Some("2026-02-01".into()), Some("2026-01-31".into()));
+        let turned = Asked { since, before, ..Asked::default() };
+        assert!(turned.request(1).unwrap_err().to_string().contains("earlier moment first"));
         let beyond = Asked { to: Some(2), ..Asked::default() };
         assert!(beyond.request(1).unwrap_err().to_string().contains("--to 2"));
     }

@@ -3,8 +3,9 @@
 
 use std::{
     fmt,
-    fs::{self, File},
+    fs::{self, OpenOptions},
     io::{self, BufWriter, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -54,6 +55,9 @@ impl fmt::Display for Exported {
 /// # Errors
 /// As for [`super::list::list`], or when the file cannot be written.
 pub async fn export(node: &Node, asked: &Asked, form: Form, out: &Path) -> Result<Reply, Failure> {
+    if out.is_dir() {
+        return Err(Failure::Usage(format!("--out {}: expected a file", out.display())));
+    }
     let mut shown = Shown::begin(node, asked).await?;
     let (checkpoint, (from, to)) = (shown.head.size(), shown.range);
     let bar = progress(to - from);
@@ -68,17 +72,23 @@ pub async fn export(node: &Node, asked: &Asked, form: Form, out: &Path) -> Resul
     }
     let unfinished = home::with_ending(out, ".tmp");
     let place = || format!("cannot write {}", out.display());
-    let file = File::create(&unfinished).with_context(place)?;
-    let written = write_all(&mut shown, form, BufWriter::new(&file), &bar).await;
-    let records = match written {
+    // Openings and names are for their reader alone.
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).truncate(true).mode(0o600);
+    let file = options.open(&unfinished).with_context(place)?;
+    let written = async {
+        let records = write_all(&mut shown, form, BufWriter::new(&file), &bar).await?;
+        file.sync_all().with_context(place)?;
+        home::rename(&unfinished, out)?;
+        Ok(records)
+    };
+    let records = match written.await {
         Ok(records) => records,
         Err(failure) => {
             let _ = fs::remove_file(&unfinished); // what failed is told
             return Err(failure);
         }
     };
-    file.sync_all().with_context(place)?;
-    home::rename(&unfinished, out)?;
     bar.finish_and_clear();
     Reply::new(Exit::Done, &Exported { file: out.to_owned(), records, checkpoint })
 }

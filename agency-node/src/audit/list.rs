@@ -36,7 +36,7 @@ impl fmt::Display for Listed {
             "{} of the records {} to {} fit; each was proved under the checkpoint of {} entries",
             self.records.len(),
             self.from,
-            self.to,
+            self.to.saturating_sub(1),
             self.checkpoint
         )?;
         if self.more {

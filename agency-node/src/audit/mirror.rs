@@ -4,7 +4,10 @@
 //! take their places, the checkpoint last.
 
 use std::{
-    fmt, fs, io,
+    fmt,
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -90,6 +93,7 @@ pub async fn mirror(node: &Node, dir: &Path) -> Result<Reply, Failure> {
     keep_frozen(dir, &head, &frozen)?;
     home::write(&dir.join("checkpoint"), &note)?;
     tidy(dir, &new, &head)?;
+    publish(dir)?;
     bar.finish_and_clear();
     let mirrored = Mirrored {
         folder: dir.to_owned(),
@@ -183,6 +187,32 @@ fn settle(dir: &Path, from: &Path, new: &[TilePath], head: &Checkpoint) -> Resul
         home::rename(&from.join(path.to_string()), &place)?;
     }
     remove(from)
+}
+
+/// Lets every user of the machine read the mirror, the web server's among them.
+fn publish(dir: &Path) -> Result<(), Failure> {
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, Permissions::from_mode(mode))
+            .with_context(|| format!("cannot let {} be read", path.display()))
+    };
+    mode(&dir.join("checkpoint"), 0o644)?;
+    mode(dir, 0o755)?;
+    // Nothing else that may lie in the folder.
+    let mut folders = vec![dir.join("tile"), dir.join("frozen")];
+    folders.retain(|folder| folder.is_dir());
+    while let Some(folder) = folders.pop() {
+        mode(&folder, 0o755)?;
+        let entries =
+            fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                mode(&path, 0o644)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the last checkpoints of frozen logs, which must be of the beginning of the tree whose

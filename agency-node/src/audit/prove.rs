@@ -3,14 +3,14 @@
 
 use std::{
     fmt::{self, Write as _},
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use birge_proto::{
     clock::Timestamp,
     manifest::BatchId,
-    receipt::{Evidence, PROOF_BYTES, ReceiptError},
+    receipt::{Evidence, PROOF_BYTES, Receipt, ReceiptError},
     record::Opening,
     tlog::{note::NoteVerifier, policy::Policy},
 };
@@ -44,6 +44,10 @@ struct Proved {
     exchange: u64,
     size: u64,
     grade: Grade,
+    /// Whose word it is which keys count.
+    by: String,
+    /// The keys of the log that count.
+    log_keys: Vec<String>,
     /// Whether the policy asks for witnesses at all.
     policy_asks_for_witnesses: bool,
     /// When each witness of the policy cosigned.
@@ -59,7 +63,7 @@ impl fmt::Display for Proved {
         let latest = self.cosigned.iter().map(|(_, time)| time).max();
         write!(f, "proved: the log {} committed ", self.origin)?;
         if let Some(latest) = latest {
-            write!(f, "before {latest} ")?;
+            write!(f, "by {latest} ")?; // whole seconds
         }
         writeln!(f, "to this record as its number {}:", self.exchange)?;
         let text = |name: &str| self.record[name].as_str().unwrap_or("?");
@@ -85,6 +89,10 @@ impl fmt::Display for Proved {
             (Grade::Sequenced, false) => "the policy names no quorum: the log alone answers for it",
         };
         writeln!(f, "grade: {} ({why})", self.grade)?;
+        writeln!(f, "by the keys of {}:", self.by)?;
+        for key in &self.log_keys {
+            writeln!(f, "  {key}")?;
+        }
         write!(f, "not proved:")?;
         for what in self.not_proved {
             write!(f, "\n  {what}")?;
@@ -103,7 +111,7 @@ pub fn prove(args: &Prove, home: &Home) -> Result<Reply, Failure> {
     let shown: Shown = serde_json::from_slice(&shown)
         .map_err(|error| broken("the file with the record", error))?;
     let proof = read(&file.with_extension("proof"), PROOF_BYTES as u64)?;
-    let policy = policy(args, &file, home)?;
+    let (policy, by) = policy(args, &file, home)?;
     let opening = hex::decode(&shown.opening).ok();
     let opening = opening.and_then(|bytes| Opening::from_bytes(&bytes));
     let opening = opening.ok_or_else(|| broken("the opening", "expected 32 bytes in hex"))?;
@@ -119,6 +127,8 @@ pub fn prove(args: &Prove, home: &Home) -> Result<Reply, Failure> {
         exchange: verified.index,
         size: verified.size,
         grade: Grade::of(&judged),
+        by,
+        log_keys: policy.logs().iter().map(ToString::to_string).collect(),
         policy_asks_for_witnesses: policy.asks_for_witnesses(),
         missing: missing.filter(|name| !judged.cosigned.contains_key(name)).collect(),
         cosigned: judged.cosigned.into_iter().collect(),
@@ -158,43 +168,60 @@ fn find(receipt: &str, home: &Home) -> Result<PathBuf, Failure> {
     )))
 }
 
-/// The policy: the one named, else the one filed with the receipt, else the log's keys alone.
-fn policy(args: &Prove, file: &Path, home: &Home) -> Result<Policy, Failure> {
+/// By what is judged, and whose word that is. Never a policy that merely lies beside files which
+/// somebody handed over: whoever forged them would have chosen the keys too.
+fn policy(args: &Prove, file: &Path, home: &Home) -> Result<(Policy, String), Failure> {
     let key = args.log_key.as_deref().map(|text| {
         NoteVerifier::from_vkey(text).map_err(|error| Failure::Usage(format!("--log-key: {error}")))
     });
     let key = key.transpose()?;
-    let beside = file.with_extension("policy");
-    let named = args.policy.clone().or_else(|| beside.is_file().then_some(beside));
-    let Some(named) = named else {
-        let enrolled = || {
-            let text = fs::read(home.join("enrolled.json")).ok()?;
-            let value: Value = serde_json::from_slice(&text).ok()?;
-            let log = NoteVerifier::from_vkey(value["logKey"].as_str()?).ok()?;
-            policy::known(home, &log).ok()
-        };
-        return key.map(|key| Policy::of_logs(vec![key])).or_else(enrolled).ok_or_else(|| {
-            Failure::Usage(
-                "no policy says whose signature counts\nnext: name one with --policy, or the log's \
-                 key with --log-key"
-                    .into(),
-            )
-        });
-    };
-    let text = read(&named, birge_proto::tlog::policy::POLICY_BYTES as u64)?;
-    let policy = Policy::parse(&text).map_err(|error| broken("the policy", error))?;
-    match key {
-        Some(key) if !policy.logs().contains(&key) => {
-            Err(broken("the policy", "it does not name the key given with --log-key"))
+    if let Some(named) = &args.policy {
+        let policy = parse(named)?;
+        if key.is_some_and(|key| !policy.logs().contains(&key)) {
+            return Err(broken("the policy", "it does not name the key given with --log-key"));
         }
-        _ => Ok(policy),
+        return Ok((policy, format!("{} (--policy)", named.display())));
     }
+    if let Some(key) = key {
+        return Ok((Policy::of_logs(vec![key]), String::from("--log-key alone")));
+    }
+    let filed = file.with_extension("policy");
+    let folder = |path: &Path| path.parent().and_then(|folder| folder.canonicalize().ok());
+    let own = folder(file) == home.join("receipts").canonicalize().ok();
+    if own && filed.is_file() && home.join("enrolment.json").is_file() {
+        return Ok((parse(&filed)?, format!("{}, filed here with the receipt", filed.display())));
+    }
+    let enrolled = fs::read(home.join("enrolled.json")).ok();
+    let enrolled = enrolled.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let log = enrolled.and_then(|value| NoteVerifier::from_vkey(value["logKey"].as_str()?).ok());
+    let Some(log) = log else {
+        return Err(Failure::Usage(
+            "no policy says whose signature counts\nnext: name one that you trust with --policy, \
+             or the log's key with --log-key; a policy beside the receipt is the word of whoever \
+             gave you the receipt"
+                .into(),
+        ));
+    };
+    let (kept, known) = (policy::kept(home, &log)?, policy::known(home, &log)?);
+    let signed = Receipt::parse(&read(&file.with_extension("proof"), PROOF_BYTES as u64)?);
+    let now = signed.is_ok_and(|receipt| kept.judge(&receipt.checkpoint).is_ok());
+    Ok((if now { kept } else { known }, String::from("this node's own")))
+}
+
+fn parse(path: &Path) -> Result<Policy, Failure> {
+    let text = read(path, birge_proto::tlog::policy::POLICY_BYTES as u64)?;
+    Policy::parse(&text).map_err(|error| broken("the policy", error))
 }
 
 fn read(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     let place = path.display();
-    let file = fs::metadata(path)
-        .map_err(|error| broken("the files", format!("cannot read {place}: {error}")))?;
+    let file = fs::metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Failure::Usage(format!(
+            "there is no {place}\nnext: name a receipt's file; .json, .proof and .policy of the same \
+             name lie beside each other"
+        )),
+        _ => broken("the files", format!("cannot read {place}: {error}")),
+    })?;
     if file.len() > most {
         return Err(broken("the files", format!("{place} has more than {most} bytes")));
     }
@@ -312,7 +339,8 @@ mod tests {
                 "TRAFFICKING",
                 "article 4(1) of decree 1",
                 "by COA at 2026",
-                "before 2026-01-03",
+                "committed by 2026-01-03",
+                "filed here with the receipt",
                 "number 0",
                 "not proved",
             ] {
@@ -322,8 +350,37 @@ mod tests {
         let named = Prove { log_key: Some(log.verifier().to_string()), ..ask(batch) };
         assert!(prove(&named, &node.home).is_ok());
         let other = Prove { log_key: Some(signer().verifier().to_string()), ..ask(batch) };
-        assert!(prove(&other, &node.home).unwrap_err().to_string().contains("the policy"));
+        let refused = prove(&other, &node.home).unwrap_err().to_string();
+        assert!(refused.contains("the log's signature"), "{refused}");
         assert_eq!(prove(&ask("7"), &node.home).unwrap_err().exit(), Exit::Usage);
+    }
+
+    /// Whoever makes up a receipt makes up the policy beside it too.
+    #[test]
+    fn a_policy_that_was_handed_over_with_the_receipt_counts_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (node, batch, log) = filed(folder.path(), |both| both.iter().collect());
+        let handed = folder.path().join("handed");
+        fs::create_dir(&handed).unwrap();
+        let filed = receipts::path(&node.home, batch);
+        for ending in ["json", "proof", "policy"] {
+            let to = handed.join(format!("receipt.{ending}"));
+            fs::copy(filed.with_extension(ending), to).unwrap();
+        }
+        let forged = ask(handed.join("receipt.json").display());
+        assert_eq!(prove(&forged, &node.home).unwrap_err().exit(), Exit::Usage, "nobody's word");
+        let enroll = |log: &NoteSigner| {
+            let json = serde_json::json!({ "logKey": log.verifier().to_string() });
+            fs::write(node.home.join("enrolled.json"), json.to_string()).unwrap();
+        };
+        enroll(&signer());
+        assert_eq!(prove(&forged, &node.home).unwrap_err().exit(), Exit::Refused, "another log");
+        enroll(&log);
+        let reply = prove(&forged, &node.home).unwrap();
+        assert_eq!(reply.json["grade"], "sequenced", "its witnesses are not this node's");
+        assert!(reply.text.contains("this node's own"), "{}", reply.text);
+        let named = Prove { policy: Some(filed.with_extension("policy")), ..forged };
+        assert_eq!(prove(&named, &node.home).unwrap().json["grade"], "witnessed");
     }
 
     #[test]
@@ -358,6 +415,6 @@ mod tests {
         breaks("proof", "\n1\n", "\n2\n", "the log's signature");
         breaks("policy", "log ", "dog ", "the policy");
         fs::remove_file(path.with_extension("proof")).unwrap();
-        assert!(prove(&ask(batch), &node.home).unwrap_err().to_string().contains("the files"));
+        assert_eq!(prove(&ask(batch), &node.home).unwrap_err().exit(), Exit::Usage);
     }
 }

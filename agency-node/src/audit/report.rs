@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use self::{
     paper::{Heading, paper},
-    sums::Sums,
+    sums::{Stretch, Sums},
 };
 use super::{
     Asked,
@@ -94,7 +94,8 @@ pub async fn report(node: &Node, report: Report) -> Result<Reply, Failure> {
     let Report { since, before, lang, out } = report;
     let asked = Asked { since: since.clone(), before: before.clone(), ..Asked::default() };
     let mut shown = Shown::begin(node, &asked).await?;
-    let mut sums = Sums::default();
+    let stretches = stretches(node, &asked, shown.head.size()).await?;
+    let mut sums = Sums { stretches, ..Sums::default() };
     while let Some(told) = shown.next().await? {
         if let Told::Record { row, record, .. } = &told {
             sums.add(row, record);
@@ -126,6 +127,24 @@ pub async fn report(node: &Node, report: Report) -> Result<Reply, Failure> {
     Reply::new(Exit::Done, &Written { paper: out, signature: beside, sums })
 }
 
+/// The times in which too few witnesses signed that touch the span: also those that began before
+/// it, or ended after.
+async fn stretches(node: &Node, asked: &Asked, size: u64) -> Result<Vec<Stretch>, Failure> {
+    let mut turns = Vec::new();
+    for kind in ["witness-quorum-lost", "witness-quorum-regained"] {
+        let asked = Asked { kind: Some(kind.to_owned()), to: Some(size), ..Asked::default() };
+        let mut shown = Shown::begin(node, &asked).await?;
+        while let Some(told) = shown.next().await? {
+            if let Told::Record { row, record, .. } = told {
+                turns.push((row, record.event));
+            }
+        }
+    }
+    turns.sort_by_key(|(row, _)| row.exchange);
+    let request = asked.request(size)?.filter.unwrap_or_default();
+    Ok(Stretch::of(&turns, request.since.parse().ok(), request.before.parse().ok()))
+}
+
 #[derive(Serialize)]
 struct Checked {
     auditor: String,
@@ -136,10 +155,19 @@ struct Checked {
 
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the paper is as {} signed it, with the key {}", self.auditor, self.key)?;
         match self.enrolled {
-            Some(exchange) => write!(f, "\n  the key was enrolled for it as exchange {exchange}"),
-            None => write!(f, "\n  whose key that is, you said yourself"),
+            Some(exchange) => write!(
+                f,
+                "the paper is as {} signed it, with the key {}\n  the key was enrolled for it as \
+                 exchange {exchange}",
+                self.auditor, self.key
+            ),
+            None => write!(
+                f,
+                "the paper is as the holder of the key {} signed it\n  whose key that is, you said \
+                 yourself",
+                self.key
+            ),
         }
     }
 }
@@ -169,6 +197,12 @@ pub async fn check(node: &Node, paper: &Path, key: Option<&str>) -> Result<Reply
             signature.auditor
         ))
     })?;
+    if signature.payload_type != REPORT_TYPE || signature.sha256 != hex::encode(sha256(&text)) {
+        return Err(wrong(String::from(
+            "its payloadType or sha256 is not of this paper: what stands beside the signature was \
+             changed, and is not signed itself",
+        )));
+    }
     let enrolled = match key {
         Some(key) if key.eq_ignore_ascii_case(&signature.key) => None,
         Some(_) => return Err(wrong(String::from("it is signed with another key than was given"))),

@@ -47,7 +47,7 @@ impl Lineage {
         let mut lineage = Self { now, ever, origins, origin };
         for statement in statements {
             if statement.origin == lineage.origin {
-                lineage.follow(statement.says)?;
+                lineage.follow(&statement.says)?;
             } else if !before.contains(&statement.origin) {
                 lineage.includes(&statement)?;
             }
@@ -58,8 +58,8 @@ impl Lineage {
         Ok(lineage)
     }
 
-    fn follow(&mut self, says: Says) -> Result<(), Failure> {
-        let (added, text) = match &says {
+    fn follow(&mut self, says: &Says) -> Result<(), Failure> {
+        let (added, text) = match says {
             Says::LogKey { log_key } => (true, log_key),
             Says::LogKeyRetired { log_key } => (false, log_key),
             Says::Successor { successor, log_key } => {

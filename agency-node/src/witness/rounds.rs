@@ -28,7 +28,7 @@ pub(super) async fn audits(node: &Node) -> Result<(), Failure> {
     loop {
         match audit::verify::verify(node, false).await {
             Ok(reply) => info!("{}", reply.text),
-            Err(Failure::Wrong(what)) => {
+            Err(Failure::Disproved(what)) => {
                 alarms::raise(&node.home, node.clock.now(), Kind::DamagedLog, &what, &[])?;
             }
             Err(failure) => warn!("the log was not audited: {}", failure.reply().aside),

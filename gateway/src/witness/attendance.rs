@@ -63,6 +63,12 @@ impl Attendance {
         self.0.borrow().seats.keys().all(|identity| others.contains(identity))
     }
 
+    /// Has it said what it holds?
+    #[must_use]
+    pub fn has_said(&self, identity: &Identity) -> bool {
+        self.0.borrow().answered.contains(identity)
+    }
+
     /// How many of those that `count` have said what they hold.
     #[must_use]
     pub fn answered(&self, count: impl Fn(&Identity) -> bool) -> usize {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use birge_proto::{
+    identity::Identity,
     problem::{Kind, Problem},
     record::Event,
 };
@@ -40,6 +41,17 @@ impl Standing {
         let Ok(roster) = assembly.roster() else { return 0 }; // no decree: nothing is permitted
         let answered = assembly.attendance.answered(|identity| roster.participates(identity));
         roster.needed_at_start().saturating_sub(answered)
+    }
+
+    /// The enrolled participants that have not said what they hold.
+    #[must_use]
+    pub fn silent(assembly: &Assembly) -> Vec<Identity> {
+        let Ok(roster) = assembly.roster() else { return vec![] };
+        let enrolled = roster.counted().map(|(identity, _)| identity);
+        let silent = |identity: &&Identity| {
+            roster.participates(identity) && !assembly.attendance.has_said(identity)
+        };
+        enrolled.filter(silent).cloned().collect()
     }
 
     /// Waits until enough have said it; then has the ledger sign and the recorder record.

@@ -136,6 +136,7 @@ fn records(text: &str, number: u64, request: &Value) -> Vec<Record> {
         Event::LogKeyAdded { log_key: text(), authorised: authorised() },
         Event::LogKeyRetired { log_key: text(), authorised: authorised() },
         Event::LogFrozen { successor: text(), log_key: text(), authorised: authorised() },
+        Event::LogContinued { origin: text(), log_key: text(), last: text() },
         Event::WitnessQuorumLost { witnessed: number, missing: vec![identity()] },
         Event::WitnessQuorumRegained { witnessed: number },
         Event::StartedUnwitnessed { answered: number, needed: 4 },

@@ -38,6 +38,34 @@ impl Record {
 }
 
 impl Event {
+    /// Every kind that there is.
+    pub const KINDS: [&'static str; 24] = [
+        "genesis",
+        "structures-adopted",
+        "decree-enacted",
+        "participant-enrolled",
+        "participant-revoked",
+        "submission-accepted",
+        "submission-checked",
+        "submission-rejected",
+        "released",
+        "query-answered",
+        "query-refused",
+        "act-refused",
+        "records-read",
+        "witness-quorum-lost",
+        "witness-quorum-regained",
+        "started-unwitnessed",
+        "log-key-added",
+        "log-key-retired",
+        "log-frozen",
+        "log-continued",
+        "hold-placed",
+        "hold-lifted",
+        "names-erased",
+        "turned",
+    ];
+
     /// Its kind, as the record writes it.
     #[must_use]
     pub fn kind(&self) -> &'static str {

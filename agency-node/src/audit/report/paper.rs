@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use birge_proto::{clock::Timestamp, tlog::checkpoint::Checkpoint};
 
-use super::sums::Sums;
-use crate::{audit::row::Row, i18n::Texts};
+use super::sums::{List, Sums};
+use crate::i18n::Texts;
 
 /// What stands above the sums.
 pub(super) struct Heading<'a> {
@@ -155,7 +155,7 @@ impl Paper<'_> {
         }
     }
 
-    fn rows(&mut self, title: &str, none: &str, rows: &[Row]) {
+    fn rows(&mut self, title: &str, none: &str, List { rows, more }: &List) {
         self.section(title);
         if rows.is_empty() {
             return self.line(&self.texts.say(none));
@@ -173,6 +173,10 @@ impl Paper<'_> {
             vec![exchange, time, actor, kind, dataset, detail]
         });
         self.table(&columns, rows);
+        if *more > 0 {
+            let more = self.texts.tell("report-more", &[("count", &more.to_string())]);
+            self.line(&format!("\n{more}"));
+        }
     }
 
     fn table(&mut self, columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {

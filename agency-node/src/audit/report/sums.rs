@@ -25,10 +25,10 @@ pub(super) struct Sums {
     pub(super) datasets: BTreeMap<String, u64>,
     pub(super) articles: BTreeMap<String, u64>,
     pub(super) refusals: BTreeMap<Refusal, u64>,
-    pub(super) late: Vec<Row>,
+    pub(super) late: List,
     pub(super) stretches: Vec<Stretch>,
     pub(super) starts: Vec<Start>,
-    pub(super) acts: Vec<Row>,
+    pub(super) acts: List,
     pub(super) readings: BTreeMap<String, u64>,
 }
 
@@ -70,6 +70,37 @@ pub(super) struct Start {
     pub(super) needed: u64,
 }
 
+impl Stretch {
+    /// The stretches that the records of the quorum tell of, in their order, which touch a span.
+    pub(super) fn of(
+        turns: &[(Row, Event)],
+        since: Option<Timestamp>,
+        before: Option<Timestamp>,
+    ) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for (row, event) in turns {
+            let (exchange, time) = (row.exchange, row.time);
+            match event {
+                Event::WitnessQuorumLost { missing, .. } => {
+                    let missing = missing.iter().map(|body| body.body.to_string()).collect();
+                    all.push(Self { since: time, exchange, missing, end: None });
+                }
+                Event::WitnessQuorumRegained { .. } => {
+                    if let Some(open) = all.last_mut().filter(|last| last.end.is_none()) {
+                        open.end = Some((exchange, time));
+                    }
+                }
+                _ => {}
+            }
+        }
+        all.retain(|stretch| {
+            before.is_none_or(|before| stretch.since < before)
+                && since.is_none_or(|since| stretch.end.is_none_or(|(_, end)| end >= since))
+        });
+        all
+    }
+}
+
 impl Sums {
     /// Adds the next record.
     pub(super) fn add(&mut self, row: &Row, record: &Record) {
@@ -102,16 +133,7 @@ impl Sums {
     fn single(&mut self, row: &Row, event: &Event) {
         let (exchange, since) = (row.exchange, row.time);
         match event {
-            Event::SubmissionAccepted { late: true, .. } => list(&mut self.late, row),
-            Event::WitnessQuorumLost { missing, .. } => {
-                let missing = missing.iter().map(|body| body.body.to_string()).collect();
-                self.stretches.push(Stretch { since, exchange, missing, end: None });
-            }
-            Event::WitnessQuorumRegained { .. } => {
-                if let Some(open) = self.stretches.last_mut().filter(|last| last.end.is_none()) {
-                    open.end = Some((exchange, since));
-                }
-            }
+            Event::SubmissionAccepted { late: true, .. } => self.late.add(row),
             Event::StartedUnwitnessed { answered, needed } => {
                 let (answered, needed) = (*answered, *needed);
                 self.starts.push(Start { since, exchange, answered, needed });
@@ -126,7 +148,7 @@ impl Sums {
             | Event::LogFrozen { .. }
             | Event::LogContinued { .. }
             | Event::HoldPlaced { .. }
-            | Event::HoldLifted { .. } => list(&mut self.acts, row),
+            | Event::HoldLifted { .. } => self.acts.add(row),
             _ => {}
         }
     }
@@ -136,9 +158,20 @@ fn count(counts: &mut BTreeMap<String, u64>, name: &str) {
     *counts.entry(name.to_owned()).or_default() += 1;
 }
 
-fn list(rows: &mut Vec<Row>, row: &Row) {
-    if rows.len() < MOST {
-        rows.push(row.clone());
+/// Records told one by one, and how many more there are.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct List {
+    pub(super) rows: Vec<Row>,
+    pub(super) more: u64,
+}
+
+impl List {
+    fn add(&mut self, row: &Row) {
+        if self.rows.len() < MOST {
+            self.rows.push(row.clone());
+        } else {
+            self.more += 1;
+        }
     }
 }
 
@@ -146,29 +179,50 @@ fn list(rows: &mut Vec<Row>, row: &Row) {
 mod tests {
     use super::*;
 
-    fn add(sums: &mut Sums, exchange: u64, event: Event) {
-        let record = Record {
+    fn record(exchange: u64, event: Event) -> Record {
+        Record {
             time: Timestamp::from_second(exchange.try_into().unwrap()).unwrap(),
             actor: "gateway/BIRGE".parse().unwrap(),
             parties: BTreeMap::new(),
             persons: BTreeMap::new(),
             event,
-        };
+        }
+    }
+
+    fn add(sums: &mut Sums, exchange: u64, event: Event) {
+        let record = record(exchange, event);
         sums.add(&Row::of_record(exchange, &record), &record);
     }
 
     #[test]
-    fn stretches_without_a_quorum_begin_and_end() {
-        let mut sums = Sums::default();
+    fn stretches_without_a_quorum_begin_and_end_also_outside_the_span() {
         let missing = vec!["agency/NSC".parse().unwrap()];
-        add(&mut sums, 3, Event::WitnessQuorumLost { witnessed: 2, missing: missing.clone() });
-        add(&mut sums, 5, Event::WitnessQuorumRegained { witnessed: 5 });
-        add(&mut sums, 9, Event::WitnessQuorumLost { witnessed: 8, missing });
-        let ends: Vec<_> =
-            sums.stretches.iter().map(|stretch| stretch.end.map(|end| end.0)).collect();
-        assert_eq!(ends, [Some(5), None]);
-        assert_eq!(sums.stretches[0].missing, ["NSC"]);
-        assert_eq!((sums.records, sums.first.unwrap().0, sums.last.unwrap().0), (3, 3, 9));
+        let lost = |witnessed| Event::WitnessQuorumLost { witnessed, missing: missing.clone() };
+        let regained = Event::WitnessQuorumRegained { witnessed: 5 };
+        let turns = [(3, lost(2)), (5, regained), (9, lost(8))].map(|(exchange, event)| {
+            let record = record(exchange, event.clone());
+            (Row::of_record(exchange, &record), event)
+        });
+        let of = |since: Option<i64>, before: Option<i64>| -> Vec<_> {
+            let time = |second: Option<i64>| second.map(|s| Timestamp::from_second(s).unwrap());
+            let found = Stretch::of(&turns, time(since), time(before));
+            found.iter().map(|each| (each.exchange, each.end.map(|end| end.0))).collect()
+        };
+        assert_eq!(of(None, None), [(3, Some(5)), (9, None)]);
+        assert_eq!(of(Some(4), Some(5)), [(3, Some(5))], "it lies around the span");
+        assert_eq!(of(None, Some(4)), [(3, Some(5))], "it ends after the span");
+        assert_eq!(of(Some(6), Some(9)), []);
+        assert_eq!(of(Some(20), None), [(9, None)]);
+        assert_eq!(Stretch::of(&turns, None, None)[0].missing, ["NSC"]);
+    }
+
+    #[test]
+    fn what_is_not_listed_is_counted() {
+        let mut sums = Sums::default();
+        for exchange in 0..MOST as u64 + 3 {
+            add(&mut sums, exchange, Event::HoldLifted { hold: "x".into() });
+        }
+        assert_eq!((sums.acts.rows.len(), sums.acts.more), (MOST, 3));
     }
 
     #[test]
