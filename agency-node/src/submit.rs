@@ -186,11 +186,12 @@ fn refused(problem: &Problem, found: &Report) -> Reply {
     let lines = Lines::default();
     let mut json = output::problem_json(problem);
     json["report"] = report::json(found, &lines);
-    let text = format!(
-        "{}\n{}\nnext: read the report under rejected/, mend the file and hand it in again",
-        report::text(found, &lines),
-        output::describe(problem)
-    );
+    let next = match found.errors {
+        0 => "the figures are not what was refused: the file stands under rejected/ as it was",
+        _ => "read the report under rejected/, mend the file and hand it in again",
+    };
+    let (found, described) = (report::text(found, &lines), output::describe(problem));
+    let text = format!("{found}\n{described}\nnext: {next}");
     Reply { exit: Exit::Refused, text, aside: String::new(), json }
 }
 

@@ -145,4 +145,4 @@ try:
     command = {"receipt": receipt, "log": log}[sys.argv[1]]
     command(Path(sys.argv[2]).read_bytes().decode(), *sys.argv[3:])
 except (IndexError, KeyError, ValueError, TypeError, OSError) as error:
-    sys.exit(__doc__ if len(sys.argv) < 4 else f"wrong: {type(error).__name__}: {error}")
+    sys.exit(__doc__ if len(sys.argv) < 4 + (sys.argv[1:2] == ["log"]) else f"wrong: {type(error).__name__}: {error}")

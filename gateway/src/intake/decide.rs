@@ -139,7 +139,9 @@ impl Permitted {
         if manifest.revises.is_some() && unsaid {
             let detail = "the batch revises another and does not say why";
             let problem = Problem::new(Kind::NotPermitted, detail).under(["5(2)".to_owned()]);
-            return Err(known.refuse(problem.hint("give a reason in the manifest")));
+            return Err(known.refuse(
+                problem.hint("give a reason: --reason TEXT, or reason in FILE.batch.toml"),
+            ));
         }
         let mut revised =
             manifest.periods.iter().filter(|period| standing.periods.contains(*period));

@@ -84,7 +84,7 @@ fn a_gateway_that_starts_writes_nothing_before_witnesses_have_said_what_they_hol
                 })
             })
             .await;
-        assert_eq!(started, (0, 2));
+        assert_eq!(started, (0, 4));
     });
 }
 

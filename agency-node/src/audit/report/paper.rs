@@ -29,7 +29,8 @@ const LIMITS: [&str; 6] = [
 pub(super) fn paper(texts: &Texts, heading: &Heading<'_>, sums: &Sums) -> String {
     let mut paper = Paper { texts, text: String::new() };
     paper.span(heading, sums);
-    paper.counts("report-kinds", "column-kind", &sums.kinds);
+    let kinds = sums.kinds.iter().map(|(kind, count)| (paper.kind(kind), *count)).collect();
+    paper.counts("report-kinds", "column-kind", &kinds);
     paper.counts("report-actors", "column-actor", &sums.actors);
     paper.counts("report-datasets", "column-dataset", &sums.datasets);
     paper.counts("report-articles", "column-article", &sums.articles);
@@ -62,7 +63,7 @@ impl Paper<'_> {
         let Heading { auditor, time, head, since, before } = heading;
         let texts = self.texts;
         self.line(&format!("# {}\n", texts.tell("report-title", &[("origin", head.origin())])));
-        let time = time.to_string();
+        let time = seconds(*time);
         self.line(&texts.tell("report-by", &[("auditor", auditor), ("time", &time)]));
         self.section("report-span");
         let open = texts.say("report-unbounded");
@@ -76,8 +77,8 @@ impl Paper<'_> {
                 &[
                     ("from", &from.to_string()),
                     ("last", &last.to_string()),
-                    ("first-time", &first.to_string()),
-                    ("last-time", &end.to_string()),
+                    ("first-time", &seconds(*first)),
+                    ("last-time", &seconds(*end)),
                     ("count", &sums.records.to_string()),
                     ("size", &size),
                     ("root", &root),
@@ -105,7 +106,7 @@ impl Paper<'_> {
             let refusal = refusal.clone();
             vec![
                 refusal.actor,
-                refusal.kind,
+                self.kind(&refusal.kind),
                 refusal.dataset,
                 refusal.problem,
                 refusal.articles,
@@ -121,10 +122,10 @@ impl Paper<'_> {
             self.line(&self.texts.say("report-witness-none"));
         }
         for stretch in &sums.stretches {
-            let (since, exchange) = (stretch.since.to_string(), stretch.exchange.to_string());
+            let (since, exchange) = (seconds(stretch.since), stretch.exchange.to_string());
             let missing = stretch.missing.join(", ");
             let mut said = vec![("since", &since), ("exchange", &exchange), ("missing", &missing)];
-            let end = stretch.end.map(|(end, until)| (end.to_string(), until.to_string()));
+            let end = stretch.end.map(|(end, until)| (end.to_string(), seconds(until)));
             let message = match &end {
                 Some((end, until)) => {
                     said.extend([("end", end), ("until", until)]);
@@ -138,7 +139,7 @@ impl Paper<'_> {
         }
         for start in &sums.starts {
             let said = [
-                ("since", start.since.to_string()),
+                ("since", seconds(start.since)),
                 ("exchange", start.exchange.to_string()),
                 ("answered", start.answered.to_string()),
                 ("needed", start.needed.to_string()),
@@ -169,8 +170,8 @@ impl Paper<'_> {
             "column-detail",
         ];
         let rows = rows.iter().map(|row| {
-            let [exchange, time, actor, kind, dataset, _, _, detail] = row.cells();
-            vec![exchange, time, actor, kind, dataset, detail]
+            let [exchange, _, actor, kind, dataset, _, _, detail] = row.cells();
+            vec![exchange, seconds(row.time), actor, self.kind(&kind), dataset, detail]
         });
         self.table(&columns, rows);
         if *more > 0 {
@@ -190,6 +191,11 @@ impl Paper<'_> {
         }
     }
 
+    /// A kind of record in words, with the name by which it is asked for.
+    fn kind(&self, kind: &str) -> String {
+        format!("{} ({kind})", self.texts.say(&format!("kind-{kind}")))
+    }
+
     fn section(&mut self, title: &str) {
         let title = self.texts.say(title);
         let _ = write!(self.text, "\n## {title}\n\n");
@@ -201,6 +207,11 @@ impl Paper<'_> {
     }
 }
 
+/// As people read it: no parts of a second.
+fn seconds(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 fn pairs(counts: &BTreeMap<String, u64>) -> impl Iterator<Item = Vec<String>> {
     counts.iter().map(|(name, count)| vec![name.clone(), count.to_string()])
 }
@@ -209,6 +220,16 @@ fn pairs(counts: &BTreeMap<String, u64>) -> impl Iterator<Item = Vec<String>> {
 mod tests {
     use super::*;
     use crate::i18n::Language;
+
+    #[test]
+    fn every_kind_has_words_in_every_language() {
+        for language in [Language::En, Language::Ru] {
+            let texts = Texts::of(language);
+            for kind in birge_proto::record::Event::KINDS {
+                assert!(!texts.say(&format!("kind-{kind}")).starts_with("kind-"), "{kind}");
+            }
+        }
+    }
 
     #[test]
     fn an_empty_span_is_a_paper_in_every_language() {
