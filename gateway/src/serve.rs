@@ -21,11 +21,13 @@ use birge_proto::{
     clock::SharedClock,
     identity::Identity,
     limits,
+    problem::{Kind, Problem},
     wire::{
         DESCRIPTORS, admin_server::AdminServer, audit_server::AuditServer,
         intake_server::IntakeServer, query_server::QueryServer, witness_server::WitnessServer,
     },
 };
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +48,22 @@ use crate::{
 const SUMS: Duration = Duration::from_secs(60);
 /// How long handlers may take to finish at shutdown.
 const FINISH: Duration = Duration::from_secs(30);
+
+/// Reads of journal and tiles at once, for whoever reviews the log: many auditors must not keep
+/// the ledger from its own turn, for receipts wait for it.
+static READS: Semaphore = Semaphore::const_new(2);
+
+/// Does work that waits for the disk, when it is its turn.
+///
+/// # Errors
+/// What the work ends with; `INTERNAL` where it panics.
+async fn reading<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let lost = || Problem::new(Kind::Internal, "the ledger could not be read");
+    let _turn = READS.acquire().await.map_err(|_| lost())?;
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(lost()))
+}
 
 /// The components that are served.
 pub struct Parts<'a> {

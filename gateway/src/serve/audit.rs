@@ -15,7 +15,7 @@ use birge_proto::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{gate::Gate, records::Records, stated::Stated, tls::Peer};
+use super::{gate::Gate, reading, records::Records, stated::Stated, tls::Peer};
 use crate::{ledger::Ledger, witness::Assembly};
 
 const READERS: &[Role] = &[Role::Agency, Role::Auditor, Role::Operator];
@@ -56,7 +56,7 @@ impl Audit for AuditService {
     async fn tile(&self, request: Request<TileRequest>) -> Result<Response<TileResponse>, Status> {
         let reader = self.gate.admit(&request, "audit/tile", READERS).await?;
         let (ledger, path) = (Arc::clone(&self.ledger), request.into_inner().path);
-        let outcome = blocking(move || ledger.tile(&path)).await;
+        let outcome = reading(move || ledger.tile(&path)).await;
         let outcome = outcome.map(|data| TileResponse { data });
         self.gate.answer("audit/tile", &reader, outcome).await
     }
@@ -68,7 +68,7 @@ impl Audit for AuditService {
         let reader = self.gate.admit(&request, "audit/consistency", READERS).await?;
         let ConsistencyRequest { old, new } = request.into_inner();
         let ledger = Arc::clone(&self.ledger);
-        let outcome = blocking(move || ledger.consistency(old, new)).await;
+        let outcome = reading(move || ledger.consistency(old, new)).await;
         self.gate.answer("audit/consistency", &reader, outcome.map(proof)).await
     }
 
@@ -79,7 +79,7 @@ impl Audit for AuditService {
         let reader = self.gate.admit(&request, "audit/inclusion", READERS).await?;
         let InclusionRequest { index, size } = request.into_inner();
         let ledger = Arc::clone(&self.ledger);
-        let outcome = blocking(move || ledger.inclusion(index, size)).await;
+        let outcome = reading(move || ledger.inclusion(index, size)).await;
         self.gate.answer("audit/inclusion", &reader, outcome.map(proof)).await
     }
 
@@ -115,12 +115,4 @@ impl Audit for AuditService {
 #[allow(clippy::needless_pass_by_value, reason = "for map")]
 fn proof(hashes: Vec<Hash>) -> ProofResponse {
     ProofResponse { hashes: hashes.iter().map(|hash| hash.to_vec()).collect() }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|_| Err(Problem::new(Kind::Internal, "the ledger could not be read")))
 }

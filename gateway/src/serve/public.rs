@@ -21,6 +21,7 @@ use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::reading;
 use crate::ledger::Ledger;
 
 /// How long one public connection may live.
@@ -102,12 +103,8 @@ fn nothing() -> Problem {
 
 async fn tile(State(ledger): State<Arc<Ledger>>, Path(path): Path<String>) -> Response<Body> {
     let path = format!("tile/{path}");
-    let read = tokio::task::spawn_blocking(move || ledger.tile(&path)).await;
-    response(match read {
-        Ok(Ok(bytes)) => Ok((bytes, "application/octet-stream", IMMUTABLE)),
-        Ok(Err(problem)) => Err(problem),
-        Err(_) => Err(Problem::new(Kind::Internal, "the tile could not be read")),
-    })
+    let read = reading(move || ledger.tile(&path)).await;
+    response(read.map(|bytes| (bytes, "application/octet-stream", IMMUTABLE)))
 }
 
 type Content = (Vec<u8>, &'static str, &'static str);

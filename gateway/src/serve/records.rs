@@ -17,7 +17,7 @@ use tokio::{sync::mpsc, time::timeout};
 use tonic::Status;
 
 use self::filter::Filter;
-use super::{gate::Gate, tls::Peer};
+use super::{gate::Gate, reading, tls::Peer};
 use crate::{
     catalog::Catalog,
     decree::{Act, Request},
@@ -180,12 +180,10 @@ async fn chunk(
     filter: Option<Arc<Filter>>,
     range: Range<u64>,
 ) -> Vec<Shown> {
-    let read = tokio::task::spawn_blocking(move || {
+    let read = reading(move || {
         let mut shown = vec![];
-        let names = match journal.names(range.clone()) {
-            Ok(names) => names,
-            Err(error) => return vec![Err(Problem::new(Kind::Damaged, error.to_string()).into())],
-        };
+        let names = journal.names(range.clone());
+        let names = names.map_err(|error| Problem::new(Kind::Damaged, error.to_string()))?;
         for entry in journal.entries(range) {
             let entry = entry
                 .and_then(|entry| {
@@ -201,11 +199,9 @@ async fn chunk(
                 break;
             }
         }
-        shown
+        Ok(shown)
     });
-    let failed =
-        |_| vec![Err(Problem::new(Kind::Internal, "the journal could not be read").into())];
-    read.await.unwrap_or_else(failed)
+    read.await.unwrap_or_else(|problem| vec![Err(problem.into())])
 }
 
 /// What a reader sees of an entry: whoever may see all, all; a participant what it did itself

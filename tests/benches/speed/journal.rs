@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, fs::File, io::Write, path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use birge_gateway::{
     journal::{Class, Journal, JournalConfig, NewEntry, Opened, Sequencer, verify},
     ledger::{Ledger, LedgerConfig},
@@ -93,16 +93,15 @@ fn measure(runtime: &Runtime, dir: &Path, covered: bool) -> Result<Round> {
         runtime.block_on(opened.0.begin()).map_err(anyhow::Error::msg)?;
         anyhow::Ok(opened)
     });
-    let (ledger, settler) = ledger.transpose()?.unzip();
+    let ledger = ledger.transpose()?;
     let real = ratio::time(|| {
         runtime.block_on(async {
             append_all(&journal).await?;
             journal.close().await;
-            drop(settler);
-            if let Some(ledger) = &ledger {
-                ledger.finish().await;
-                let size = ledger.checkpoint().borrow().checkpoint.size();
-                ensure!(size == RECORDS, "the checkpoint covers {size}");
+            if let Some((ledger, _)) = &ledger {
+                let mut signed = ledger.checkpoint();
+                let all = signed.wait_for(|signed| signed.checkpoint.size() == RECORDS);
+                all.await.context("no checkpoint covers all")?;
             }
             Ok(())
         })

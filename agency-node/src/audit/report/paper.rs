@@ -29,7 +29,7 @@ const LIMITS: [&str; 6] = [
 pub(super) fn paper(texts: &Texts, heading: &Heading<'_>, sums: &Sums) -> String {
     let mut paper = Paper { texts, text: String::new() };
     paper.span(heading, sums);
-    let kinds = sums.kinds.iter().map(|(kind, count)| (paper.kind(kind), *count)).collect();
+    let kinds = sums.kinds.iter().map(|(kind, count)| (words(texts, kind), *count)).collect();
     paper.counts("report-kinds", "column-kind", &kinds);
     paper.counts("report-actors", "column-actor", &sums.actors);
     paper.counts("report-datasets", "column-dataset", &sums.datasets);
@@ -102,11 +102,12 @@ impl Paper<'_> {
             "column-article",
             "column-count",
         ];
+        let texts = self.texts;
         let rows = sums.refusals.iter().map(|(refusal, count)| {
             let refusal = refusal.clone();
             vec![
                 refusal.actor,
-                self.kind(&refusal.kind),
+                words(texts, &refusal.kind),
                 refusal.dataset,
                 refusal.problem,
                 refusal.articles,
@@ -169,9 +170,10 @@ impl Paper<'_> {
             "column-dataset",
             "column-detail",
         ];
+        let texts = self.texts;
         let rows = rows.iter().map(|row| {
             let [exchange, _, actor, kind, dataset, _, _, detail] = row.cells();
-            vec![exchange, seconds(row.time), actor, self.kind(&kind), dataset, detail]
+            vec![exchange, seconds(row.time), actor, words(texts, &kind), dataset, detail]
         });
         self.table(&columns, rows);
         if *more > 0 {
@@ -191,11 +193,6 @@ impl Paper<'_> {
         }
     }
 
-    /// A kind of record in words, with the name by which it is asked for.
-    fn kind(&self, kind: &str) -> String {
-        format!("{} ({kind})", self.texts.say(&format!("kind-{kind}")))
-    }
-
     fn section(&mut self, title: &str) {
         let title = self.texts.say(title);
         let _ = write!(self.text, "\n## {title}\n\n");
@@ -205,6 +202,11 @@ impl Paper<'_> {
         self.text.push_str(line);
         self.text.push('\n');
     }
+}
+
+/// A kind of record in words, with the name by which it is asked for.
+fn words(texts: &Texts, kind: &str) -> String {
+    format!("{} ({kind})", texts.say(&format!("kind-{kind}")))
 }
 
 /// As people read it: no parts of a second.
