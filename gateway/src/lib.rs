@@ -3,9 +3,10 @@
 //! A batch comes in through [`serve`], walks down [`intake`] (signature, rules, decree,
 //! disclosure) and is committed to the [`journal`], in whose writer [`sequence`] has the last
 //! word. The [`ledger`] follows the journal and gives the proof that goes back as a receipt.
-//! The [`catalog`] follows it too and holds what [`query`] answers from. [`erasure`] takes old names of
-//! persons out of it. The [`witness`]es
-//! cosign what the ledger signs. [`decree`] and [`disclosure`] are pure. [`run`] puts the parts together and takes them down in order.
+//! The [`catalog`] follows it too and holds what [`query`] answers from. [`erasure`] takes old
+//! names of persons out of it. The [`witness`]es cosign what the ledger signs; by [`succession`]
+//! one of the log's keys follows on another, and one log on another. [`decree`] and
+//! [`disclosure`] are pure. [`run`] puts the parts together and takes them down in order.
 
 pub mod authority;
 pub mod catalog;

@@ -51,7 +51,7 @@ impl Asked {
     /// When a condition cannot be read, or the range is empty or beyond the log.
     pub(super) fn request(&self, size: u64) -> Result<RecordsRequest, Failure> {
         let to = self.to.unwrap_or(size);
-        if self.from >= to || to > size {
+        if self.from > to || to == 0 || to > size {
             return Err(Failure::Usage(format!(
                 "--from {} --to {to}: expected a range within the {size} records of the log",
                 self.from
@@ -148,10 +148,9 @@ mod tests {
         assert!(since.request(1).unwrap_err().to_string().contains("--since"));
         let agency = Asked { agency: Some("nsc".into()), ..Asked::default() };
         assert!(agency.request(1).unwrap_err().to_string().contains("--agency"));
-        for (from, to) in [(0, 0), (1, 1)] {
-            let empty = Asked { from, to: Some(to), ..Asked::default() };
-            assert!(empty.request(1).is_err(), "the gateway takes 0 for all");
-        }
+        let none = |from, to| Asked { from, to: Some(to), ..Asked::default() };
+        assert!(none(0, 0).request(1).is_err(), "the gateway takes 0 for all");
+        assert!(none(1, 1).request(1).is_ok(), "nothing is new");
         let kind = Asked { kind: Some("query_refused".into()), ..Asked::default() };
         assert!(kind.request(1).unwrap_err().to_string().contains("query-refused"));
         let dataset = Asked { dataset: Some("NOPE".into()), ..Asked::default() };

@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use birge_proto::{identity::Role, tlog::checkpoint::Checkpoint, wire::RecordsRequest};
+use birge_proto::{
+    identity::Role, problem::Kind, tlog::checkpoint::Checkpoint, wire::RecordsRequest,
+};
 use serde::Serialize;
 
 use super::{
@@ -89,9 +91,14 @@ pub async fn verify(node: &Node, all: bool) -> Result<Reply, Failure> {
             .map_err(|error| wrong(format!("the receipt of batch {}", filed.batch), error))?;
     }
     let sees_all = node.identity().role == Role::Auditor;
-    let asks = sees_all && !memory.authority().is_empty();
+    let mut asks = sees_all && !memory.authority().is_empty();
     if asks {
-        memory.learn(&link).await?; // before the records that are to say the same
+        // Before the records that are to say the same.
+        match memory.learn(&link).await {
+            // No decree is in force yet.
+            Err(Failure::Refused(problem)) if problem.kind == Kind::NotFound => asks = false,
+            learnt => drop(learnt?),
+        }
     }
     let Newest { note, head, frozen } = newest(&link, &memory, seen.as_ref()).await?;
     let seen = seen.map(|(_, seen)| seen);
