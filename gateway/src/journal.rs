@@ -111,6 +111,13 @@ pub trait Sequencer: Send + 'static {
     /// made before the draft is sequenced, so that a full disk changes nothing.
     fn room(&self, draft: &Self::Draft) -> u64;
 
+    /// Bytes that the names of persons in `draft` may take beside them: see
+    /// [`NewEntry::names_room`]. None unless it names somebody.
+    fn names_room(&self, draft: &Self::Draft) -> u64 {
+        let _ = draft;
+        0
+    }
+
     /// Decides on `draft`. Its first entry will stand at index `next`; `time` is never earlier
     /// than that of any record before. No entries is an answer too (sent twice, done once); the
     /// reply still waits for all that was sequenced before.
@@ -135,6 +142,14 @@ pub struct NewEntry {
 }
 
 impl NewEntry {
+    /// Bytes that these names, by capacity, may take: each is a line of JSON, in which a byte
+    /// may become six.
+    #[must_use]
+    pub fn names_room(persons: &BTreeMap<String, String>) -> u64 {
+        let line = |(capacity, name): (&String, &String)| 6 * (capacity.len() + name.len()) + 256;
+        persons.iter().map(line).sum::<usize>() as u64
+    }
+
     /// Bytes to count for an entry with a body of `body` bytes, where its record is an ordinary
     /// one (up to 16 kB).
     #[must_use]

@@ -174,6 +174,10 @@ impl Sequencer for Order {
         draft.events.iter().map(|(_, each)| NewEntry::room(body(each))).sum()
     }
 
+    fn names_room(&self, draft: &Draft) -> u64 {
+        NewEntry::names_room(&draft.persons)
+    }
+
     fn sequence(&mut self, mut draft: Draft, next: u64, time: Timestamp) -> (Vec<NewEntry>, Reply) {
         let reply = self.check(&draft, time);
         match &reply {

@@ -16,12 +16,16 @@ use std::{
 };
 
 use birge_proto::record::{Opening, Record};
+use rustix::{
+    fs::{FallocateFlags, fallocate},
+    io::Errno,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
     error::{Damage, JournalError},
     format::Fault,
-    segment::{self, sync_dir},
+    segment::{self, NoRoom, sync_dir},
 };
 
 /// A person named in a record.
@@ -113,6 +117,19 @@ pub(super) fn push(lines: &mut Vec<u8>, index: u64, name: Name) -> serde_json::R
     serde_json::to_writer(&mut *lines, &line)?;
     lines.push(b'\n');
     Ok(())
+}
+
+/// Makes room on the disk for `bytes` more beside `segment`, so that a full disk is known before
+/// anything is sequenced. A file system that cannot do so is taken at its word when it writes.
+pub(super) fn reserve(segment: &Path, bytes: u64) -> Result<(), NoRoom> {
+    let path = path(segment);
+    let refused = |error| NoRoom::from_error("make room in", &path, error);
+    let file = OpenOptions::new().create(true).append(true).open(&path).map_err(refused)?;
+    let length = file.metadata().map_err(refused)?.len();
+    match fallocate(&file, FallocateFlags::KEEP_SIZE, length, bytes) {
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(errno) => Err(refused(errno.into())),
+    }
 }
 
 /// Appends `lines` to the file beside `segment` and waits until they are on the disk.

@@ -85,7 +85,7 @@ pub(super) enum NoRoom {
 }
 
 impl NoRoom {
-    fn from_error(act: &'static str, path: &Path, error: io::Error) -> Self {
+    pub(super) fn from_error(act: &'static str, path: &Path, error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
@@ -139,6 +139,11 @@ impl Tail {
         let offset = self.length;
         self.length += bytes;
         Slot { path: Arc::clone(&self.path), file: Arc::clone(&self.file), offset }
+    }
+
+    /// Its file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Makes room on the disk for `bytes` more, beyond the file's end, so that its length stays

@@ -177,7 +177,12 @@ impl<S: Sequencer> Writer<S> {
             self.tail = Tail::create(&self.dir, self.tip.next)?;
         }
         let rooms = group.iter().map(|waiting| self.sequencer.room(&waiting.draft));
-        self.tail.reserve(rooms.fold(OVERHEAD, u64::saturating_add))
+        self.tail.reserve(rooms.fold(OVERHEAD, u64::saturating_add))?;
+        let names = group.iter().map(|waiting| self.sequencer.names_room(&waiting.draft));
+        match names.fold(0, u64::saturating_add) {
+            0 => Ok(()),
+            names => names::reserve(self.tail.path(), names),
+        }
     }
 
     /// What is to be written for `group`, and who is to be told what then.
