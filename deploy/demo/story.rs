@@ -53,7 +53,7 @@ pub(crate) fn tell(narrator: &mut Narrator, exchange: &Exchange) -> Result<Vec<P
 
     narrator.chapter("A refusal cites the law, and says what would be permitted");
     let regions = ["query", "TRAFFICKING", "--where", "REF_AREA=KG-C,KG-GB", "--from", "2022"];
-    narrator.ask(mfa, &regions, 1, &["6(5)"])?;
+    let refused = narrator.ask(mfa, &regions, 1, &["6(5)"])?;
     narrator.ask(nsc, &regions, 0, &["15"])?;
 
     narrator.chapter("A receipt proves an exchange, offline, and who witnessed it");
@@ -61,6 +61,7 @@ pub(crate) fn tell(narrator: &mut Narrator, exchange: &Exchange) -> Result<Vec<P
     narrator.ask(mfa, &["audit", "prove", &receipt], 0, &["COA", "ASYLUM_ABROAD"])?;
 
     narrator.chapter("The Chamber of Accounts verifies the log from outside, and reads in it");
+    covered(&auditor, exchange, number_after(&refused.stderr, "recorded as exchange ")?)?;
     narrator.ask(&auditor, &["audit", "verify"], 0, &[])?;
     narrator.ask(&auditor, &["audit", "records", "--outcome", "refused"], 0, &["6(5)", "MFA"])?;
     Ok(running)
@@ -101,6 +102,22 @@ fn witnessed(node: &Node) -> Result<String> {
         let batch = receipt["batch"].as_str().context("the receipt names no batch")?;
         Ok((receipt["grade"] == "witnessed").then(|| batch.to_owned()))
     })
+}
+
+/// Waits until a checkpoint that is shown covers the log's entry `index`: no auditor reads
+/// further than that.
+fn covered(auditor: &Node, exchange: &Exchange, index: u64) -> Result<()> {
+    watch::until(&exchange.ledger(), "a checkpoint over the refusal", || {
+        let verified = auditor.command(&["audit", "verify"])?.expect_code(0)?;
+        Ok((number_after(&verified.stdout, "holds: ")? > index).then_some(()))
+    })
+}
+
+/// The number behind `words` in `text`.
+fn number_after(text: &str, words: &str) -> Result<u64> {
+    let (_, rest) = text.split_once(words).with_context(|| format!("no {words:?} in {text}"))?;
+    let digits = rest.split(|character: char| !character.is_ascii_digit()).next();
+    Ok(digits.unwrap_or_default().parse()?)
 }
 
 /// Hands in a dataset's figures and waits for the receipt. A second time changes nothing.

@@ -62,6 +62,8 @@ struct Round {
     lines: BTreeMap<Identity, Vec<u8>>,
     /// Who has said what there is to say.
     heard: BTreeSet<Identity>,
+    /// What was said of a newer checkpoint already: nobody is asked for it twice.
+    ahead: BTreeMap<Identity, Said>,
     deadline: Instant,
     /// What is shown of it; none before it is settled.
     shown: Option<Arc<Published>>,
@@ -118,8 +120,8 @@ impl Gatherer {
     pub async fn gather(mut self) -> Result<()> {
         let mut newest = self.settler.newest();
         let mut changes = self.assembly.attendance.changes();
+        let mut round = Round::of(newest.borrow_and_update().clone(), self.wait);
         loop {
-            let mut round = Round::of(newest.borrow_and_update().clone(), self.wait);
             loop {
                 self.settle(&mut round).await?;
                 let settled = round.shown.is_some();
@@ -134,6 +136,7 @@ impl Gatherer {
                     },
                 }
             }
+            round = round.next(newest.borrow_and_update().clone(), self.wait);
         }
     }
 
@@ -192,8 +195,15 @@ impl Gatherer {
 
 impl Round {
     fn of(published: Arc<Published>, wait: Duration) -> Self {
-        let (lines, heard) = (BTreeMap::new(), BTreeSet::new());
-        Self { published, lines, heard, deadline: Instant::now() + wait, shown: None }
+        let (lines, heard, ahead) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Self { published, lines, heard, ahead, deadline: Instant::now() + wait, shown: None }
+    }
+
+    /// The round of a newer checkpoint.
+    fn next(self, published: Arc<Published>, wait: Duration) -> Self {
+        let mut next = Self::of(published, wait);
+        self.ahead.into_values().for_each(|said| next.hear(said));
+        next
     }
 
     fn over(&self) -> bool {
@@ -202,7 +212,10 @@ impl Round {
 
     fn hear(&mut self, said: Said) {
         if said.checkpoint != self.published.checkpoint {
-            return; // too late for an older one
+            if said.checkpoint.size() > self.published.checkpoint.size() {
+                self.ahead.insert(said.identity.clone(), said);
+            }
+            return; // or too late, for an older one
         }
         self.heard.insert(said.identity.clone());
         if let Some(line) = said.line {
@@ -236,5 +249,36 @@ pub(super) async fn record(recorder: &Recorder, event: Event) {
     let draft = Draft::of(gateway, event);
     if let Err(problem) = recorder.record(Class::Administration, draft).await {
         tracing::error!(%problem, "what the witnesses came to could not be recorded");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use birge_proto::tlog::checkpoint::Checkpoint;
+
+    use super::*;
+
+    /// A witness that is quicker than the round before is not asked again: what it gave must
+    /// stand under the checkpoint that it was given for.
+    #[test]
+    fn what_is_said_before_its_round_begins_counts_in_it() {
+        let published = |size| {
+            let checkpoint = Checkpoint::new("birge.example/log", size, [7; 32]).unwrap();
+            Arc::new(Published { checkpoint, note: vec![] })
+        };
+        let say = |published: &Published, line: &[u8]| Said {
+            identity: "agency/NSC".parse().unwrap(),
+            checkpoint: published.checkpoint.clone(),
+            line: Some(line.to_vec()),
+        };
+        let [first, second, third] = [1, 2, 3].map(published);
+        let mut round = Round::of(Arc::clone(&first), Duration::ZERO);
+        round.hear(say(&third, b"third"));
+        assert!(round.heard.is_empty(), "it has said nothing of the first");
+        let mut round = round.next(second, Duration::ZERO);
+        round.hear(say(&first, b"first"));
+        assert!(round.lines.is_empty(), "too late");
+        let round = round.next(third, Duration::ZERO);
+        assert_eq!(round.lines.into_values().collect::<Vec<_>>(), [b"third".to_vec()]);
     }
 }
