@@ -25,7 +25,7 @@ pub(crate) fn append<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
     value: &T,
 ) -> Result<(), serde_json::Error> {
-    let canonical = Canonical { out, members: Vec::new(), objects: Vec::new() };
+    let canonical = Canonical { out, members: Vec::new(), objects: Vec::new(), aside: Vec::new() };
     value.serialize(&mut Serializer::with_formatter(io::sink(), canonical))
 }
 
@@ -37,6 +37,13 @@ struct Member {
     end: usize,
 }
 
+impl Member {
+    /// Its name as it stands in `out`, without the quotes.
+    fn name<'a>(&self, out: &'a [u8]) -> &'a [u8] {
+        &out[self.start + 1..self.colon - 1]
+    }
+}
+
 /// Writes into `out` itself, so that it can sort there; the serializer's own writer is a sink.
 struct Canonical<'a> {
     out: &'a mut Vec<u8>,
@@ -44,6 +51,8 @@ struct Canonical<'a> {
     members: Vec<Member>,
     /// Where in `members` those of each open object begin.
     objects: Vec<usize>,
+    /// Where members are kept while they are put in order.
+    aside: Vec<u8>,
 }
 
 impl Canonical<'_> {
@@ -71,42 +80,41 @@ impl Canonical<'_> {
         }
     }
 
-    /// The name of `member` as it was written, without its quotes.
-    fn name(&self, member: &Member) -> &[u8] {
-        &self.out[member.start + 1..member.colon - 1]
-    }
-
     /// Brings the members from `first` on, which are those of one object, into order.
     fn sort(&mut self, first: usize) -> io::Result<()> {
-        let mut members = self.members.split_off(first);
-        let Some(start) = members.first().map(|member| member.start) else { return Ok(()) };
+        let Self { out, members, aside, .. } = self;
+        let here = &mut members[first..];
+        let Some(start) = here.first().map(|member| member.start) else { return Ok(()) };
         let plain = |name: &[u8]| name.iter().all(|byte| byte.is_ascii() && *byte != b'\\');
-        let twice = if members.iter().all(|member| plain(self.name(member))) {
+        let twice = if here.iter().all(|member| plain(member.name(out))) {
             // ASCII without escapes: the order of the bytes is that of the UTF-16 units.
-            if members.is_sorted_by(|one, other| self.name(one) < self.name(other)) {
+            if here.is_sorted_by(|one, other| one.name(out) < other.name(out)) {
+                members.truncate(first);
                 return Ok(());
             }
-            members.sort_unstable_by(|one, other| self.name(one).cmp(self.name(other)));
-            members.windows(2).any(|pair| self.name(&pair[0]) == self.name(&pair[1]))
+            here.sort_unstable_by(|one, other| one.name(out).cmp(other.name(out)));
+            here.windows(2).any(|pair| pair[0].name(out) == pair[1].name(out))
         } else {
             let named = |member: &Member| -> serde_json::Result<(Vec<u16>, Member)> {
-                let name: String = serde_json::from_slice(&self.out[member.start..member.colon])?;
+                let name: String = serde_json::from_slice(&out[member.start..member.colon])?;
                 Ok((name.encode_utf16().collect(), *member))
             };
-            let mut named = members.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+            let mut named = here.iter().map(named).collect::<Result<Vec<_>, _>>()?;
             named.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-            members = named.iter().map(|(_, member)| *member).collect();
+            here.iter_mut().zip(&named).for_each(|(member, named)| *member = named.1);
             named.windows(2).any(|pair| pair[0].0 == pair[1].0)
         };
         if twice {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "an object has a name twice"));
         }
-        let written = self.out.split_off(start);
-        for (at, member) in members.iter().enumerate() {
+        aside.clear();
+        aside.extend_from_slice(&out[start..]);
+        out.truncate(start);
+        for (at, member) in members.drain(first..).enumerate() {
             if at > 0 {
-                self.out.push(b',');
+                out.push(b',');
             }
-            self.out.extend_from_slice(&written[member.start - start..member.end - start]);
+            out.extend_from_slice(&aside[member.start - start..member.end - start]);
         }
         Ok(())
     }

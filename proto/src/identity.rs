@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use x509_parser::{extensions::GeneralName, prelude::FromDer, prelude::X509Certificate};
 
 /// The short name of a body: `NSC`, `COA`. 2 to 16 of `A`–`Z`, `0`–`9`, starting with a letter.
@@ -88,8 +88,8 @@ impl FromStr for Role {
 }
 
 /// A role and the body that holds it; `agency/NSC` as text.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Identity {
     /// The capacity.
     pub role: Role,
@@ -151,9 +151,10 @@ impl TryFrom<String> for Identity {
     }
 }
 
-impl From<Identity> for String {
-    fn from(identity: Identity) -> Self {
-        identity.to_string()
+impl Serialize for Identity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Of every record the journal writes at least one.
+        serializer.serialize_str(&[self.role.as_str(), "/", self.body.as_str()].concat())
     }
 }
 

@@ -1,13 +1,14 @@
-//! The thread that writes: each group is appended and synced, then everybody in it is answered.
+//! The thread that writes: each group is chained to the one before, appended and synced, then
+//! everybody in it is answered.
 
 use std::sync::{Arc, mpsc::Receiver};
 
 use tokio::sync::watch;
 
 use super::{
-    Committed,
+    Committed, Hash,
     error::JournalError,
-    format::Built,
+    format::Unsealed,
     index::{Index, Place},
     names,
     queue::{Answer, Queue},
@@ -19,7 +20,7 @@ pub(super) struct Group<R> {
     /// Index of the entry after its last.
     pub(super) next: u64,
     /// What to write, and where; nothing where it has no entries.
-    pub(super) written: Option<(Slot, Built)>,
+    pub(super) written: Option<(Slot, Unsealed)>,
     /// Lines to keep beside the segment, of persons whom the group names; often none.
     pub(super) names: Vec<u8>,
     /// Who is to be told once it is durable.
@@ -43,6 +44,8 @@ pub(super) struct Disk<D, R> {
     queue: Arc<Queue<D, R>>,
     index: Arc<Index>,
     durable: watch::Sender<u64>,
+    /// Hash of the group that was written last.
+    previous: Hash,
 }
 
 impl<D, R> Drop for Disk<D, R> {
@@ -56,13 +59,14 @@ impl<D, R> Disk<D, R> {
         queue: Arc<Queue<D, R>>,
         index: Arc<Index>,
         durable: watch::Sender<u64>,
+        previous: Hash,
     ) -> Self {
-        Self { queue, index, durable }
+        Self { queue, index, durable, previous }
     }
 
     /// Commits `groups` in order until there are no more, or up to the first error: what was not
     /// answered then never is.
-    pub(super) fn run(self, groups: &Receiver<Group<R>>) -> Result<(), JournalError> {
+    pub(super) fn run(mut self, groups: &Receiver<Group<R>>) -> Result<(), JournalError> {
         while let Ok(group) = groups.recv() {
             self.commit(group)?;
             self.queue.written();
@@ -70,18 +74,20 @@ impl<D, R> Disk<D, R> {
         Ok(())
     }
 
-    fn commit(&self, group: Group<R>) -> Result<(), JournalError> {
+    fn commit(&mut self, group: Group<R>) -> Result<(), JournalError> {
         let mut entries = Vec::new();
-        if let Some((slot, built)) = group.written {
+        if let Some((slot, unsealed)) = group.written {
+            let first = unsealed.first();
+            let sealed = unsealed.seal(self.previous);
+            self.previous = sealed.hash;
             if !group.names.is_empty() {
                 names::append(&slot.path, &group.names)?;
             }
-            slot.write(&built.parts)?;
-            let first = group.next - built.entries.len() as u64;
-            let (segment, offset, hash) = (Arc::clone(&slot.path), slot.offset, built.hash);
+            slot.write(&sealed.parts)?;
+            let (segment, offset, hash) = (Arc::clone(&slot.path), slot.offset, sealed.hash);
             self.index.push(Place { first, segment, offset, hash });
             self.durable.send_replace(group.next);
-            entries = built.entries;
+            entries = sealed.entries;
         }
         let mut entries = entries.into_iter();
         for Answered { answer, first, count, reply } in group.answers {

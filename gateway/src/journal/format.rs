@@ -176,48 +176,67 @@ impl GroupBuilder {
         self.records.len()
     }
 
-    /// The group as it is to be written. None where the entries are too large for one.
-    pub(super) fn finish(mut self, first: u64, previous: Hash) -> Option<Built> {
+    /// The group, from entry `first` on. None where the entries are too large for one.
+    pub(super) fn finish(self, first: u64) -> Option<Unsealed> {
         let header = Header {
             first,
             count: u32::try_from(self.records.len()).ok()?,
             entries: u32::try_from(self.head.len().checked_sub(HEADER)?).ok()?,
             bodies: self.bodies.iter().map(Body::length).sum(),
-            previous,
+            previous: [0; 32],
         };
-        self.head[..HEADER].copy_from_slice(&header.encode());
-        let hash = sha256(&self.head);
-        if self.bodies.is_empty() {
-            self.head.extend_from_slice(&hash);
+        Some(Unsealed { header, built: self })
+    }
+}
+
+/// A group that lacks but the hash of the one before it.
+#[derive(Debug)]
+pub(super) struct Unsealed {
+    header: Header,
+    built: GroupBuilder,
+}
+
+impl Unsealed {
+    /// Index of its first entry.
+    pub(super) fn first(&self) -> u64 {
+        self.header.first
+    }
+
+    /// Its bytes; none where that is beyond any file.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.header.group()
+    }
+
+    /// The group as it is to be written after the one whose hash is `previous`.
+    pub(super) fn seal(mut self, previous: Hash) -> Sealed {
+        self.header.previous = previous;
+        let GroupBuilder { mut head, records, bodies } = self.built;
+        head[..HEADER].copy_from_slice(&self.header.encode());
+        let hash = sha256(&head);
+        if bodies.is_empty() {
+            head.extend_from_slice(&hash);
         }
-        let head = Bytes::from(self.head);
+        let head = Bytes::from(head);
         let entry = |(range, opening)| CommittedEntry { record: head.slice(range), opening };
-        let entries = self.records.into_iter().map(entry).collect();
+        let entries = records.into_iter().map(entry).collect();
         let mut parts = vec![head.clone()];
-        if !self.bodies.is_empty() {
-            parts.extend(self.bodies.iter().flat_map(|body| body.parts().iter().cloned()));
+        if !bodies.is_empty() {
+            parts.extend(bodies.iter().flat_map(|body| body.parts().iter().cloned()));
             parts.push(Bytes::copy_from_slice(&hash));
         }
-        Some(Built { parts, entries, hash })
+        Sealed { parts, entries, hash }
     }
 }
 
 /// A group that is ready to be written.
 #[derive(Debug)]
-pub(super) struct Built {
+pub(super) struct Sealed {
     /// Its bytes, in the order of the disk.
     pub(super) parts: Vec<Bytes>,
     /// Its entries, whose bytes are shared with `parts`.
     pub(super) entries: Vec<CommittedEntry>,
     /// Its hash.
     pub(super) hash: Hash,
-}
-
-impl Built {
-    /// Bytes of all parts.
-    pub(super) fn length(&self) -> u64 {
-        self.parts.iter().map(|part| part.len() as u64).sum()
-    }
 }
 
 /// A group that was read and whose hash matched.

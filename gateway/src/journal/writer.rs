@@ -111,7 +111,7 @@ impl<S: Sequencer> Writer<S> {
         // Without room between them: one group is written, one is made ready.
         let (groups, ready) = sync_channel(0);
         let (queue, index) = (Arc::clone(&self.queue), Arc::clone(&self.index));
-        let disk = Disk::new(queue, index, self.durable.clone());
+        let disk = Disk::new(queue, index, self.durable.clone(), self.tip.previous);
         let disk = thread::Builder::new()
             .name("journal-disk".to_owned())
             .spawn(move || disk.run(&ready))
@@ -196,10 +196,9 @@ impl<S: Sequencer> Writer<S> {
         if builder.count() == 0 {
             return Ok(Group { next: first, written: None, names, answers });
         }
-        let built = builder.finish(first, self.tip.previous).ok_or(Fence::TooLarge)?;
-        self.tip.previous = built.hash;
-        let slot = self.tail.assign(built.length());
-        Ok(Group { next: self.tip.next, written: Some((slot, built)), names, answers })
+        let unsealed = builder.finish(first).ok_or(Fence::TooLarge)?;
+        let slot = self.tail.assign(unsealed.length().ok_or(Fence::TooLarge)?);
+        Ok(Group { next: self.tip.next, written: Some((slot, unsealed)), names, answers })
     }
 
     fn sequence(
