@@ -21,9 +21,9 @@ pub struct Asked {
     /// Records about this dataset.
     #[arg(long)]
     pub dataset: Option<String>,
-    /// Records of this kind: submission-accepted, query-refused …
-    #[arg(long)]
-    pub kind: Option<String>,
+    /// Records of this kind: submission-accepted, query-refused … May be given several times.
+    #[arg(long = "kind", value_name = "KIND")]
+    pub kinds: Vec<String>,
     /// Records that this article decided: 6(5).
     #[arg(long)]
     pub article: Option<String>,
@@ -62,7 +62,7 @@ impl Asked {
         let filter = RecordFilter {
             party: self.agency.as_deref().map(party).transpose()?.unwrap_or_default(),
             dataset: text(&self.dataset),
-            kind: text(&self.kind),
+            kinds: self.kinds.clone(),
             article: text(&self.article),
             outcome: text(&self.outcome),
             since: moment("--since", self.since.as_deref())?,
@@ -82,7 +82,7 @@ impl Asked {
 
     /// A word that is mistyped must not read as if there were no such record.
     fn known(&self) -> Result<(), Failure> {
-        if let Some(kind) = self.kind.as_deref().filter(|kind| !Event::KINDS.contains(kind)) {
+        if let Some(kind) = self.kinds.iter().find(|kind| !Event::KINDS.contains(&kind.as_str())) {
             let kinds = Event::KINDS.join(", ");
             return Err(Failure::Usage(format!("--kind {kind:?}: expected one of {kinds}")));
         }
@@ -151,7 +151,8 @@ mod tests {
         let none = |from, to| Asked { from, to: Some(to), ..Asked::default() };
         assert!(none(0, 0).request(1).is_err(), "the gateway takes 0 for all");
         assert!(none(1, 1).request(1).is_ok(), "nothing is new");
-        let kind = Asked { kind: Some("query_refused".into()), ..Asked::default() };
+        let kinds = vec!["query-refused".into(), "query_refused".into()];
+        let kind = Asked { kinds, ..Asked::default() };
         assert!(kind.request(1).unwrap_err().to_string().contains("query-refused"));
         let dataset = Asked { dataset: Some("NOPE".into()), ..Asked::default() };
         assert!(dataset.request(1).unwrap_err().to_string().contains("MIG_STOCK"));

@@ -130,17 +130,15 @@ pub async fn report(node: &Node, report: Report) -> Result<Reply, Failure> {
 /// The times in which too few witnesses signed that touch the span: also those that began before
 /// it, or ended after.
 async fn stretches(node: &Node, asked: &Asked, size: u64) -> Result<Vec<Stretch>, Failure> {
+    let kinds = ["witness-quorum-lost", "witness-quorum-regained"].map(str::to_owned).to_vec();
+    let mut shown =
+        Shown::begin(node, &Asked { kinds, to: Some(size), ..Asked::default() }).await?;
     let mut turns = Vec::new();
-    for kind in ["witness-quorum-lost", "witness-quorum-regained"] {
-        let asked = Asked { kind: Some(kind.to_owned()), to: Some(size), ..Asked::default() };
-        let mut shown = Shown::begin(node, &asked).await?;
-        while let Some(told) = shown.next().await? {
-            if let Told::Record { row, record, .. } = told {
-                turns.push((row, record.event));
-            }
+    while let Some(told) = shown.next().await? {
+        if let Told::Record { row, record, .. } = told {
+            turns.push((row, record.event));
         }
     }
-    turns.sort_by_key(|(row, _)| row.exchange);
     let request = asked.request(size)?.filter.unwrap_or_default();
     Ok(Stretch::of(&turns, request.since.parse().ok(), request.before.parse().ok()))
 }
@@ -215,7 +213,7 @@ pub async fn check(node: &Node, paper: &Path, key: Option<&str>) -> Result<Reply
 async fn enrolment(node: &Node, signature: &Signature) -> Result<u64, Failure> {
     let asked = Asked {
         agency: Some(signature.auditor.clone()),
-        kind: Some(String::from("participant-enrolled")),
+        kinds: vec![String::from("participant-enrolled")],
         ..Asked::default()
     };
     let mut shown = Shown::begin(node, &asked).await?;

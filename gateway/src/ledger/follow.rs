@@ -22,10 +22,23 @@ pub(super) struct Tell {
     pub(super) signing: Arc<watch::Sender<Signing>>,
 }
 
+impl Tell {
+    /// Tells of `now`, unless it is what was told last: whoever cosigned that is not asked again.
+    fn publish(&self, now: Arc<Published>) {
+        self.published.send_if_modified(|last| {
+            let another = last.checkpoint != now.checkpoint;
+            if another {
+                *last = now;
+            }
+            another
+        });
+    }
+}
+
 /// Signs nothing until it may. Then follows until the journal is closed and all of it is
 /// covered by a checkpoint, or until an error that more space does not mend.
 pub(super) async fn follow(mut state: State, interval: Duration, tell: Tell) {
-    let Tell { published, tree, failed, signing } = tell;
+    let Tell { tree, failed, signing, .. } = &tell;
     let mut durable = state.journal().durable();
     let mut allowed = signing.subscribe();
     // Its sender lives as long as this task.
@@ -40,7 +53,7 @@ pub(super) async fn follow(mut state: State, interval: Duration, tell: Tell) {
     state = match first.await {
         Ok((advanced, Ok(now))) => {
             tree.send_replace(advanced.size());
-            published.send_replace(now);
+            tell.publish(now);
             signing.send_if_modified(|signing| {
                 let allowed = *signing == Signing::Allowed;
                 if allowed {
@@ -71,7 +84,7 @@ pub(super) async fn follow(mut state: State, interval: Duration, tell: Tell) {
             Ok((advanced, Ok(now))) => {
                 state = advanced;
                 tree.send_replace(state.size());
-                published.send_replace(now);
+                tell.publish(now);
                 continue;
             }
             Ok((advanced, Err(error))) if error.is_full() && !closing => {

@@ -130,7 +130,7 @@ fn reading_is_recorded_and_closed_to_those_under_audit() {
         for (party, expected) in [("agency/MFA", 0), ("agency/MIA", 1), ("", 1)] {
             let filter = RecordFilter {
                 party: party.into(),
-                kind: "query-answered".into(),
+                kinds: vec!["query-answered".into()],
                 ..RecordFilter::default()
             };
             let request = RecordsRequest { from: 0, to: 0, filter: Some(filter) };

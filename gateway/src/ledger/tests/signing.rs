@@ -72,10 +72,13 @@ async fn cosignatures_are_kept_and_never_replace_a_larger_checkpoint() {
     journal.close().await;
     drop(settler);
     ledger.finish().await;
-    let again = Ledger::open(&dir, config, exchange.signer(), exchange.reader()).unwrap().0;
+    let journal = exchange.journal();
+    let again = Ledger::open(&dir, config, exchange.signer(), journal.reader()).unwrap().0;
     assert_eq!(again.settled().borrow().note, cosigned(&six).note, "kept over a restart");
     again.begin().await.unwrap();
-    assert_eq!(again.checkpoint().borrow().note, cosigned(&six).note);
+    let newest = again.checkpoint();
+    assert_eq!(newest.borrow().note, cosigned(&six).note);
+    assert!(!newest.has_changed().unwrap(), "who cosigned it would be waited for once more");
 }
 
 #[tokio::test]

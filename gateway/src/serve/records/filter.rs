@@ -4,7 +4,7 @@ use birge_proto::{
     clock::Timestamp,
     identity::Identity,
     problem::{Kind, Problem},
-    record::{Record, Verdict},
+    record::{Event, Record, Verdict},
     wire::RecordFilter,
 };
 
@@ -16,7 +16,7 @@ const CHARS: usize = 64;
 pub(super) struct Filter {
     party: Option<Identity>,
     dataset: Option<String>,
-    kind: Option<String>,
+    kinds: Vec<String>,
     article: Option<String>,
     verdict: Option<Verdict>,
     since: Option<Timestamp>,
@@ -26,11 +26,11 @@ pub(super) struct Filter {
 impl Filter {
     /// Reads the conditions; empty ones are none.
     pub(super) fn parse(wire: RecordFilter) -> Result<Self, Problem> {
-        let RecordFilter { party, dataset, kind, article, outcome, since, before } = wire;
+        let RecordFilter { party, dataset, kinds, article, outcome, since, before } = wire;
         Ok(Self {
             party: given(party).map(|text| read("party", &text, "role/BODY")).transpose()?,
             dataset: given(dataset).map(|text| short("dataset", text)).transpose()?,
-            kind: given(kind).map(|text| short("kind", text)).transpose()?,
+            kinds: several("kinds", kinds)?,
             article: given(article).map(|text| short("article", text)).transpose()?,
             verdict: given(outcome).map(|text| verdict(&text)).transpose()?,
             since: given(since)
@@ -53,7 +53,7 @@ impl Filter {
         let event = &record.event;
         self.party.as_ref().is_none_or(|party| record.concerns(party))
             && self.dataset.as_deref().is_none_or(|dataset| event.dataset() == Some(dataset))
-            && self.kind.as_deref().is_none_or(|kind| event.kind() == kind)
+            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| event.kind() == kind))
             && self.article.as_ref().is_none_or(|article| record.articles().contains(article))
             && self.verdict.is_none_or(|verdict| event.verdict() == Some(verdict))
             && self.since.is_none_or(|since| record.time >= since)
@@ -73,6 +73,13 @@ fn short(field: &str, text: String) -> Result<String, Problem> {
     }
 }
 
+fn several(field: &str, texts: Vec<String>) -> Result<Vec<String>, Problem> {
+    if texts.len() > Event::KINDS.len() {
+        return Err(wrong(field, "no more than there are"));
+    }
+    texts.into_iter().map(|text| short(field, text)).collect()
+}
+
 fn read<T: std::str::FromStr>(field: &str, text: &str, expected: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| wrong(field, expected))
 }
@@ -89,9 +96,13 @@ fn wrong(field: &str, expected: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use birge_proto::record::{DecreeName, Event, Ruling};
+    use birge_proto::record::{DecreeName, Ruling};
 
     use super::*;
+
+    fn kinds(kinds: &[&str]) -> Vec<String> {
+        kinds.iter().map(|kind| (*kind).to_owned()).collect()
+    }
 
     fn refused(article: &str) -> Record {
         let ruling = Ruling {
@@ -125,8 +136,9 @@ mod tests {
             (RecordFilter { party: "agency/NSC".into(), ..none() }, false),
             (RecordFilter { dataset: "TRAFFICKING".into(), ..none() }, true),
             (RecordFilter { dataset: "REFUGEES".into(), ..none() }, false),
-            (RecordFilter { kind: "query-refused".into(), ..none() }, true),
-            (RecordFilter { kind: "query-answered".into(), ..none() }, false),
+            (RecordFilter { kinds: kinds(&["query-refused"]), ..none() }, true),
+            (RecordFilter { kinds: kinds(&["released", "query-refused"]), ..none() }, true),
+            (RecordFilter { kinds: kinds(&["query-answered"]), ..none() }, false),
             (RecordFilter { article: "6(5)".into(), ..none() }, true),
             (RecordFilter { article: "6(1)".into(), ..none() }, false),
             (RecordFilter { outcome: "refused".into(), ..none() }, true),
@@ -138,7 +150,7 @@ mod tests {
         ] {
             assert_eq!(fits(filter.clone()), expected, "{filter:?}");
         }
-        let both = RecordFilter { kind: "query-refused".into(), article: "1".into(), ..none() };
+        let both = RecordFilter { kinds: kinds(&["query-refused"]), article: "1".into(), ..none() };
         assert!(!fits(both));
     }
 
@@ -149,7 +161,8 @@ mod tests {
             (RecordFilter { party: "NSC".into(), ..none() }, "party"),
             (RecordFilter { outcome: "denied".into(), ..none() }, "outcome"),
             (RecordFilter { since: "yesterday".into(), ..none() }, "since"),
-            (RecordFilter { kind: "x".repeat(65), ..none() }, "kind"),
+            (RecordFilter { kinds: vec!["x".repeat(65)], ..none() }, "kinds"),
+            (RecordFilter { kinds: vec![String::new(); 100], ..none() }, "kinds"),
         ] {
             let problem = Filter::parse(filter).unwrap_err();
             assert!(problem.kind == Kind::Malformed && problem.detail.contains(field), "{problem}");
