@@ -222,3 +222,30 @@ async fn record_sums(gate: Arc<Gate>, stop: CancellationToken) -> Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        thread,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn two_read_at_a_time() {
+        static RUNNING: AtomicUsize = AtomicUsize::new(0);
+        static MOST: AtomicUsize = AtomicUsize::new(0);
+        let read = || {
+            MOST.fetch_max(RUNNING.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            while MOST.load(Ordering::SeqCst) < 2 {
+                thread::yield_now();
+            }
+            (0..10_000).for_each(|_| thread::yield_now()); // for others to come in
+            RUNNING.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        };
+        futures::future::try_join_all((0..8).map(|_| reading(read))).await.unwrap();
+        assert_eq!(MOST.load(Ordering::SeqCst), 2);
+    }
+}

@@ -55,9 +55,18 @@ impl Node {
     /// # Errors
     /// When it does not start.
     pub fn spawn(&self, arguments: &[&str]) -> Result<Process> {
+        let mut command = self.program(arguments)?;
+        Process::spawn(&format!("{} {}", self.identity, arguments.join(" ")), &mut command)
+    }
+
+    /// A command of `agency-node` on this node, not started yet.
+    ///
+    /// # Errors
+    /// When the program was not built.
+    pub fn program(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = Command::new(&binaries()?.node);
         command.args(arguments).arg("--config").arg(self.config());
-        Process::spawn(&format!("{} {}", self.identity, arguments.join(" ")), &mut command)
+        Ok(command)
     }
 
     /// Runs a command of `agency-node` on this node to its end: `["status"]`.

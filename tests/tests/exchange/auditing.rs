@@ -1,7 +1,7 @@
 //! The auditor's commands: what is listed, exported, mirrored and reported is proved, and
 //! reading is itself recorded.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
 
 use birge_proto::{
     problem::Kind,
@@ -178,6 +178,25 @@ fn an_export_can_be_proved_without_the_gateway() {
     assert!(rows.starts_with("exchange,time,actor,kind,dataset,outcome,articles,detail\n"));
     assert!(rows.lines().count() > text.lines().count(), "the second export saw the first too");
     assert!(!folder.path().join("records.jsonl.tmp").exists());
+    // Records are for the auditor; what the log shows to everybody is for whoever serves it.
+    for (file, expected) in [(&lines, 0o600), (&table, 0o600), (&mirror, 0o755)] {
+        assert_eq!(mode(file), expected, "{}", file.display());
+    }
+    assert_eq!(mode(&newest_bundle(&mirror)), 0o644);
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn whoever_reads_only_a_part_of_an_answer_may_close_the_pipe() {
+    let scene = Scene::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = scene.auditor.program(&["audit", "records"]).unwrap();
+    let ended = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
 }
 
 fn newest_bundle(mirror: &Path) -> std::path::PathBuf {
@@ -252,6 +271,16 @@ fn a_report_is_signed_in_english_and_russian() {
         }
         let checked = scene.audit(&["check-report", path(&paper)], 0);
         assert!(checked.stdout.contains("enrolled for it"), "{}", checked.stdout);
+        let beside = folder.path().join(format!("paper.{language}.md.sig.json"));
+        let signature = fs::read_to_string(&beside).unwrap();
+        for (member, value) in [("payloadType", "text/plain"), ("sha256", &"0".repeat(64))] {
+            let mut changed: Value = serde_json::from_str(&signature).unwrap();
+            changed[member] = value.into();
+            fs::write(&beside, changed.to_string()).unwrap();
+            let refused = scene.audit(&["check-report", path(&paper)], 1);
+            assert!(refused.stderr.contains(member), "{}", refused.stderr);
+        }
+        fs::write(&beside, signature).unwrap();
         fs::write(&paper, text.replacen("6(5)", "6(1)", 1)).unwrap();
         scene.audit(&["check-report", path(&paper)], 1);
     }

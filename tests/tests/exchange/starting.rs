@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, fs};
 
+use birge_gateway::journal::{JournalConfig, Opened};
 use birge_proto::{
     problem::Kind,
-    record::Event,
+    record::{Event, Record},
     wire::{CheckpointRequest, TileRequest},
 };
 use birge_tests::{
@@ -86,6 +87,26 @@ fn a_gateway_that_starts_writes_nothing_before_witnesses_have_said_what_they_hol
             .await;
         assert_eq!(started, (0, 4));
     });
+}
+
+/// Nothing that is signed after such a start leaves it out.
+#[test]
+fn an_unwitnessed_start_is_recorded_before_anything_is_signed() {
+    let mut scene = Scene::new(&PARTICIPANTS[..4]);
+    scene.exchange.stop().unwrap().expect_code(0).unwrap();
+    // The first checkpoint that is signed stays the last one for as long as this test runs.
+    scene.exchange.set("ledger", "interval_ms", 3_600_000).unwrap();
+    fs::remove_file(scene.exchange.ledger().join("checkpoint")).unwrap();
+    scene.exchange.serve_with(&["--unwitnessed"]).unwrap();
+    let note = fs::read_to_string(scene.exchange.ledger().join("checkpoint")).unwrap();
+    let size: usize = note.lines().nth(1).unwrap().parse().unwrap();
+    scene.exchange.kill().unwrap();
+    let journal = Opened::open(&scene.exchange.journal(), JournalConfig::default()).unwrap();
+    let entries = journal.reader().entries(0..journal.reader().size());
+    let records = entries.map(|entry| Record::parse(&entry.unwrap().record).unwrap().event);
+    let unwitnessed = |event| matches!(event, Event::StartedUnwitnessed { .. });
+    let at = records.into_iter().position(unwitnessed).unwrap();
+    assert!(at < size, "{size} entries are signed, and it is recorded as {at}");
 }
 
 #[test]
