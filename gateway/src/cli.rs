@@ -1,6 +1,7 @@
 //! The commands of `gateway`: arguments in, words or JSON out, exit codes.
 
 mod authority;
+mod decree;
 mod log;
 mod names;
 
@@ -14,13 +15,14 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     authority::{AuthorityCommand, Ceremony, Countersign},
+    decree::DecreeCommand,
     log::{LogCommand, LogKeyCommand},
     names::NamesCommand,
 };
 use crate::{
     Ready,
     config::{Config, ConfigError, Exchange, Listen},
-    decree::{Decree, DecreeError},
+    decree::DecreeError,
     init::{self, Plan},
     journal::JournalError,
     ledger::{Contradiction, LedgerError},
@@ -41,6 +43,9 @@ pub struct Cli {
     #[arg(long, default_value = "gateway.toml", global = true, value_name = "FILE")]
     config: PathBuf,
 }
+
+/// Words for people, and the same as JSON.
+type Said = (String, Value);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
@@ -129,19 +134,6 @@ enum Command {
     Verify,
     /// Make tiles and index anew from the journal.
     Rebuild,
-}
-
-#[derive(Debug, Subcommand)]
-enum DecreeCommand {
-    /// Check a decree's folder without enacting it.
-    Check {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// Sign a decree with the authority's key, without enacting it.
-    Sign(authority::SignDecree),
-    /// Enact a decree that the authority signs. Needs a running gateway.
-    Enact(authority::EnactDecree),
 }
 
 /// How a command ended.
@@ -252,26 +244,7 @@ impl Cli {
                     json!({ "identity": identity, "exchange": exchange, "certificates": count }),
                 )
             }
-            Command::Decree { command: DecreeCommand::Check { folder } } => {
-                let bundle = birge_schemas::decree::from_folder(&folder)
-                    .map_err(|error| ActError::Input(error.into()))?;
-                let decree =
-                    Decree::from_bundle(&bundle).map_err(|error| ActError::Input(error.into()))?;
-                let name = decree.name();
-                (
-                    format!(
-                        "decree {} of {} is sound: in force from {}",
-                        name.number,
-                        name.version,
-                        decree.in_force_from()
-                    ),
-                    json!({ "decree": name, "inForceFrom": decree.in_force_from() }),
-                )
-            }
-            Command::Decree { command: DecreeCommand::Sign(sign) } => sign.act(&self.config)?,
-            Command::Decree { command: DecreeCommand::Enact(enact) } => {
-                enact.act(&self.config).await?
-            }
+            Command::Decree { command } => command.act(&self.config).await?,
             Command::LogKey { command } => command.act(&self.config, clock).await?,
             Command::Log { command } => command.act(&self.config, clock).await?,
             Command::Names { command } => command.act(&self.config, clock).await?,

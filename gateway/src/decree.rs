@@ -3,12 +3,14 @@
 //!
 //! Order of reading: [`Decree`] here, `request` for what is asked and answered, `access` for
 //! what a body may see of a dataset, `rules` for the policies, `parameters` and `calendar` for
-//! the rest of the decree.
+//! the rest of the decree; `matrix` and `coverage` for what all of it comes to.
 
 mod access;
 mod article;
 mod calendar;
+mod coverage;
 mod error;
+mod matrix;
 mod parameters;
 mod request;
 mod rules;
@@ -20,7 +22,9 @@ use jiff::civil::Date;
 pub use self::{
     access::{Access, Named, Narrowed, Refusal},
     calendar::Obligation,
+    coverage::{Coverage, Gap, Overruled},
     error::DecreeError,
+    matrix::{Cell, Matrix, Sheet},
     parameters::{Body, Disclosure, Mandate},
     request::{Act, Decision, Request, SexSplit},
 };
@@ -57,6 +61,8 @@ impl Decree {
         let residual = parameters.residual_article()?;
         articles.require([residual], PARAMETERS, None)?;
         let rules = Rules::parse(&files, &parameters, &articles)?;
+        let cited = rules.cited().chain(parameters.cited()?).chain(parameters.noted(&articles)?);
+        articles.carried_out(&cited.collect())?;
         let witnesses =
             parameters.witnesses().map_err(|error| DecreeError::new(PARAMETERS, None, error))?;
         Ok(Self { parameters, calendar, witnesses, residual, articles, rules })
@@ -157,6 +163,12 @@ impl Decree {
         self.calendar.midnight(day)
     }
 
+    /// Every article that has a text, in the decree's order.
+    #[must_use]
+    pub fn articles(&self) -> Vec<String> {
+        article::texts(&self.articles.all().collect::<Vec<_>>())
+    }
+
     /// The text of an article in `language`, else in English, else in any.
     #[must_use]
     pub fn article(&self, article: &str, language: &str) -> Option<&str> {
@@ -178,6 +190,12 @@ impl Decree {
             articles: article::texts(&verdict.articles),
             request: serde_json::to_value(request).unwrap_or_default(),
         }
+    }
+
+    /// Articles that would permit `request`, were there no prohibition.
+    #[must_use]
+    pub fn overruled(&self, request: &Request) -> Vec<String> {
+        article::texts(&self.rules.permitting(request, &self.parameters))
     }
 
     /// What `principal` may see of a dataset with these `breakdowns`, handed in by `owner`:

@@ -12,8 +12,9 @@ use birge_proto::{
 };
 use birge_schemas::decree;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::Said;
 use crate::{
     ceremony::{self, DecreeSignature, Enrolment, LogRequest, authority_key},
     config::Config,
@@ -21,9 +22,6 @@ use crate::{
     keys,
     operator::{self, ActError},
 };
-
-/// Words for people, and the same as JSON.
-type Said = (String, Value);
 
 /// Whose signature decrees of a new exchange need, and whose keys are pinned from its start.
 #[derive(Debug, Args)]

@@ -8,8 +8,9 @@ use std::{
 use anyhow::{Context, Result};
 use birge_proto::{clock::SharedClock, statement::Says};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::Said;
 use super::authority::AuthorityFile;
 use crate::{
     ceremony::{LogRequest, authority_key},
@@ -18,9 +19,6 @@ use crate::{
     operator::ActError,
     succession::{self, Change, Changed, Wish},
 };
-
-/// Words for people, and the same as JSON.
-type Said = (String, Value);
 
 /// How the authority comes to state it.
 #[derive(Debug, Args)]

@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::Result;
 use birge_proto::clock::SharedClock;
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::Said;
 use crate::{
     config::Config,
     erasure::{self, Before, Erased},
@@ -26,7 +27,7 @@ pub(super) enum NamesCommand {
 }
 
 impl NamesCommand {
-    pub(super) async fn act(self, file: &Path, clock: SharedClock) -> Result<(String, Value)> {
+    pub(super) async fn act(self, file: &Path, clock: SharedClock) -> Result<Said> {
         let Self::Erase { before } = self;
         let erased = erasure::erase(&Config::load(file)?, before, clock).await?;
         let Erased { before, records, held, exchange } = erased;

@@ -1,10 +1,14 @@
 //! Articles: how they are named, in which order they stand, and what they say.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use birge_schemas::decree::Files;
 
-use super::error::DecreeError;
+use super::error::{DecreeError, line_of};
 
 /// `6(5)`: article and paragraph; `10` has no paragraph, which is kept as 0. Ordered as the
 /// decree orders them.
@@ -47,12 +51,16 @@ pub(super) fn texts(articles: &[Article]) -> Vec<String> {
 
 /// The text of every article by language.
 #[derive(Debug)]
-pub(super) struct Articles(BTreeMap<Article, BTreeMap<String, String>>);
+pub(super) struct Articles(Texts, BTreeMap<Article, Place>);
+
+type Texts = BTreeMap<Article, BTreeMap<String, String>>;
+/// A file, and the line in it.
+type Place = (String, Option<usize>);
 
 impl Articles {
     /// Reads `articles/LANGUAGE.json`; every language must have the same articles.
     pub(super) fn parse(files: &Files) -> Result<Self, DecreeError> {
-        let mut articles: BTreeMap<Article, BTreeMap<String, String>> = BTreeMap::new();
+        let (mut articles, mut places) = (Texts::new(), BTreeMap::new());
         let mut languages = vec![];
         for (path, text) in files {
             let Some(language) = path
@@ -64,9 +72,11 @@ impl Articles {
             };
             let written: BTreeMap<String, String> =
                 serde_json::from_str(text).map_err(|error| DecreeError::json(path, error))?;
-            for (name, text) in written {
-                let article = name.parse().map_err(|error| DecreeError::new(path, None, error))?;
-                articles.entry(article).or_default().insert(language.clone(), text);
+            for (name, said) in written {
+                let article: Article =
+                    name.parse().map_err(|error| DecreeError::new(path, None, error))?;
+                articles.entry(article).or_default().insert(language.clone(), said);
+                places.entry(article).or_insert_with(|| (path.clone(), line_of(text, &name)));
             }
             languages.push((path, language));
         }
@@ -80,7 +90,7 @@ impl Articles {
                 return Err(DecreeError::new(path, None, what));
             }
         }
-        Ok(Self(articles))
+        Ok(Self(articles, places))
     }
 
     /// Refuses to let `file` cite an article that has no text.
@@ -93,6 +103,34 @@ impl Articles {
         match cited.into_iter().find(|article| !self.0.contains_key(article)) {
             Some(article) => {
                 let what = format!("article {article} is cited and has no text in articles/");
+                Err(DecreeError::new(file, line, what))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Is there a text of it?
+    pub(super) fn has(&self, article: Article) -> bool {
+        self.0.contains_key(&article)
+    }
+
+    /// Every article, in the decree's order.
+    pub(super) fn all(&self) -> impl Iterator<Item = Article> {
+        self.0.keys().copied()
+    }
+
+    /// Refuses an article with a text that nothing carries out: it is not among `cited`.
+    pub(super) fn carried_out(&self, cited: &BTreeSet<Article>) -> Result<(), DecreeError> {
+        match self.0.keys().find(|article| !cited.contains(article)) {
+            Some(article) => {
+                let (file, line) = self
+                    .1
+                    .get(article)
+                    .map_or(("articles", None), |(file, line)| (file.as_str(), *line));
+                let what = format!(
+                    "no rule and no parameter carries out article {article}: cite it where it is \
+                     carried out, or say under `notes` of decree.json who does"
+                );
                 Err(DecreeError::new(file, line, what))
             }
             None => Ok(()),

@@ -10,7 +10,7 @@ use birge_schemas::{
 use serde::Deserialize;
 
 use super::{
-    article::Article,
+    article::{Article, Articles},
     error::{DecreeError, line_of},
 };
 
@@ -36,6 +36,9 @@ pub(super) struct Parameters {
     #[serde(default = "ten")]
     pub(super) names_erasable_after_years: i64,
     pub(super) witnesses: Quorum,
+    /// By article: who or what carries it out, where neither a rule nor a parameter does.
+    #[serde(default)]
+    notes: BTreeMap<String, String>,
 }
 
 /// Years after which names may be erased where the decree gives no other number (article 9(4)).
@@ -93,8 +96,7 @@ impl Mandate {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Deadline {
-    #[serde(rename = "article")]
-    _article: String,
+    article: String,
     pub(super) frequency: String,
     pub(super) months_after: i32,
     pub(super) day: i8,
@@ -104,8 +106,7 @@ pub(super) struct Deadline {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct DisclosureRule {
-    #[serde(rename = "article")]
-    _article: String,
+    article: String,
     pub(super) dataset: String,
     threshold: u64,
     zeros_withheld: bool,
@@ -138,13 +139,44 @@ impl Parameters {
 
     /// The article cited where no rule says anything.
     pub(super) fn residual_article(&self) -> Result<Article, DecreeError> {
-        self.residual_article.parse().map_err(|error| DecreeError::new(PARAMETERS, None, error))
+        self.article(&self.residual_article)
     }
 
     /// Who must have signed what is shown as witnessed (article 9(2)).
     pub(super) fn witnesses(&self) -> Result<Witnesses, WitnessesError> {
         let participants = self.participants.iter().map(|body| body.id.clone()).collect();
         Witnesses::new(self.witnesses.clone(), participants)
+    }
+
+    /// The articles that parameters carry out.
+    pub(super) fn cited(&self) -> Result<impl Iterator<Item = Article> + use<>, DecreeError> {
+        let mandates = self.mandates.iter().map(|mandate| &mandate.article);
+        let deadlines = self.deadlines.iter().map(|deadline| &deadline.article);
+        let thresholds = self.disclosure.iter().map(|rule| &rule.article);
+        let others = [&self.residual_article, &self.witnesses.article];
+        let cited = mandates.chain(deadlines).chain(thresholds).chain(others);
+        let cited = cited.map(|article| self.article(article));
+        Ok(cited.collect::<Result<Vec<_>, _>>()?.into_iter())
+    }
+
+    /// The articles of which a note says who carries them out; each must have a text.
+    pub(super) fn noted(
+        &self,
+        articles: &Articles,
+    ) -> Result<impl Iterator<Item = Article> + use<>, DecreeError> {
+        let noted = self.notes.keys().map(|article| self.article(article));
+        let noted = noted.collect::<Result<Vec<_>, _>>()?;
+        match noted.iter().find(|article| !articles.has(**article)) {
+            Some(article) => {
+                let what = format!("`notes` names article {article}, which has no text");
+                Err(DecreeError::new(PARAMETERS, None, what))
+            }
+            None => Ok(noted.into_iter()),
+        }
+    }
+
+    fn article(&self, text: &str) -> Result<Article, DecreeError> {
+        text.parse().map_err(|error| DecreeError::new(PARAMETERS, None, error))
     }
 
     fn consistent(&self, text: &str) -> Result<(), DecreeError> {

@@ -3,11 +3,15 @@
 mod entities;
 mod statements;
 
-use std::{collections::HashMap, str::FromStr};
+use std::{
+    collections::{BTreeSet, HashMap},
+    str::FromStr,
+};
 
 use birge_schemas::decree::Files;
 use cedar_policy::{
-    Authorizer, Decision, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator,
+    Authorizer, Decision, Effect, Policy, PolicyId, PolicySet, Response, Schema, ValidationMode,
+    Validator,
 };
 
 use super::{
@@ -25,6 +29,8 @@ const SCHEMA: &str = "schema.cedarschema";
 pub(super) struct Rules {
     schema: Schema,
     policies: PolicySet,
+    /// Those of them that permit.
+    permits: PolicySet,
     cited: HashMap<PolicyId, Vec<Article>>,
 }
 
@@ -45,7 +51,8 @@ impl Rules {
     ) -> Result<Self, DecreeError> {
         let schema = Schema::from_str(file(files, SCHEMA)?)
             .map_err(|error| DecreeError::new(SCHEMA, None, error))?;
-        let mut rules = Self { schema, policies: PolicySet::new(), cited: HashMap::new() };
+        let (policies, permits) = (PolicySet::new(), PolicySet::new());
+        let mut rules = Self { schema, policies, permits, cited: HashMap::new() };
         for statement in statements::split(file(files, RULES)?) {
             let wrong = |what: String| DecreeError::new(RULES, Some(statement.line), what);
             let id = PolicyId::new(statement.line.to_string());
@@ -59,7 +66,11 @@ impl Rules {
             if let Some(unknown) = entities::unknown(&policy, parameters) {
                 return Err(wrong(format!("{unknown} does not stand in decree.json")));
             }
-            rules.policies.add(policy).map_err(|error| wrong(error.to_string()))?;
+            let twice = |error: cedar_policy::PolicySetError| wrong(error.to_string());
+            if policy.effect() == Effect::Permit {
+                rules.permits.add(policy.clone()).map_err(twice)?;
+            }
+            rules.policies.add(policy).map_err(twice)?;
             rules.cited.insert(id, cited);
         }
         rules.type_check()?;
@@ -75,6 +86,19 @@ impl Rules {
         })
     }
 
+    /// The articles that the rules cite.
+    pub(super) fn cited(&self) -> impl Iterator<Item = Article> {
+        self.cited.values().flatten().copied()
+    }
+
+    /// The articles that would permit, if nothing were forbidden.
+    pub(super) fn permitting(&self, request: &Request, parameters: &Parameters) -> Vec<Article> {
+        let question = entities::question(request, parameters, &self.schema);
+        question.map_or(vec![], |(question, entities)| {
+            self.grounds(&Authorizer::new().is_authorized(&question, &self.permits, &entities))
+        })
+    }
+
     /// Asks the rules. A question that they cannot answer is denied without an article.
     pub(super) fn decide(&self, request: &Request, parameters: &Parameters) -> Verdict {
         let Some((question, entities)) = entities::question(request, parameters, &self.schema)
@@ -83,15 +107,19 @@ impl Rules {
         };
         let answer = Authorizer::new().is_authorized(&question, &self.policies, &entities);
         let sound = answer.diagnostics().errors().next().is_none();
-        let reasons = answer.diagnostics().reason().filter_map(|id| self.cited.get(id));
-        let mut articles: Vec<Article> = reasons.flatten().copied().collect();
-        articles.sort_unstable();
-        articles.dedup();
+        let articles = self.grounds(&answer);
         let permit = sound && answer.decision() == Decision::Allow;
         if permit || answer.decision() == Decision::Deny {
             Verdict { permit, articles }
         } else {
             Verdict { permit: false, articles: vec![] }
         }
+    }
+
+    /// The articles of the rules that decided, in the decree's order.
+    fn grounds(&self, answer: &Response) -> Vec<Article> {
+        let reasons = answer.diagnostics().reason().filter_map(|id| self.cited.get(id));
+        let articles: BTreeSet<Article> = reasons.flatten().copied().collect();
+        articles.into_iter().collect()
     }
 }

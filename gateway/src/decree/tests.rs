@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod by_hand;
+
 fn model() -> Decree {
     Decree::from_bundle(&bundle::model().unwrap()).unwrap()
 }
@@ -261,13 +263,8 @@ fn what_is_named_and_not_permitted_is_refused_with_what_would_be() {
 
 #[test]
 fn a_faulty_decree_is_refused_with_file_and_line() {
-    let broken = |file: &str, from: &str, to: &str| {
-        let mut files = bundle::files(&bundle::model().unwrap()).unwrap();
-        let text = files.get_mut(file).unwrap();
-        assert!(text.contains(from), "{from}");
-        *text = text.replacen(from, to, 1);
-        Decree::from_bundle(&bundle::to_bundle(&files).unwrap()).unwrap_err().to_string()
-    };
+    let broken =
+        |file: &str, from: &str, to: &str| amended(file, from, to).unwrap_err().to_string();
     let rules = "rules.cedar";
     let first = "@article(\"3(1)\")\n";
     assert!(broken(rules, first, "").starts_with("rules.cedar:6: this rule cites no article"));
@@ -284,6 +281,19 @@ fn a_faulty_decree_is_refused_with_file_and_line() {
     assert!(broken("decree.json", "Asia/Bishkek", "Asia/Nowhere").contains("timeZone"));
     assert!(broken("decree.json", "\"COA\"", "\"NSC\"").contains("NSC is named twice"));
     assert!(broken("articles/ru.json", "\"10\"", "\"12\"").contains("is missing"));
+    let unsaid = broken("decree.json", "\"7(4)\": ", "\"7(3)\": ");
+    assert!(unsaid.starts_with("articles/en.json:22: no rule and no parameter"), "{unsaid}");
+    let unwritten = broken("decree.json", "\"7(4)\": ", "\"7(9)\": ");
+    assert!(unwritten.contains("`notes` names article 7(9)"), "{unwritten}");
+}
+
+/// The model decree with a change of one of its files.
+fn amended(file: &str, from: &str, to: &str) -> Result<Decree, DecreeError> {
+    let mut files = bundle::files(&bundle::model().unwrap()).unwrap();
+    let text = files.get_mut(file).unwrap();
+    assert!(text.contains(from), "{from}");
+    *text = text.replacen(from, to, 1);
+    Decree::from_bundle(&bundle::to_bundle(&files).unwrap())
 }
 
 proptest! {
