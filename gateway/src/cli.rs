@@ -244,7 +244,11 @@ impl Cli {
                     json!({ "identity": identity, "exchange": exchange, "certificates": count }),
                 )
             }
-            Command::Decree { command } => command.act(&self.config).await?,
+            Command::Decree { command } => {
+                let ((words, value), exit) = command.act(&self.config).await?;
+                print(self.output, &words, &value)?;
+                return Ok(exit);
+            }
             Command::LogKey { command } => command.act(&self.config, clock).await?,
             Command::Log { command } => command.act(&self.config, clock).await?,
             Command::Names { command } => command.act(&self.config, clock).await?,

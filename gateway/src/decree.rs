@@ -3,7 +3,8 @@
 //!
 //! Order of reading: [`Decree`] here, `request` for what is asked and answered, `access` for
 //! what a body may see of a dataset, `rules` for the policies, `parameters` and `calendar` for
-//! the rest of the decree; `matrix` and `coverage` for what all of it comes to.
+//! the rest of the decree; `matrix`, `coverage` and `replay` for what all of it
+//! comes to.
 
 mod access;
 mod article;
@@ -12,6 +13,7 @@ mod coverage;
 mod error;
 mod matrix;
 mod parameters;
+mod replay;
 mod request;
 mod rules;
 
@@ -26,7 +28,8 @@ pub use self::{
     error::DecreeError,
     matrix::{Cell, Matrix, Sheet},
     parameters::{Body, Disclosure, Mandate},
-    request::{Act, Decision, Request, SexSplit},
+    replay::{Effect, Replay, Sums},
+    request::{Act, Decision, Question, Recorded, Request, SexSplit},
 };
 use self::{
     article::{Article, Articles},

@@ -16,6 +16,7 @@ pub mod config;
 pub mod decree;
 pub mod disclosure;
 pub mod erasure;
+pub mod history;
 pub mod init;
 pub mod intake;
 pub mod journal;

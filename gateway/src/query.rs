@@ -17,13 +17,12 @@ use birge_proto::{
     wire::{AskRequest, Decree as WireDecree, Provenance},
 };
 use birge_schemas::{detail::Detail, structure::Structure};
-use serde_json::json;
 
 use self::protected::ProtectedTable;
 pub use self::selection::Selection;
 use crate::{
     catalog::{Catalog, Holding},
-    decree::{Access, Decree, Narrowed, Refusal},
+    decree::{Access, Decree, Narrowed, Question, Refusal},
     journal::Class,
     recorder::Recorder,
     sequence::{Draft, Reply},
@@ -188,11 +187,14 @@ impl Query {
 fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Prepared, Refused> {
     let selection = Selection::parse(&moment.structure, request)?;
     let seen = |given: &BTreeSet<_>| {
-        json!({
-            "principal": asker, "act": "query", "dataset": moment.structure.id,
-            "owner": moment.owner.body, "named": selection.named_as_json(),
-            "given": given.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        })
+        let question = Question {
+            principal: asker.clone(),
+            dataset: moment.structure.id.clone(),
+            owner: moment.owner.body.clone(),
+            named: selection.named(),
+            given: given.iter().map(ToString::to_string).collect(),
+        };
+        serde_json::to_value(question).unwrap_or_default()
     };
     let narrowed = moment.access.narrow(&selection.named()).map_err(|refusal| {
         let ruling = Ruling {

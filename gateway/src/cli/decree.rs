@@ -1,6 +1,7 @@
 //! `gateway decree`: what a decree means, before and after it is enacted.
 
 mod matrix;
+mod simulate;
 
 use std::{
     path::{Path, PathBuf},
@@ -12,9 +13,9 @@ use birge_schemas::structure::Structures;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use self::matrix::MatrixOf;
+use self::{matrix::MatrixOf, simulate::Simulate};
 use super::{
-    Said,
+    Exit, Said,
     authority::{EnactDecree, SignDecree},
 };
 use crate::{
@@ -28,6 +29,11 @@ pub(super) enum DecreeCommand {
     Check(Folder),
     /// Tell who sees what: as text, as CSV with every decision, or as a page with the articles.
     Matrix(MatrixOf),
+    /// Ask a draft everything that was asked of the decrees before it, and tell in sums which
+    /// decisions would change.
+    Simulate(Simulate),
+    /// List the decrees that were enacted.
+    History,
     /// Sign a decree with the authority's key, without enacting it.
     Sign(SignDecree),
     /// Enact a decree that the authority signs. Needs a running gateway.
@@ -35,13 +41,16 @@ pub(super) enum DecreeCommand {
 }
 
 impl DecreeCommand {
-    pub(super) async fn act(self, config: &Path) -> Result<Said> {
-        match self {
-            Self::Check(folder) => check(&folder),
-            Self::Matrix(matrix) => matrix.act(),
-            Self::Sign(sign) => sign.act(config),
-            Self::Enact(enact) => enact.act(config).await,
-        }
+    pub(super) async fn act(self, config: &Path) -> Result<(Said, Exit)> {
+        let said = match self {
+            Self::Check(folder) => check(&folder)?,
+            Self::Matrix(matrix) => matrix.act()?,
+            Self::Simulate(simulate) => return simulate.act(config),
+            Self::History => simulate::history(config)?,
+            Self::Sign(sign) => sign.act(config)?,
+            Self::Enact(enact) => enact.act(config).await?,
+        };
+        Ok((said, Exit::Done))
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use birge_schemas::detail::{Breakdown, Detail};
+use serde::{Deserialize, Serialize};
 
 use super::{
     article::{self, Article},
@@ -19,7 +20,8 @@ pub struct Access {
 }
 
 /// What the codes that a query names explicitly along one dimension are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Named {
     /// Only the total.
     Total,

@@ -1,8 +1,10 @@
 //! What is asked of the decree, and what it answers.
 
 use birge_proto::identity::{AgencyId, Identity};
-use birge_schemas::detail::Detail;
+use birge_schemas::detail::{Breakdown, Detail};
 use serde::{Deserialize, Serialize};
+
+use super::Named;
 
 /// Who wants to do what. As JSON it is kept in the records, so that it can be asked again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +64,32 @@ pub enum Act {
         /// Is the principal a party to it?
         concerned: bool,
     },
+}
+
+/// A question for figures as a record keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename = "query")]
+pub struct Question {
+    /// Who asked.
+    pub principal: Identity,
+    /// Dataset.
+    pub dataset: String,
+    /// Who handed the figures in.
+    pub owner: AgencyId,
+    /// The breakdowns of which codes were named; the others were left open.
+    pub named: Vec<(Breakdown, Named)>,
+    /// The details that were given, in words.
+    pub given: Vec<String>,
+}
+
+/// What a record says was asked of the decree.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Recorded {
+    /// A question for figures.
+    Question(Question),
+    /// Any other act.
+    Act(Request),
 }
 
 /// How counts of persons are given by sex (article 4(3)).

@@ -10,7 +10,6 @@ use birge_schemas::{
     period::Frequency,
     structure::{Dimension, Structure},
 };
-use serde_json::{Value, json};
 
 use crate::decree::Named;
 
@@ -76,17 +75,6 @@ impl Selection {
     #[must_use]
     pub fn named(&self) -> Vec<(Breakdown, Named)> {
         self.named.clone()
-    }
-
-    /// The same for a record.
-    #[must_use]
-    pub fn named_as_json(&self) -> Value {
-        let word = |named: &Named| match named {
-            Named::Total => "total",
-            Named::Parts => "parts",
-            Named::Both => "both",
-        };
-        self.named.iter().map(|(breakdown, named)| json!([breakdown, word(named)])).collect()
     }
 
     /// Is the period selected? The bounds compare as text, which a period's form allows.

@@ -58,6 +58,7 @@ mod rebuild;
 mod recorded;
 mod revisions;
 mod services;
+mod simulation;
 mod starting;
 mod succession;
 mod support;

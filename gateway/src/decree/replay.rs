@@ -1,0 +1,198 @@
+//! What a draft would change: what was asked of earlier decrees is asked of it. Pure.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use birge_proto::{
+    identity::{AgencyId, Identity},
+    record::{DecreeName, Ruling},
+};
+use birge_schemas::{detail::Detail, structure::Structures};
+
+use super::{Access, Act, Decree, Question, Recorded, Request};
+
+/// How a decision would change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// What was done would be refused.
+    Refused,
+    /// Fewer details would be given.
+    Narrower,
+    /// Some details would be given and others not.
+    Other,
+    /// More details would be given.
+    Wider,
+    /// What was refused would be done.
+    Permitted,
+    /// The same would come of it, under other articles.
+    Grounds,
+}
+
+impl Effect {
+    /// `refused`, `narrower` …
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Narrower => "narrower",
+            Self::Other => "other",
+            Self::Wider => "wider",
+            Self::Permitted => "permitted",
+            Self::Grounds => "grounds",
+        }
+    }
+}
+
+/// What a draft would change, in sums: nobody is told who asked what.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Decisions that were made once more.
+    pub replayed: u64,
+    /// Decisions that could not be: their decree or their words are not known.
+    pub unknown: u64,
+    /// By how they would change.
+    pub changed: BTreeMap<Effect, u64>,
+    /// By the article that would decide.
+    pub articles: BTreeMap<String, BTreeMap<Effect, u64>>,
+    /// By who asked.
+    pub principals: BTreeMap<Identity, BTreeMap<Effect, u64>>,
+    /// By dataset.
+    pub datasets: BTreeMap<String, BTreeMap<Effect, u64>>,
+}
+
+/// Asks a draft what was asked of the decrees before it.
+pub struct Replay<'a> {
+    draft: &'a Decree,
+    before: BTreeMap<DecreeName, &'a Decree>,
+    structures: &'a Structures,
+    access: BTreeMap<(DecreeName, Identity, String, AgencyId), Arc<Access>>,
+    sums: Sums,
+}
+
+/// What a decree says to what was asked.
+struct Outcome {
+    permit: bool,
+    given: BTreeSet<Detail>,
+    articles: Vec<String>,
+}
+
+impl<'a> Replay<'a> {
+    /// Of `draft` against the decrees `before` it.
+    #[must_use]
+    pub fn new(
+        draft: &'a Decree,
+        before: impl IntoIterator<Item = &'a Decree>,
+        structures: &'a Structures,
+    ) -> Self {
+        let before = before.into_iter().map(|decree| (decree.name(), decree)).collect();
+        Self { draft, before, structures, access: BTreeMap::new(), sums: Sums::default() }
+    }
+
+    /// Asks what `ruling` decided once more, of the decree that it was decided by and of the
+    /// draft.
+    pub fn ask(&mut self, ruling: &Ruling) {
+        let recorded = serde_json::from_value(ruling.request.clone()).ok();
+        let outcomes = self.before.get(&ruling.decree).copied().zip(recorded).and_then(
+            |(before, recorded): (_, Recorded)| {
+                let then = self.outcome(before, &recorded)?;
+                Some((then, self.outcome(self.draft, &recorded)?, recorded))
+            },
+        );
+        let Some((then, draft, recorded)) = outcomes else {
+            self.sums.unknown += 1;
+            return;
+        };
+        self.sums.replayed += 1;
+        if let Some(effect) = effect(&then, &draft) {
+            self.sums.count(effect, &recorded, &draft);
+        }
+    }
+
+    /// What would change.
+    #[must_use]
+    pub fn sums(self) -> Sums {
+        self.sums
+    }
+
+    fn outcome(&mut self, decree: &Decree, recorded: &Recorded) -> Option<Outcome> {
+        match recorded {
+            Recorded::Question(question) => {
+                let access = self.access(decree, question)?;
+                Some(match access.narrow(&question.named) {
+                    Ok(narrowed) => {
+                        Outcome { permit: true, given: narrowed.given, articles: narrowed.articles }
+                    }
+                    Err(refusal) => {
+                        Outcome { permit: false, given: [].into(), articles: refusal.articles }
+                    }
+                })
+            }
+            Recorded::Act(request) => {
+                let suspended = decree.suspends(&request.principal.body);
+                let decision = decree.decide(&Request { suspended, ..request.clone() });
+                let (permit, articles) = (decision.permit, decision.articles);
+                Some(Outcome { permit, given: [].into(), articles })
+            }
+        }
+    }
+
+    /// What somebody may see, computed once for each decree.
+    fn access(&mut self, decree: &Decree, question: &Question) -> Option<Arc<Access>> {
+        let Question { principal, dataset, owner, .. } = question;
+        let breakdowns = self.structures.get(dataset)?.breakdowns();
+        let key = (decree.name(), principal.clone(), dataset.clone(), owner.clone());
+        let access = self.access.entry(key).or_insert_with(|| {
+            let suspended = decree.suspends(&principal.body);
+            Arc::new(decree.access(principal, suspended, dataset, owner, breakdowns))
+        });
+        Some(Arc::clone(access))
+    }
+}
+
+fn effect(then: &Outcome, draft: &Outcome) -> Option<Effect> {
+    match (then.permit, draft.permit) {
+        (true, false) => Some(Effect::Refused),
+        (false, true) => Some(Effect::Permitted),
+        _ if then.given == draft.given => {
+            (then.articles != draft.articles).then_some(Effect::Grounds)
+        }
+        _ if draft.given.is_subset(&then.given) => Some(Effect::Narrower),
+        _ if then.given.is_subset(&draft.given) => Some(Effect::Wider),
+        _ => Some(Effect::Other),
+    }
+}
+
+impl Sums {
+    /// Would any decision change?
+    #[must_use]
+    pub fn any(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    fn count(&mut self, effect: Effect, recorded: &Recorded, draft: &Outcome) {
+        let (principal, dataset) = match recorded {
+            Recorded::Question(question) => (&question.principal, Some(&question.dataset)),
+            Recorded::Act(request) => (&request.principal, dataset(&request.act)),
+        };
+        *self.changed.entry(effect).or_default() += 1;
+        *self.principals.entry(principal.clone()).or_default().entry(effect).or_default() += 1;
+        for article in &draft.articles {
+            *self.articles.entry(article.clone()).or_default().entry(effect).or_default() += 1;
+        }
+        if let Some(dataset) = dataset {
+            *self.datasets.entry(dataset.clone()).or_default().entry(effect).or_default() += 1;
+        }
+    }
+}
+
+fn dataset(act: &Act) -> Option<&String> {
+    match act {
+        Act::Submit { dataset, .. }
+        | Act::Query { dataset, .. }
+        | Act::SmallCounts { dataset, .. } => Some(dataset),
+        Act::ReadRecord { .. } => None,
+    }
+}

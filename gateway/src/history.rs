@@ -1,0 +1,111 @@
+//! The decrees of an exchange, as its journal tells of them. Reads beside a serving gateway.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use birge_proto::{
+    clock::Timestamp,
+    record::{Event, Record, Ruling},
+};
+use birge_schemas::structure::Structures;
+
+use crate::{
+    config::Config,
+    decree::{Decree, Replay, Sums},
+    journal::{self, Entry, Reader},
+    maintenance::Wrong,
+};
+
+/// A decree that was enacted.
+#[derive(Debug, Clone)]
+pub struct Enacted {
+    /// Number of the exchange.
+    pub exchange: u64,
+    /// When it was enacted.
+    pub time: Timestamp,
+    /// The authority's key that signed it.
+    pub key_id: String,
+    /// What it says.
+    pub decree: Arc<Decree>,
+}
+
+/// Everything that was ever enacted, and the datasets that are in use.
+pub struct History {
+    journal: Reader,
+    /// The decrees, in the order in which they were enacted.
+    pub decrees: Vec<Enacted>,
+    /// The datasets.
+    pub structures: Arc<Structures>,
+}
+
+impl History {
+    /// Reads the journal.
+    ///
+    /// # Errors
+    /// When it is damaged, or holds what this version cannot read.
+    pub fn read(config: &Config) -> Result<Self> {
+        let (_, journal) = journal::inspect(&config.paths.journal, false, |_, _| {})?;
+        let (mut decrees, mut structures) = (vec![], Arc::new(Structures::default()));
+        each(&journal, |entry, record| {
+            match record.event {
+                Event::StructuresAdopted { .. } => {
+                    structures = Arc::new(Structures::from_bundle(&body(entry)?)?);
+                }
+                Event::DecreeEnacted { key_id, .. } => decrees.push(Enacted {
+                    exchange: entry.index,
+                    time: record.time,
+                    key_id,
+                    decree: Arc::new(Decree::from_bundle(&body(entry)?)?),
+                }),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(Self { journal, decrees, structures })
+    }
+
+    /// The decree in force at `time` (article 11).
+    #[must_use]
+    pub fn in_force(&self, time: Timestamp) -> Option<&Enacted> {
+        let due = self.decrees.iter().filter(|enacted| enacted.decree.in_force_from() <= time);
+        due.max_by_key(|enacted| enacted.decree.in_force_from())
+    }
+
+    /// Asks `draft` everything that was ever asked of the decrees before it.
+    ///
+    /// # Errors
+    /// When a decree of that name was enacted already, or the journal is damaged.
+    pub fn simulate(&self, draft: &Decree) -> Result<Sums> {
+        let name = draft.name();
+        if let Some(same) = self.decrees.iter().find(|enacted| enacted.decree.name() == name) {
+            return Err(Wrong(format!(
+                "decree {} of {} was enacted as exchange {}: give the draft a version of its own",
+                name.number, name.version, same.exchange
+            ))
+            .into());
+        }
+        let before = self.decrees.iter().map(|enacted| &*enacted.decree);
+        let mut replay = Replay::new(draft, before, &self.structures);
+        each(&self.journal, |_, record| {
+            record.event.ruling().into_iter().for_each(|ruling: &Ruling| replay.ask(ruling));
+            Ok(())
+        })?;
+        Ok(replay.sums())
+    }
+}
+
+fn each(journal: &Reader, mut take: impl FnMut(&Entry, Record) -> Result<()>) -> Result<()> {
+    for entry in journal.entries(0..journal.size()) {
+        let entry = entry?;
+        Record::parse(&entry.record)
+            .map_err(anyhow::Error::from)
+            .and_then(|record| take(&entry, record))
+            .with_context(|| format!("entry {} of the journal", entry.index))?;
+    }
+    Ok(())
+}
+
+fn body(entry: &Entry) -> Result<prost::bytes::Bytes> {
+    let stored = entry.body.as_ref().ok_or_else(|| anyhow!("the record has no body"))?;
+    Ok(stored.read()?.into_bytes())
+}
