@@ -234,7 +234,6 @@ fn approved(sender: &config::Batch) -> Result<(), Failure> {
         return Ok(());
     }
     let problem = Problem::new(Kind::NotPermitted, "nobody approved the batch")
-        .under(["5(1)".to_owned()])
         .hint("name the responsible officer in node.toml: officer under [batch], the office held");
     Err(problem.into())
 }
@@ -346,7 +345,7 @@ mod tests {
             let failure = batch.sign(&agency, &key, &sender, &[], now).unwrap_err();
             let reply = failure.reply();
             assert_eq!(reply.exit, crate::output::Exit::Refused);
-            for part in ["5(1)", "name the responsible officer in node.toml"] {
+            for part in ["nobody approved", "name the responsible officer in node.toml"] {
                 assert!(reply.aside.contains(part), "{}", reply.aside);
             }
         }

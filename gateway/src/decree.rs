@@ -9,6 +9,7 @@
 mod access;
 mod article;
 mod calendar;
+mod clauses;
 mod coverage;
 mod error;
 mod matrix;
@@ -23,7 +24,9 @@ use jiff::civil::Date;
 
 pub use self::{
     access::{Access, Named, Narrowed, Refusal},
+    article::{Article, in_order},
     calendar::Obligation,
+    clauses::Clauses,
     coverage::{Coverage, Gap, Overruled},
     error::DecreeError,
     matrix::{Cell, Matrix, Sheet},
@@ -32,7 +35,7 @@ pub use self::{
     request::{Act, Decision, Question, Recorded, Request, SexSplit},
 };
 use self::{
-    article::{Article, Articles},
+    article::Articles,
     calendar::Calendar,
     parameters::{PARAMETERS, Parameters},
     rules::{Rules, Verdict},
@@ -44,7 +47,6 @@ pub struct Decree {
     parameters: Parameters,
     calendar: Calendar,
     witnesses: Witnesses,
-    residual: Article,
     articles: Articles,
     rules: Rules,
 }
@@ -61,14 +63,13 @@ impl Decree {
         let parameters = Parameters::parse(error::file(&files, PARAMETERS)?)?;
         let calendar = Calendar::new(&parameters)?;
         let articles = Articles::parse(&files)?;
-        let residual = parameters.residual_article()?;
-        articles.require([residual], PARAMETERS, None)?;
         let rules = Rules::parse(&files, &parameters, &articles)?;
+        articles.require(parameters.cited()?, PARAMETERS, None)?;
         let cited = rules.cited().chain(parameters.cited()?).chain(parameters.noted(&articles)?);
         articles.carried_out(&cited.collect())?;
         let witnesses =
             parameters.witnesses().map_err(|error| DecreeError::new(PARAMETERS, None, error))?;
-        Ok(Self { parameters, calendar, witnesses, residual, articles, rules })
+        Ok(Self { parameters, calendar, witnesses, articles, rules })
     }
 
     /// Number and version.
@@ -88,6 +89,12 @@ impl Decree {
     #[must_use]
     pub fn in_force_from(&self) -> Timestamp {
         self.parameters.in_force_from
+    }
+
+    /// Under which articles the exchange itself acts.
+    #[must_use]
+    pub fn clauses(&self) -> &Clauses {
+        &self.parameters.clauses
     }
 
     /// Who witnesses the log, and how many must have signed (article 9(2)).
@@ -234,7 +241,7 @@ impl Decree {
     fn verdict(&self, request: &Request) -> Verdict {
         let verdict = self.rules.decide(request, &self.parameters);
         if verdict.articles.is_empty() {
-            Verdict { permit: false, articles: vec![self.residual] }
+            Verdict { permit: false, articles: vec![self.parameters.clauses.residual] }
         } else {
             verdict
         }

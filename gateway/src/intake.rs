@@ -95,7 +95,8 @@ impl Intake {
     ) -> Result<SubmitResponse, Refusal> {
         let (signed, now) = self.catalog.read(|state| {
             let now = state.registry.present(self.clock.now());
-            let signed = Signed::verify(state, agency, header)?;
+            let signed =
+                Signed::verify(state, agency, header, state.decree_at(now).ok().as_deref())?;
             Ok::<_, Refusal>((signed.mandated(&*state.decree_at(now)?, agency)?, now))
         })?;
         let id = signed.id();

@@ -22,14 +22,11 @@ use self::protected::ProtectedTable;
 pub use self::selection::Selection;
 use crate::{
     catalog::{Catalog, Holding},
-    decree::{Access, Decree, Narrowed, Question, Refusal},
+    decree::{self, Access, Clauses, Decree, Narrowed, Question, Refusal},
     journal::Class,
     recorder::Recorder,
     sequence::{Draft, Reply},
 };
-
-/// The articles under which cells are withheld.
-const SMALL_COUNTS: [&str; 2] = ["7(1)", "7(2)"];
 
 /// The read path.
 pub struct Query {
@@ -112,7 +109,7 @@ impl Query {
             let decree = state.decree_at(now)?;
             let mandate = decree.mandate(dataset).ok_or_else(|| {
                 Problem::new(Kind::NotPermitted, format!("no agency is mandated for {dataset}"))
-                    .under(["1".to_owned()])
+                    .under([decree.clauses().residual.to_string()])
             })?;
             let owner = Identity {
                 role: birge_proto::identity::Role::Agency,
@@ -213,10 +210,9 @@ fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Pr
         .map_err(|error| Problem::new(Kind::Internal, format!("the answer: {error}")))?;
     let mut articles = narrowed.articles.clone();
     if table.withheld > 0 {
-        // In the decree's order: before what passes small counts on.
-        let place = articles.iter().position(|article| article.starts_with("7(3)"));
-        let place = place.unwrap_or(articles.len());
-        articles.splice(place..place, SMALL_COUNTS.map(str::to_owned));
+        let Clauses { small_counts, indirect, .. } = moment.decree.clauses();
+        articles.extend([small_counts, indirect].map(ToString::to_string));
+        articles = decree::in_order(articles);
     }
     let ruling = Ruling {
         decree: moment.decree.name(),

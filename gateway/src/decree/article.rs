@@ -7,13 +7,23 @@ use std::{
 };
 
 use birge_schemas::decree::Files;
+use serde::Deserialize;
 
 use super::error::{DecreeError, line_of};
 
 /// `6(5)`: article and paragraph; `10` has no paragraph, which is kept as 0. Ordered as the
 /// decree orders them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Article(u16, u16);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Article(u16, u16);
+
+impl TryFrom<String> for Article {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
 
 impl FromStr for Article {
     type Err = String;
@@ -47,6 +57,15 @@ pub(super) fn list(text: &str) -> Result<Vec<Article>, String> {
 /// The articles as text.
 pub(super) fn texts(articles: &[Article]) -> Vec<String> {
     articles.iter().map(ToString::to_string).collect()
+}
+
+/// Articles as text, in the decree's order, each once; what names none stands last.
+#[must_use]
+pub fn in_order(mut articles: Vec<String>) -> Vec<String> {
+    let place = |article: &String| article.parse::<Article>().map_err(|_| article.clone());
+    articles.sort_by_key(place);
+    articles.dedup();
+    articles
 }
 
 /// The text of every article by language.

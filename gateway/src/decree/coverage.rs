@@ -57,7 +57,7 @@ impl Coverage {
             unmandated: unmandated.map(|structure| structure.id.clone()).collect(),
             ..Self::default()
         };
-        let residual = [decree.residual.to_string()];
+        let residual = [decree.clauses().residual.to_string()];
         for sheet in matrix.sheets() {
             let mut unspoken: BTreeMap<Identity, Vec<Detail>> = BTreeMap::new();
             for cell in sheet.cells() {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::{
     article::{Article, Articles},
+    clauses::Clauses,
     error::{DecreeError, line_of},
 };
 
@@ -26,7 +27,7 @@ pub(super) struct Parameters {
     pub(super) title: BTreeMap<String, String>,
     pub(super) in_force_from: Timestamp,
     pub(super) time_zone: String,
-    residual_article: String,
+    pub(super) clauses: Clauses,
     pub(super) participants: Vec<Body>,
     pub(super) auditors: Vec<Body>,
     pub(super) mandates: Vec<Mandate>,
@@ -137,11 +138,6 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// The article cited where no rule says anything.
-    pub(super) fn residual_article(&self) -> Result<Article, DecreeError> {
-        self.article(&self.residual_article)
-    }
-
     /// Who must have signed what is shown as witnessed (article 9(2)).
     pub(super) fn witnesses(&self) -> Result<Witnesses, WitnessesError> {
         let participants = self.participants.iter().map(|body| body.id.clone()).collect();
@@ -153,10 +149,9 @@ impl Parameters {
         let mandates = self.mandates.iter().map(|mandate| &mandate.article);
         let deadlines = self.deadlines.iter().map(|deadline| &deadline.article);
         let thresholds = self.disclosure.iter().map(|rule| &rule.article);
-        let others = [&self.residual_article, &self.witnesses.article];
-        let cited = mandates.chain(deadlines).chain(thresholds).chain(others);
-        let cited = cited.map(|article| self.article(article));
-        Ok(cited.collect::<Result<Vec<_>, _>>()?.into_iter())
+        let cited = mandates.chain(deadlines).chain(thresholds).chain([&self.witnesses.article]);
+        let cited = cited.map(|article| article_of(article)).collect::<Result<Vec<_>, _>>()?;
+        Ok(cited.into_iter().chain(self.clauses.articles()))
     }
 
     /// The articles of which a note says who carries them out; each must have a text.
@@ -164,7 +159,7 @@ impl Parameters {
         &self,
         articles: &Articles,
     ) -> Result<impl Iterator<Item = Article> + use<>, DecreeError> {
-        let noted = self.notes.keys().map(|article| self.article(article));
+        let noted = self.notes.keys().map(|article| article_of(article));
         let noted = noted.collect::<Result<Vec<_>, _>>()?;
         match noted.iter().find(|article| !articles.has(**article)) {
             Some(article) => {
@@ -173,10 +168,6 @@ impl Parameters {
             }
             None => Ok(noted.into_iter()),
         }
-    }
-
-    fn article(&self, text: &str) -> Result<Article, DecreeError> {
-        text.parse().map_err(|error| DecreeError::new(PARAMETERS, None, error))
     }
 
     fn consistent(&self, text: &str) -> Result<(), DecreeError> {
@@ -211,6 +202,10 @@ impl Parameters {
         }
         Ok(())
     }
+}
+
+fn article_of(text: &str) -> Result<Article, DecreeError> {
+    text.parse().map_err(|error| DecreeError::new(PARAMETERS, None, error))
 }
 
 fn against_schema(instance: &serde_json::Value) -> Result<(), DecreeError> {

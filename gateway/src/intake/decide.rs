@@ -125,6 +125,7 @@ impl Permitted {
         let ruling = decree.ruling(decision);
         checked.known.ruling = Some(ruling.clone());
         let known = &checked.known;
+        let revision = decree.clauses().revision.to_string();
         if !ruling.permit {
             return Err(known.refuse(not_mandated(agency, &dataset, ruling.articles)));
         }
@@ -133,12 +134,12 @@ impl Permitted {
         } else if standing.current != manifest.revises {
             let detail = stale(standing.current, manifest.revises);
             let problem = Problem::new(Kind::Stale, detail);
-            return Err(known.refuse(problem.under(["5(2)".to_owned()])));
+            return Err(known.refuse(problem.under([revision.clone()])));
         }
         let unsaid = manifest.reason.as_deref().unwrap_or_default().trim().is_empty();
         if manifest.revises.is_some() && unsaid {
             let detail = "the batch revises another and does not say why";
-            let problem = Problem::new(Kind::NotPermitted, detail).under(["5(2)".to_owned()]);
+            let problem = Problem::new(Kind::NotPermitted, detail).under([revision.clone()]);
             return Err(known.refuse(
                 problem.hint("give a reason: --reason TEXT, or reason in FILE.batch.toml"),
             ));
@@ -150,7 +151,7 @@ impl Permitted {
                 "the period {period} is frozen: it ended too long ago to be revised by the agency alone"
             );
             return Err(
-                known.refuse(Problem::new(Kind::NotPermitted, detail).under(["5(2)".to_owned()]))
+                known.refuse(Problem::new(Kind::NotPermitted, detail).under([revision.clone()]))
             );
         }
         let mut first =
@@ -161,7 +162,10 @@ impl Permitted {
         let disclosure = decree.disclosure(&dataset).ok_or_else(|| {
             let detail =
                 format!("the decree does not say how small counts of {dataset} are protected");
-            known.refuse(Problem::new(Kind::NotPermitted, detail).under(["7(1)".to_owned()]))
+            known.refuse(
+                Problem::new(Kind::NotPermitted, detail)
+                    .under([decree.clauses().small_counts.to_string()]),
+            )
         })?;
         Ok(Self { late, disclosure, ruling, checked })
     }

@@ -37,10 +37,11 @@ impl Signed {
         state: &State,
         agency: &Identity,
         header: SubmitHeader,
+        decree: Option<&Decree>,
     ) -> Result<Self, Refusal> {
         let mut known = Known { batch: Some(BatchId::of(&header.manifest)), ..Known::default() };
-        let bad =
-            |detail: &str| Problem::new(Kind::BadSignature, detail).under(["5(1)".to_owned()]);
+        let approval = decree.map(|decree| decree.clauses().approval.to_string());
+        let bad = |detail: &str| Problem::new(Kind::BadSignature, detail).under(approval.clone());
         let key = state
             .registry
             .participant(agency)

@@ -122,7 +122,7 @@ impl AdminService {
         let event = enacted(&decree, &request.bundle, &request.key_id, &request.signature);
         let draft = Draft::with_body(operator.clone(), event, request.bundle.into());
         let exchange = self.record(draft).await.map_err(|problem| match problem.kind {
-            Kind::Conflict => problem.under(["11".to_owned()]),
+            Kind::Conflict => problem.under([decree.clauses().amendment.to_string()]),
             _ => problem,
         })?;
         let DecreeName { number, version } = decree.name();
@@ -144,7 +144,9 @@ impl AdminService {
     }
 
     fn verify_authority(&self, request: &EnactRequest) -> Result<(), Problem> {
-        let keys = self.catalog.read(|state| state.registry.authority_keys().to_vec());
+        let (keys, decree) = self.catalog.read(|state| {
+            (state.registry.authority_keys().to_vec(), state.decree_at(self.clock.now()).ok())
+        });
         let key = keys.iter().find(|key| key.id() == request.key_id);
         let verified = key.map(|key| key.verify(DECREE_TYPE, &request.bundle, &request.signature));
         match verified {
@@ -153,7 +155,7 @@ impl AdminService {
                 Kind::BadSignature,
                 "the decree is not signed by an authority that was pinned when the log began",
             )
-            .under(["11".to_owned()])),
+            .under(decree.map(|decree| decree.clauses().amendment.to_string()))),
         }
     }
 }

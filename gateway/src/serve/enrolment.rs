@@ -37,7 +37,7 @@ impl AdminService {
             witness_key: witness_key.clone(),
         };
         let authorised = self.authorised(&request, digest, says).map_err(|problem| {
-            problem.under([article.to_owned()]).hint(
+            problem.under([article.to_string()]).hint(
                 "have the authority run `gateway countersign` on enrolment.json, and enrol with \
                  the file that it writes",
             )
@@ -67,21 +67,21 @@ impl AdminService {
     }
 
     /// Only who is named by the decree in force can be enrolled; answers with the article.
-    fn named(&self, identity: &Identity) -> Result<&'static str, Problem> {
+    fn named(&self, identity: &Identity) -> Result<String, Problem> {
         let decree = self.catalog.read(|state| state.decree_at(self.clock.now()))?;
         let (bodies, article) = match identity.role {
-            Role::Agency => (decree.participants(), "3(1)"),
-            Role::Auditor => (decree.auditors(), "3(3)"),
+            Role::Agency => (decree.participants(), decree.clauses().participants),
+            Role::Auditor => (decree.auditors(), decree.clauses().auditors),
             Role::Operator | Role::Gateway => {
                 let detail = format!("{identity} cannot be enrolled: only agency/… and auditor/…");
                 return Err(malformed(detail));
             }
         };
         if bodies.iter().any(|body| body.id == identity.body) {
-            return Ok(article);
+            return Ok(article.to_string());
         }
         let detail = format!("the decree in force does not name {identity}");
-        Err(Problem::new(Kind::NotPermitted, detail).under([article.to_owned()]))
+        Err(Problem::new(Kind::NotPermitted, detail).under([article.to_string()]))
     }
 
     /// The authority's countersignature, which must be of this very request.

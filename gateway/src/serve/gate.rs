@@ -69,7 +69,9 @@ impl Gate {
                 .hint("ask the technical operator to enrol this node again")
         } else if !roles.contains(&peer.identity.role) {
             let detail = format!("{act} is not for the role of {}", peer.identity);
-            Problem::new(Kind::WrongRole, detail).under(["3".to_owned()])
+            let decree = self.catalog.read(|state| state.decree_at(self.clock.now()));
+            let residual = decree.ok().map(|decree| decree.clauses().residual.to_string());
+            Problem::new(Kind::WrongRole, detail).under(residual)
         } else {
             return Ok(peer.identity.clone());
         };
