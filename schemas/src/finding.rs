@@ -81,9 +81,9 @@ codes! {
     /// A part is larger than its whole.
     PartExceedsWhole = "PART_EXCEEDS_WHOLE", Error, "sdmx rule 15";
     /// A count of persons without the split by sex, and no reason.
-    SexSplitMissing = "SEX_SPLIT_MISSING", Error, "article 4(3)";
+    SexSplitMissing = "SEX_SPLIT_MISSING", Error, "split by sex";
     /// A count of persons without the split by sex, with a reason.
-    SexSplitExplained = "SEX_SPLIT_EXPLAINED", Warning, "article 4(3)";
+    SexSplitExplained = "SEX_SPLIT_EXPLAINED", Warning, "split by sex";
     /// A text longer than its attribute allows.
     TextTooLong = "TEXT_TOO_LONG", Error, "sdmx rule 1";
 }

@@ -23,17 +23,33 @@ impl Draft {
         Ok(Self { files: decree::files(&decree::model()?)? })
     }
 
+    /// The decree in a folder.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of(folder: &Path) -> Result<Self> {
+        Ok(Self { files: decree::files(&decree::from_folder(folder)?)? })
+    }
+
     /// The model decree as an amendment: another version, in force from `from`.
     ///
     /// # Errors
     /// As [`Self::model`].
     pub fn amendment(version: &str, from: Timestamp) -> Result<Self> {
         let mut draft = Self::model()?;
-        draft.change(|parameters| {
+        draft.amend(version, from)?;
+        Ok(draft)
+    }
+
+    /// Makes it an amendment: another version, in force from `from`.
+    ///
+    /// # Errors
+    /// When its parameters do not parse.
+    pub fn amend(&mut self, version: &str, from: Timestamp) -> Result<()> {
+        self.change(|parameters| {
             parameters["version"] = json!(version);
             parameters["inForceFrom"] = json!(from.to_string());
-        })?;
-        Ok(draft)
+        })
     }
 
     /// Changes the parameters, `decree.json`.

@@ -37,7 +37,16 @@ impl Exchange {
     /// # Errors
     /// When the gateway cannot be made or started.
     pub fn start() -> Result<Self> {
+        Self::start_as(&[])
+    }
+
+    /// As [`Self::start`], with these arguments of `gateway init` more: `["--decree", FOLDER]`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_as(arguments: &[&str]) -> Result<Self> {
         let temporary = TempDir::with_prefix("birge-")?;
+        Self::found(temporary.path(), arguments)?.expect_code(0)?;
         let mut exchange = Self::at(temporary.path())?;
         exchange._temporary = Some(temporary);
         exchange.serve()?;

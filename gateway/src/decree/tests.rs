@@ -287,6 +287,19 @@ fn a_faulty_decree_is_refused_with_file_and_line() {
     assert!(unwritten.contains("`notes` names article 7(9)"), "{unwritten}");
 }
 
+#[test]
+fn another_country_is_another_folder() {
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/decrees/model-tj");
+    let bundle = bundle::from_folder(&folder).unwrap();
+    let decree = Decree::from_bundle(&bundle).unwrap();
+    assert!(decree.title("tg").starts_with("Қарори № 12"), "{}", decree.title("tg"));
+    assert_ne!(decree.article("7(5)", "tg"), decree.article("7(5)", "ru"));
+    // What rules may speak of is the exchange's, and the same for all.
+    let schema = |bundle: &[u8]| bundle::files(bundle).unwrap()["schema.cedarschema"].clone();
+    assert_eq!(schema(&bundle), schema(&bundle::model().unwrap()));
+}
+
 /// The model decree with a change of one of its files.
 fn amended(file: &str, from: &str, to: &str) -> Result<Decree, DecreeError> {
     let mut files = bundle::files(&bundle::model().unwrap()).unwrap();

@@ -51,9 +51,20 @@ fn refusal(output: Output) -> Value {
 
 /// Has an amendment of the model enacted that is in force within seconds.
 pub(crate) fn enact_soon(exchange: &Exchange, version: &str, change: impl Fn(&mut Draft)) {
+    enact_soon_after(&Draft::model().unwrap(), exchange, version, change);
+}
+
+/// As [`enact_soon`], of an amendment of another decree than the model.
+pub(crate) fn enact_soon_after(
+    amended: &Draft,
+    exchange: &Exchange,
+    version: &str,
+    change: impl Fn(&mut Draft),
+) {
     for exponent in SOON {
         let from = after(Duration::from_secs(1 << exponent));
-        let mut draft = Draft::amendment(version, from).unwrap();
+        let mut draft = amended.clone();
+        draft.amend(version, from).unwrap();
         change(&mut draft);
         if decree(exchange, "enact", &draft).code == Some(0) {
             return;

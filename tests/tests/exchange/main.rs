@@ -42,6 +42,7 @@ mod access;
 mod admission;
 mod auditing;
 mod authority;
+mod countries;
 mod crash;
 mod damage;
 mod demo;
