@@ -17,6 +17,7 @@ pub mod decree;
 pub mod disclosure;
 pub mod erasure;
 pub mod history;
+pub mod i18n;
 pub mod init;
 pub mod intake;
 pub mod journal;

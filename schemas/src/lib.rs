@@ -19,6 +19,7 @@ mod context;
 pub mod decree;
 pub mod detail;
 pub mod finding;
+pub mod i18n;
 pub mod json_batch;
 pub mod json_schema;
 mod key;

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     credentials, home,
-    i18n::{Language, Texts},
+    i18n::{self, Language},
     node::Node,
     output::{Exit, Failure, Reply},
 };
@@ -44,8 +44,8 @@ pub struct Report {
     /// Records before this day or moment.
     #[arg(long, value_name = "TIME")]
     pub before: Option<String>,
-    /// In which language.
-    #[arg(long, value_enum, default_value_t)]
+    /// In which language: en, ru.
+    #[arg(long, default_value_t)]
     pub lang: Language,
     /// Where to write it; its signature lies beside it.
     #[arg(long, value_name = "FILE")]
@@ -109,7 +109,7 @@ pub async fn report(node: &Node, report: Report) -> Result<Reply, Failure> {
         since: since.as_deref(),
         before: before.as_deref(),
     };
-    let text = paper(&Texts::of(lang), &heading, &sums);
+    let text = paper(&i18n::texts(lang), &heading, &sums);
     let signature = Signature {
         payload_type: REPORT_TYPE.to_owned(),
         auditor: auditor.clone(),

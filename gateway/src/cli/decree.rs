@@ -1,5 +1,6 @@
 //! `gateway decree`: what a decree means, before and after it is enacted.
 
+mod explain;
 mod matrix;
 mod simulate;
 
@@ -13,7 +14,7 @@ use birge_schemas::structure::Structures;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use self::{matrix::MatrixOf, simulate::Simulate};
+use self::{explain::Explain, matrix::MatrixOf, simulate::Simulate};
 use super::{
     Exit, Said,
     authority::{EnactDecree, SignDecree},
@@ -29,6 +30,8 @@ pub(super) enum DecreeCommand {
     Check(Folder),
     /// Tell who sees what: as text, as CSV with every decision, or as a page with the articles.
     Matrix(MatrixOf),
+    /// Say why a request is decided as it is, with what the articles say.
+    Explain(Explain),
     /// Ask a draft everything that was asked of the decrees before it, and tell in sums which
     /// decisions would change.
     Simulate(Simulate),
@@ -45,6 +48,7 @@ impl DecreeCommand {
         let said = match self {
             Self::Check(folder) => check(&folder)?,
             Self::Matrix(matrix) => matrix.act()?,
+            Self::Explain(explain) => explain.act(config)?,
             Self::Simulate(simulate) => return simulate.act(config),
             Self::History => simulate::history(config)?,
             Self::Sign(sign) => sign.act(config)?,

@@ -88,6 +88,12 @@ impl Access {
         self.small_counts.contains_key(&detail)
     }
 
+    /// The articles by which it may be seen with them; none where it may not.
+    #[must_use]
+    pub fn small_counts(&self, detail: Detail) -> Vec<String> {
+        self.small_counts.get(&detail).map_or_else(Vec::new, |articles| article::texts(articles))
+    }
+
     /// The articles that permit or refuse a detail; those that let small counts be seen too.
     #[must_use]
     pub fn articles(&self, detail: Detail) -> Vec<String> {

@@ -50,6 +50,7 @@ mod disclosure;
 mod disk;
 mod enactment;
 mod figures;
+mod law;
 mod log;
 mod matrix;
 mod names;

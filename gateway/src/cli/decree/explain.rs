@@ -1,0 +1,217 @@
+//! `gateway decree explain`: why a request is decided as it is, in plain words.
+
+use std::{collections::BTreeSet, path::Path, sync::Arc};
+
+use anyhow::{Result, anyhow};
+use birge_proto::{
+    clock::{Clock, SystemClock},
+    identity::Identity,
+};
+use birge_schemas::{
+    detail::{Breakdown, Detail},
+    structure::{Structure, Structures},
+};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{super::Said, Folder, dimensions};
+use crate::{
+    config::Config,
+    decree::{Access, Act, Decision, Decree, Request, SexSplit},
+    history::History,
+    i18n::{self, Language, Texts},
+    operator::ActError,
+};
+
+/// Says why a request is decided as it is.
+#[derive(Debug, Args)]
+pub(in super::super) struct Explain {
+    /// Who asks: agency/MFA.
+    principal: Identity,
+    /// Dataset.
+    dataset: String,
+    /// Dimensions by which the figures are broken down: REF_AREA,SEX. Totals when absent.
+    #[arg(long, value_delimiter = ',', value_name = "DIMENSIONS")]
+    by: Vec<String>,
+    /// Of handing the dataset in, not of seeing it.
+    #[arg(long, conflicts_with = "by")]
+    submit: bool,
+    /// Folder of a decree; the one in force when absent.
+    #[arg(long, value_name = "FOLDER")]
+    decree: Option<std::path::PathBuf>,
+    /// In which language: en, ru.
+    #[arg(long, default_value_t)]
+    lang: Language,
+}
+
+/// What the explanation is made of.
+struct Explained<'a> {
+    decree: &'a Decree,
+    texts: Texts,
+    lang: Language,
+    words: Vec<String>,
+}
+
+impl Explain {
+    pub(super) fn act(self, config: &Path) -> Result<Said> {
+        let (decree, structures) = self.law(config)?;
+        let unknown = || {
+            let known: Vec<_> = structures.iter().map(|each| each.id.as_str()).collect();
+            let known = known.join(", ");
+            ActError::Input(anyhow!(
+                "there is no dataset {:?}: expected one of {known}",
+                self.dataset
+            ))
+        };
+        let structure = structures.get(&self.dataset).ok_or_else(unknown)?;
+        let mut explained = Explained {
+            decree: &decree,
+            texts: i18n::texts(self.lang),
+            lang: self.lang,
+            words: vec![],
+        };
+        let value = if self.submit {
+            explained.submission(&self.principal, &self.dataset)
+        } else {
+            let detail = self.detail(structure)?;
+            explained.question(&self.principal, structure, detail)
+        };
+        Ok((explained.words.join("\n"), value))
+    }
+
+    fn law(&self, config: &Path) -> Result<(Arc<Decree>, Arc<Structures>)> {
+        if let Some(folder) = &self.decree {
+            let (decree, structures) = Folder { folder: folder.clone() }.read()?;
+            return Ok((Arc::new(decree), structures));
+        }
+        let history = History::read(&Config::load(config)?)?;
+        let none = || ActError::Input(anyhow!("no decree is in force: name one with --decree"));
+        let in_force = history.in_force(SystemClock.now()).ok_or_else(none)?;
+        Ok((Arc::clone(&in_force.decree), history.structures))
+    }
+
+    fn detail(&self, structure: &Structure) -> Result<Detail, ActError> {
+        let possible = structure.breakdowns();
+        let breakdown = |id: &String| {
+            let found = Breakdown::of_dimension(id).filter(|breakdown| possible.has(*breakdown));
+            found.ok_or_else(|| {
+                let known: Vec<_> = possible.iter().map(Breakdown::dimension).collect();
+                let (dataset, known) = (&structure.id, known.join(", "));
+                let what = anyhow!("{dataset} is not broken down by {id:?}: expected {known}");
+                ActError::Input(what)
+            })
+        };
+        self.by.iter().map(breakdown).collect()
+    }
+}
+
+impl Explained<'_> {
+    fn submission(&mut self, principal: &Identity, dataset: &str) -> Value {
+        let act = Act::Submit {
+            dataset: dataset.to_owned(),
+            agency: principal.body.clone(),
+            signed: true,
+            approved: true,
+            sex_split: SexSplit::Given,
+        };
+        let suspended = self.decree.suspends(&principal.body);
+        let request = Request { principal: principal.clone(), suspended, recorded: true, act };
+        let Decision { permit, articles, .. } = self.decree.decide(&request);
+        self.say("explain-hands-in", &[("who", &principal.to_string()), ("dataset", dataset)]);
+        self.decided(permit, &articles);
+        json!({ "permitted": permit, "articles": articles })
+    }
+
+    fn question(&mut self, principal: &Identity, structure: &Structure, detail: Detail) -> Value {
+        let (dataset, who) = (&structure.id, principal.to_string());
+        let mandate = self.decree.mandate(dataset);
+        let owner =
+            mandate.map_or_else(|| principal.body.clone(), |mandate| mandate.agency.clone());
+        let suspended = self.decree.suspends(&principal.body);
+        let breakdowns = structure.breakdowns();
+        let access = self.decree.access(principal, suspended, dataset, &owner, breakdowns);
+        let words = self.detail(detail);
+        let source = owner.to_string();
+        let asked = [("who", &*who), ("dataset", dataset), ("detail", &words), ("owner", &source)];
+        self.say("explain-asks", &asked);
+        let (permit, articles) = (access.permits(detail), access.articles(detail));
+        self.decided(permit, &articles);
+        if permit {
+            self.small_counts(dataset, &access, detail);
+        } else {
+            let act = Act::Query { dataset: dataset.clone(), owner, detail };
+            let request = Request { principal: principal.clone(), suspended, recorded: true, act };
+            let overruled = self.decree.overruled(&request);
+            if !overruled.is_empty() {
+                self.say("explain-overruled", &[("articles", &overruled.join(", "))]);
+            }
+            self.instead(&access, detail);
+        }
+        let instead = access.maximal_permitted(detail).into_iter().map(dimensions);
+        json!({
+            "permitted": permit, "articles": articles,
+            "smallCounts": access.sees_small_counts(detail),
+            "instead": instead.collect::<Vec<_>>(),
+        })
+    }
+
+    /// Yes or no, by which decree, and what its articles say.
+    fn decided(&mut self, permit: bool, articles: &[String]) {
+        let (name, from) = (self.decree.name(), self.decree.in_force_from().to_string());
+        let decree = [("number", &*name.number), ("version", &name.version), ("from", &from)];
+        self.say("explain-decree", &decree);
+        let message = if permit { "explain-permitted" } else { "explain-refused" };
+        self.say(message, &[("articles", &articles.join(", "))]);
+        self.quote(articles);
+    }
+
+    fn small_counts(&mut self, dataset: &str, access: &Access, detail: Detail) {
+        let protection = self.decree.disclosure(dataset).filter(|rule| rule.threshold > 0);
+        let Some(protection) = protection else { return self.say("explain-no-counts", &[]) };
+        if access.sees_small_counts(detail) {
+            let articles = access.small_counts(detail);
+            self.say("explain-small-given", &[("articles", &articles.join(", "))]);
+            return self.quote(&articles);
+        }
+        let clauses = self.decree.clauses();
+        let articles = [clauses.small_counts, clauses.indirect].map(|article| article.to_string());
+        let (threshold, joined) = (protection.threshold.to_string(), articles.join(", "));
+        self.say("explain-small-withheld", &[("threshold", &threshold), ("articles", &joined)]);
+        self.quote(&articles);
+    }
+
+    fn instead(&mut self, access: &Access, detail: Detail) {
+        let finest = access.maximal_permitted(detail);
+        if finest.is_empty() {
+            return self.say("explain-nothing", &[]);
+        }
+        self.say("explain-instead", &[]);
+        for detail in finest {
+            let (words, articles) = (self.detail(detail), access.articles(detail).join(", "));
+            let one = [("detail", &*words), ("articles", &articles)];
+            self.words.push(format!("  {}", self.texts.tell("explain-instead-one", &one)));
+        }
+    }
+
+    /// What articles say, each once.
+    fn quote(&mut self, articles: &[String]) {
+        let mut quoted = BTreeSet::new();
+        for article in articles.iter().filter(|article| quoted.insert(*article)) {
+            let text = self.decree.article(article, self.lang.code()).unwrap_or_default();
+            self.words.push(format!("  {article:6} {text}"));
+        }
+    }
+
+    fn detail(&self, detail: Detail) -> String {
+        if detail == Detail::TOTAL {
+            return self.texts.say("explain-totals");
+        }
+        let dimensions: Vec<_> = detail.iter().map(Breakdown::dimension).collect();
+        let dimensions = dimensions.join(&self.texts.say("explain-and"));
+        self.texts.tell("explain-detail", &[("dimensions", &dimensions)])
+    }
+
+    fn say(&mut self, message: &str, arguments: &[(&str, &str)]) {
+        self.words.push(self.texts.tell(message, arguments));
+    }
+}
