@@ -134,12 +134,12 @@ impl Permitted {
         } else if standing.current != manifest.revises {
             let detail = stale(standing.current, manifest.revises);
             let problem = Problem::new(Kind::Stale, detail);
-            return Err(known.refuse(problem.under([revision.clone()])));
+            return Err(known.refuse(problem.under([revision])));
         }
         let unsaid = manifest.reason.as_deref().unwrap_or_default().trim().is_empty();
         if manifest.revises.is_some() && unsaid {
             let detail = "the batch revises another and does not say why";
-            let problem = Problem::new(Kind::NotPermitted, detail).under([revision.clone()]);
+            let problem = Problem::new(Kind::NotPermitted, detail).under([revision]);
             return Err(known.refuse(
                 problem.hint("give a reason: --reason TEXT, or reason in FILE.batch.toml"),
             ));
@@ -150,9 +150,7 @@ impl Permitted {
             let detail = format!(
                 "the period {period} is frozen: it ended too long ago to be revised by the agency alone"
             );
-            return Err(
-                known.refuse(Problem::new(Kind::NotPermitted, detail).under([revision.clone()]))
-            );
+            return Err(known.refuse(Problem::new(Kind::NotPermitted, detail).under([revision])));
         }
         let mut first =
             manifest.periods.iter().filter(|period| !standing.periods.contains(*period));

@@ -41,7 +41,7 @@ fn the_matrix_tells_every_decision_as_text_table_and_page() {
             .unwrap();
     assert_eq!(checked["decisions"], rows.len());
     let regional = ["TRAFFICKING", "MIA", "agency/MLSSM", "REF_AREA", "true", "false", "6(5)"];
-    assert!(rows.iter().any(|row| row == &regional[..]), "{table}");
+    assert!(rows.iter().any(|row| row == regional[..]), "{table}");
 
     let page = folders.path().join("matrix.html");
     let out = ["matrix", &model, "--format", "html", "--lang", "ru", "--out"];
