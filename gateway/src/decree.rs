@@ -18,6 +18,11 @@ mod replay;
 mod request;
 mod rules;
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
 use birge_proto::{clock::Timestamp, identity::AgencyId, identity::Identity, record};
 use birge_schemas::{decree as bundle, detail::Detail, witnesses::Witnesses};
 use jiff::civil::Date;
@@ -49,7 +54,12 @@ pub struct Decree {
     witnesses: Witnesses,
     articles: Articles,
     rules: Rules,
+    /// What was asked before. A decree never changes its mind.
+    known: Mutex<HashMap<Request, Verdict>>,
 }
+
+/// Decisions that are remembered; who asks more kinds of questions than that waits for them.
+const KNOWN: usize = 1 << 16;
 
 impl Decree {
     /// Reads a decree from its bundle (`birge_schemas::decree`).
@@ -69,7 +79,7 @@ impl Decree {
         articles.carried_out(&cited.collect())?;
         let witnesses =
             parameters.witnesses().map_err(|error| DecreeError::new(PARAMETERS, None, error))?;
-        Ok(Self { parameters, calendar, witnesses, articles, rules })
+        Ok(Self { parameters, calendar, witnesses, articles, rules, known: Mutex::default() })
     }
 
     /// Number and version.
@@ -239,12 +249,20 @@ impl Decree {
     }
 
     fn verdict(&self, request: &Request) -> Verdict {
-        let verdict = self.rules.decide(request, &self.parameters);
-        if verdict.articles.is_empty() {
-            Verdict { permit: false, articles: vec![self.parameters.clauses.residual] }
-        } else {
-            verdict
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(verdict) = known().get(request) {
+            return verdict.clone();
         }
+        let mut verdict = self.rules.decide(request, &self.parameters);
+        if verdict.articles.is_empty() {
+            verdict = Verdict { permit: false, articles: vec![self.parameters.clauses.residual] };
+        }
+        let mut known = known();
+        if known.len() >= KNOWN {
+            known.clear();
+        }
+        known.insert(request.clone(), verdict.clone());
+        verdict
     }
 }
 

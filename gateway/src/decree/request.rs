@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Named;
 
 /// Who wants to do what. As JSON it is kept in the records, so that it can be asked again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
     /// Who.
@@ -23,7 +23,7 @@ pub struct Request {
 }
 
 /// An act that the decree rules on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Act {
     /// To hand in a batch (articles 4 and 5).
@@ -93,7 +93,7 @@ pub enum Recorded {
 }
 
 /// How counts of persons are given by sex (article 4(3)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SexSplit {
     /// Every total has its parts.

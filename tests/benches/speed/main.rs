@@ -3,6 +3,7 @@
 //! `cargo bench -p birge-tests` runs all; `cargo bench -p birge-tests -- journal` runs one.
 //! Every line says what was measured against what; a ratio of 1 is the speed of the bare thing.
 
+mod decision;
 mod journal;
 mod query;
 mod ratio;
@@ -23,11 +24,12 @@ type Bench = fn() -> Result<()>;
 fn main() -> ExitCode {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let benches: [(&str, Bench); 8] = [
+    let benches: [(&str, Bench); 9] = [
         ("tree", tree::run),
         ("verification", verification::run),
         ("receipt size", receipt_size::run),
         ("journal", journal::run),
+        ("decision", decision::run),
         ("validation", validation::run),
         ("submission", submission::run),
         ("query", query::run),
