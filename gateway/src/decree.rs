@@ -3,12 +3,13 @@
 //!
 //! Order of reading: [`Decree`] here, `request` for what is asked and answered, `access` for
 //! what a body may see of a dataset, `rules` for the policies, `parameters` and `calendar` for
-//! the rest of the decree; `matrix`, `coverage` and `replay` for what all of it
-//! comes to.
+//! the rest of the decree; `matrix`, `coverage`, `claim` and `replay` for what
+//! all of it comes to.
 
 mod access;
 mod article;
 mod calendar;
+mod claim;
 mod clauses;
 mod coverage;
 mod error;
@@ -31,6 +32,7 @@ pub use self::{
     access::{Access, Named, Narrowed, Refusal},
     article::{Article, in_order},
     calendar::Obligation,
+    claim::{Claim, Found, Tried, Way, Who, changes_only},
     clauses::Clauses,
     coverage::{Coverage, Gap, Overruled},
     error::DecreeError,

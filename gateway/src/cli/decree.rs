@@ -1,7 +1,9 @@
 //! `gateway decree`: what a decree means, before and after it is enacted.
 
 mod explain;
+mod law;
 mod matrix;
+mod prove;
 mod simulate;
 
 use std::{
@@ -14,7 +16,7 @@ use birge_schemas::structure::Structures;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use self::{explain::Explain, matrix::MatrixOf, simulate::Simulate};
+use self::{explain::Explain, matrix::MatrixOf, prove::Prove, simulate::Simulate};
 use super::{
     Exit, Said,
     authority::{EnactDecree, SignDecree},
@@ -32,6 +34,9 @@ pub(super) enum DecreeCommand {
     Matrix(MatrixOf),
     /// Say why a request is decided as it is, with what the articles say.
     Explain(Explain),
+    /// Try a statement over everything that can be asked: who never or always sees what, or
+    /// what a draft changes. Ends with 1 and what speaks against it where it is not so.
+    Prove(Prove),
     /// Ask a draft everything that was asked of the decrees before it, and tell in sums which
     /// decisions would change.
     Simulate(Simulate),
@@ -49,6 +54,7 @@ impl DecreeCommand {
             Self::Check(folder) => check(&folder)?,
             Self::Matrix(matrix) => matrix.act()?,
             Self::Explain(explain) => explain.act(config)?,
+            Self::Prove(prove) => return prove.act(config),
             Self::Simulate(simulate) => return simulate.act(config),
             Self::History => simulate::history(config)?,
             Self::Sign(sign) => sign.act(config)?,

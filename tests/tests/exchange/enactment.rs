@@ -29,12 +29,12 @@ fn after(time: Duration) -> Timestamp {
 }
 
 /// Some day that no test lives to see.
-fn later() -> Timestamp {
+pub(crate) fn later() -> Timestamp {
     after(Duration::from_secs(365 * 86_400))
 }
 
 /// Runs `gateway decree COMMAND` on a draft.
-fn decree(exchange: &Exchange, command: &str, draft: &Draft) -> Output {
+pub(crate) fn decree(exchange: &Exchange, command: &str, draft: &Draft) -> Output {
     let folder = tempfile::tempdir_in(exchange.dir()).unwrap();
     draft.write(folder.path()).unwrap();
     let folder = folder.path().to_str().unwrap().to_owned();

@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf};
 use birge_tests::{binaries::workspace, decree::Draft, exchange::Exchange, process::Output};
 use serde_json::{Value, json};
 
-use crate::enactment::enact_soon;
+use crate::enactment::{decree as on_draft, enact_soon, later};
 
 fn folder(name: &str) -> String {
     let folder: PathBuf = workspace().join("schemas/decrees").join(name);
@@ -95,4 +95,53 @@ fn a_decision_is_explained_with_what_its_articles_say() {
         assert!(output.stderr.contains(part), "{output:?}");
     }
     decree(&exchange, &["explain", "MFA", "REFUGEES"], 2);
+}
+
+/// Takes regional figures on refugees from Foreign Affairs and gives them to the Border Service.
+fn turn(draft: &mut Draft, from: &str, to: &str) {
+    let rules = draft.files.get_mut("rules.cedar").unwrap();
+    let four = format!("Agency::\"{from}\", Agency::\"NSC\"]");
+    assert!(rules.contains(&four), "{rules}");
+    *rules = rules.replacen(&four, &format!("Agency::\"{to}\", Agency::\"NSC\"]"), 1);
+}
+
+#[test]
+fn a_statement_is_proved_or_what_speaks_against_it_is_told() {
+    let exchange = Exchange::start().unwrap();
+    let prove = |arguments: &[&str], code| {
+        let output = decree(&exchange, &[&["prove"], arguments].concat(), code);
+        output.stdout + &output.stderr
+    };
+    let by_region = ["agency", "TRAFFICKING", "--by", "REF_AREA", "--except"];
+    prove(&[&["never"], &by_region[..], &["MIA,MLSSM,NSC"]].concat(), 0);
+    let told = prove(&[&["never"], &by_region[..], &["MIA,MLSSM"]].concat(), 1);
+    assert!(told.contains("agency/NSC: TRAFFICKING by REF_AREA, under article 6(2)"), "{told}");
+    prove(&["never", "anybody", "TRAFFICKING", "--by", "SEX,REF_AREA"], 0);
+    prove(&["never", "operator", "REMITTANCES"], 0);
+    prove(&["always", "agency/NSC", "REFUGEES", "--by", "REF_AREA"], 0);
+    prove(&["always", "agency", "MIG_STOCK"], 1); // an agency that it does not name sees nothing
+    prove(&["never", "anybody", "MIG_STOCK", "--small-counts", "--except", "NSC"], 0);
+    let nobody = prove(&["never", "agency/TYPO", "TRAFFICKING"], 1);
+    assert!(nobody.contains("check the names"), "{nobody}");
+    prove(&["never", "minister", "TRAFFICKING"], 2);
+
+    let folder = tempfile::tempdir_in(exchange.dir()).unwrap();
+    let mut draft = Draft::amendment("2099-01-01", later()).unwrap();
+    turn(&mut draft, "MFA", "MIA");
+    draft.write(folder.path()).unwrap();
+    let narrower = folder.path().to_str().unwrap();
+    prove(&["narrows", narrower], 0);
+    prove(&["narrows", narrower, "--only-for", "MFA"], 0);
+    prove(&["narrows", narrower, "--only-for", "MIA"], 1);
+    let told = prove(&["widens", narrower], 1);
+    assert!(told.contains("agency/MFA: REFUGEES by REF_AREA, under article 1"), "{told}");
+
+    // What comes into force later counts as well.
+    let never = ["never", "agency/SBS", "REFUGEES", "--by", "REF_AREA"];
+    prove(&never, 0);
+    let mut wider = Draft::amendment("2098-01-01", later()).unwrap();
+    turn(&mut wider, "MFA", "SBS");
+    on_draft(&exchange, "enact", &wider).expect_code(0).unwrap();
+    let told = prove(&never, 1);
+    assert!(told.contains("2024-01-01, 2098-01-01") && told.contains("6(4)"), "{told}");
 }

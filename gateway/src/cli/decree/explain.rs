@@ -1,26 +1,27 @@
 //! `gateway decree explain`: why a request is decided as it is, in plain words.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use birge_proto::{
     clock::{Clock, SystemClock},
     identity::Identity,
 };
 use birge_schemas::{
     detail::{Breakdown, Detail},
-    structure::{Structure, Structures},
+    structure::Structure,
 };
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{super::Said, Folder, dimensions};
+use super::{
+    super::Said,
+    dimensions,
+    law::{Law, dataset, detail},
+};
 use crate::{
-    config::Config,
     decree::{Access, Act, Decision, Decree, Request, SexSplit},
-    history::History,
     i18n::{self, Language, Texts},
-    operator::ActError,
 };
 
 /// Says why a request is decided as it is.
@@ -36,9 +37,8 @@ pub(in super::super) struct Explain {
     /// Of handing the dataset in, not of seeing it.
     #[arg(long, conflicts_with = "by")]
     submit: bool,
-    /// Folder of a decree; the one in force when absent.
-    #[arg(long, value_name = "FOLDER")]
-    decree: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    law: Law,
     /// In which language: en, ru.
     #[arg(long, default_value_t)]
     lang: Language,
@@ -54,16 +54,8 @@ struct Explained<'a> {
 
 impl Explain {
     pub(super) fn act(self, config: &Path) -> Result<Said> {
-        let (decree, structures) = self.law(config)?;
-        let unknown = || {
-            let known: Vec<_> = structures.iter().map(|each| each.id.as_str()).collect();
-            let known = known.join(", ");
-            ActError::Input(anyhow!(
-                "there is no dataset {:?}: expected one of {known}",
-                self.dataset
-            ))
-        };
-        let structure = structures.get(&self.dataset).ok_or_else(unknown)?;
+        let (decree, structures) = self.law.at(config, SystemClock.now())?;
+        let structure = dataset(&structures, &self.dataset)?;
         let mut explained = Explained {
             decree: &decree,
             texts: i18n::texts(self.lang),
@@ -73,35 +65,10 @@ impl Explain {
         let value = if self.submit {
             explained.submission(&self.principal, &self.dataset)
         } else {
-            let detail = self.detail(structure)?;
+            let detail = detail(structure, &self.by)?;
             explained.question(&self.principal, structure, detail)
         };
         Ok((explained.words.join("\n"), value))
-    }
-
-    fn law(&self, config: &Path) -> Result<(Arc<Decree>, Arc<Structures>)> {
-        if let Some(folder) = &self.decree {
-            let (decree, structures) = Folder { folder: folder.clone() }.read()?;
-            return Ok((Arc::new(decree), structures));
-        }
-        let history = History::read(&Config::load(config)?)?;
-        let none = || ActError::Input(anyhow!("no decree is in force: name one with --decree"));
-        let in_force = history.in_force(SystemClock.now()).ok_or_else(none)?;
-        Ok((Arc::clone(&in_force.decree), history.structures))
-    }
-
-    fn detail(&self, structure: &Structure) -> Result<Detail, ActError> {
-        let possible = structure.breakdowns();
-        let breakdown = |id: &String| {
-            let found = Breakdown::of_dimension(id).filter(|breakdown| possible.has(*breakdown));
-            found.ok_or_else(|| {
-                let known: Vec<_> = possible.iter().map(Breakdown::dimension).collect();
-                let (dataset, known) = (&structure.id, known.join(", "));
-                let what = anyhow!("{dataset} is not broken down by {id:?}: expected {known}");
-                ActError::Input(what)
-            })
-        };
-        self.by.iter().map(breakdown).collect()
     }
 }
 
