@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     audit::{Asked, export::Form, hold::Hold, report::Report},
+    obligations::Obligations,
     output::Output,
     query::Format,
 };
@@ -44,6 +45,8 @@ pub enum Command {
     Submit(Submit),
     /// Tell what waits, what was accepted or refused, what is due.
     Status,
+    /// Tell what the decree makes due, what came of it, and what it lacks.
+    Obligations(Obligations),
     /// Ask for figures.
     Query(Query),
     /// Witness the log and compare it with others', without handing in anything; until stopped.

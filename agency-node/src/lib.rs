@@ -15,7 +15,7 @@
 //! | [`reject`], [`report`] | what is refused is put aside with its report |
 //! | [`witness`] | cosigns the log's checkpoints, compares them with others', keeps receipts up |
 //!
-//! What people ask of a node: [`submit`] (and validate), [`status`], [`query`], [`audit`],
+//! What people ask of a node: [`submit`] (and validate), [`status`], [`obligations`], [`query`], [`audit`],
 //! [`alarms`], [`init`]. What all of it stands on: [`cli`], [`config`], [`credentials`],
 //! [`connect`], [`memory`] (the largest checkpoint seen), [`policy`] (who must have cosigned),
 //! [`home`] (the folder), [`node`], [`output`], [`i18n`] (texts by language).
@@ -34,6 +34,7 @@ pub mod init;
 pub mod mapping;
 pub mod memory;
 pub mod node;
+pub mod obligations;
 pub mod outbox;
 pub mod output;
 pub mod policy;
@@ -85,6 +86,7 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
             }
         }
         Command::Status => status::status(&node).await,
+        Command::Obligations(wanted) => obligations::obligations(&node, &wanted).await,
         Command::Query(args) => query::query(&node, &args).await,
         Command::Witness => witness::run(node).await,
         Command::Alarms { command: Alarms::Settle { name, note } } => {

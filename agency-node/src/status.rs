@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, fs};
 
-use birge_proto::wire::{ListDatasetsRequest, PeriodState};
+use birge_proto::wire::ListDatasetsRequest;
 use serde::Serialize;
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     connect, home,
     memory::Memory,
     node::Node,
+    obligations::word,
     outbox::{
         State,
         receipts::{self, Grade},
@@ -170,14 +171,7 @@ fn owed(node: &Node, datasets: Vec<birge_proto::wire::Dataset>) -> Vec<Owed> {
     mine.map(|dataset| {
         let mut periods: BTreeMap<_, Vec<String>> = BTreeMap::new();
         for period in dataset.periods {
-            let state = match period.state() {
-                PeriodState::OnTime => "on time",
-                PeriodState::Late => "late",
-                PeriodState::Due => "due",
-                PeriodState::Missing => "missing",
-                PeriodState::Unspecified => "unknown",
-            };
-            periods.entry(state).or_default().push(period.period);
+            periods.entry(word(period.state())).or_default().push(period.period);
         }
         Owed { dataset: dataset.id, article: dataset.article, periods }
     })

@@ -39,7 +39,8 @@ pub(crate) fn tell(narrator: &mut Narrator, exchange: &Exchange) -> Result<Vec<P
 
     let [nsc, _, _, mfa, _] = nodes.as_slice() else { bail!("five agencies were enrolled") };
     narrator.chapter("What the decree makes due, and what is missing");
-    narrator.ask(&silent, &["status"], 0, &["BORDER", "missing"])?;
+    narrator.ask(&nodes[2], &["obligations"], 0, &["TRAFFICKING", "by sex", "lacks"])?;
+    narrator.ask(&silent, &["obligations"], 0, &["BORDER", "missing"])?;
 
     narrator.chapter("Two ministries ask the same and are answered differently");
     let by_sex = ["query", "TRAFFICKING", "--where", "REF_AREA=KG", "--where", "AGE=_T"];
@@ -82,7 +83,7 @@ pub(crate) fn what_next(narrator: &mut Narrator, exchange: &Exchange) -> Result<
          sed 's/VC_HTF_DETV,M,_T,_T,PS,2023,13/VC_HTF_DETV,M,_T,_T,PS,2023,31/' \
          {data}/mia/TRAFFICKING.csv > /tmp/spoilt.csv\n  \
          {node} validate /tmp/spoilt.csv --config {nodes}/mia/node.toml\n\
-         see what an agency owes\n  {node} status --config {nodes}/sbs/node.toml\n\
+         see what every agency owes\n  {node} obligations --all --config {nodes}/sbs/node.toml\n\
          check the whole journal and log\n  {gateway} verify --config {home}",
         data = binaries::workspace().join("deploy/demo/data").display(),
     ));

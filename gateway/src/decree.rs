@@ -12,6 +12,7 @@ mod calendar;
 mod claim;
 mod clauses;
 mod coverage;
+mod days_off;
 mod error;
 mod matrix;
 mod parameters;

@@ -1,13 +1,16 @@
 //! Follows the journal: takes in one entry after the other, from wherever it stands.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError},
+};
 
 use anyhow::{Context, Result, anyhow, bail};
 use birge_proto::{
     manifest::BatchId,
     record::{Event, Record},
 };
-use birge_schemas::{structure::Structures, validate, wire};
+use birge_schemas::{detail::Detail, structure::Structures, table::Table, validate, wire};
 use tokio::runtime::Handle;
 
 use super::{Catalog, Held, Merged, Release, State, merge};
@@ -182,6 +185,7 @@ impl Follower {
                     .map(|(slice, withheld)| (Arc::clone(slice), Arc::clone(withheld)))
                     .collect(),
                 withheld: Arc::new(withheld),
+                details: details(slice.table()),
                 slice: Arc::clone(slice),
                 batches: Arc::new(batches),
                 first_accepted: before.map_or(record.time, |held| held.first_accepted),
@@ -197,6 +201,12 @@ impl State {
         let holding = Arc::make_mut(self.holdings.entry(dataset.to_owned()).or_default());
         holding.periods.extend(periods);
     }
+}
+
+/// How finely the figures that have a value are broken down.
+fn details(table: &Table) -> BTreeSet<Detail> {
+    let given = (0..table.rows()).filter(|row| table.value(*row).is_some());
+    given.map(|row| table.detail(row)).collect()
 }
 
 fn body(entry: &Entry) -> Result<Body> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use birge_proto::{clock::Timestamp, manifest::BatchId};
-use birge_schemas::slice::Slice;
+use birge_schemas::{detail::Detail, slice::Slice};
 use roaring::RoaringBitmap;
 
 use crate::query::Selection;
@@ -26,6 +26,8 @@ pub struct Held {
     pub(super) withheld: Arc<RoaringBitmap>,
     /// The earlier releases of this period: what stood, and what of it was withheld.
     pub(super) earlier: Vec<(Arc<Slice>, Arc<RoaringBitmap>)>,
+    /// How finely those that have a value are broken down.
+    pub details: BTreeSet<Detail>,
     /// Batches that made it what it is.
     pub(super) batches: Arc<BTreeSet<BatchId>>,
     /// When its first figures were accepted.
@@ -54,6 +56,12 @@ impl Holding {
 }
 
 impl Held {
+    /// Have its figures this breakdown, be it together with others?
+    #[must_use]
+    pub fn has(&self, demanded: Detail) -> bool {
+        self.details.iter().any(|detail| demanded.within(*detail))
+    }
+
     /// Every release of the period so far, this one last.
     pub(super) fn releases(&self) -> impl Iterator<Item = (&Arc<Slice>, &Arc<RoaringBitmap>)> {
         let earlier = self.earlier.iter().map(|(slice, withheld)| (slice, withheld));

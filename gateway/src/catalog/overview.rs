@@ -1,16 +1,23 @@
 //! The datasets, what is due of them and what came (decree, articles 4(1) and 4(2)).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use birge_proto::{
     clock::Timestamp,
     problem::Problem,
-    wire::{Dataset, Period, PeriodState},
+    wire::{Dataset, Gap, Period, PeriodState},
 };
+use birge_schemas::detail::{Breakdown, Detail};
+use jiff::SignedDuration;
 
 use super::State;
+use crate::decree::Mandate;
 
-/// Every dataset with its periods: those due by now, and those that came.
+/// How far ahead the next deadline of a dataset is looked for.
+const COMING: SignedDuration = SignedDuration::from_hours(24 * 400);
+
+/// Every dataset with its periods: those due by now, the next, and those that came, with what
+/// they lack of what the decree demands (articles 4(1), 4(3)).
 ///
 /// # Errors
 /// When no decree is in force.
@@ -18,21 +25,37 @@ pub fn overview(state: &State, now: Timestamp) -> Result<Vec<Dataset>, Problem> 
     let now = state.registry.present(now);
     let decree = state.decree_at(now)?;
     let mut owed: BTreeMap<String, BTreeMap<String, Timestamp>> = BTreeMap::new();
-    for obligation in decree.obligations(now) {
-        owed.entry(obligation.dataset).or_default().insert(obligation.period, obligation.deadline);
+    let soon = now.checked_add(COMING).unwrap_or(now);
+    for obligation in decree.obligations(soon) {
+        let periods = owed.entry(obligation.dataset).or_default();
+        // Of those to come only the next.
+        if periods.values().all(|deadline| *deadline <= now) {
+            periods.insert(obligation.period, obligation.deadline);
+        }
     }
     let datasets = state.structures.iter().map(|structure| {
         let mandate = decree.mandate(&structure.id);
         let holding = state.holding(&structure.id);
-        let mut periods: BTreeMap<String, (Option<Timestamp>, PeriodState)> = BTreeMap::new();
+        let sex: Option<Detail> =
+            structure.rules.persons.then(|| [Breakdown::Sex].into_iter().collect());
+        let demanded: BTreeSet<Detail> =
+            mandate.into_iter().flat_map(Mandate::demanded).chain(sex).collect();
+        let mut periods: BTreeMap<String, Period> = BTreeMap::new();
         for (period, deadline) in owed.remove(&structure.id).unwrap_or_default() {
-            periods.insert(period, (Some(deadline), PeriodState::Missing));
+            let state = if deadline > now { PeriodState::Due } else { PeriodState::Missing };
+            periods.insert(period.clone(), of(period, Some(deadline), state));
         }
         for (period, held) in holding.periods() {
             let deadline = decree.deadline(&structure.id, period);
             let late = deadline.is_some_and(|deadline| held.first_accepted >= deadline);
             let came = if late { PeriodState::Late } else { PeriodState::OnTime };
-            periods.insert(period.to_owned(), (deadline, came));
+            let gaps = demanded.iter().filter(|detail| !held.has(**detail));
+            let gaps = gaps.map(|detail| Gap {
+                dimensions: detail.iter().map(|each| each.dimension().to_owned()).collect(),
+            });
+            let (gaps, by_sex) = (gaps.collect(), sex.is_some_and(|sex| held.has(sex)));
+            let given = Period { gaps, by_sex, ..of(period.to_owned(), deadline, came) };
+            periods.insert(period.to_owned(), given);
         }
         Dataset {
             id: structure.id.clone(),
@@ -44,15 +67,14 @@ pub fn overview(state: &State, now: Timestamp) -> Result<Vec<Dataset>, Problem> 
                 .collect(),
             agency: mandate.map(|mandate| mandate.agency.to_string()).unwrap_or_default(),
             article: mandate.map(|mandate| mandate.article.clone()).unwrap_or_default(),
-            periods: periods
-                .into_iter()
-                .map(|(period, (due, state))| Period {
-                    period,
-                    due: due.map(|due| due.to_string()).unwrap_or_default(),
-                    state: state.into(),
-                })
-                .collect(),
+            periods: periods.into_values().collect(),
+            persons: structure.rules.persons,
         }
     });
     Ok(datasets.collect())
+}
+
+fn of(period: String, due: Option<Timestamp>, state: PeriodState) -> Period {
+    let due = due.map(|due| due.to_string()).unwrap_or_default();
+    Period { period, due, state: state.into(), gaps: vec![], by_sex: false }
 }

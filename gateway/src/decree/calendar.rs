@@ -4,6 +4,7 @@ use birge_proto::{clock::Timestamp, identity::AgencyId};
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
 
 use super::{
+    days_off::DaysOff,
     error::DecreeError,
     parameters::{Deadline, Mandate, PARAMETERS, Parameters},
 };
@@ -26,6 +27,7 @@ pub struct Obligation {
 pub(super) struct Calendar {
     zone: TimeZone,
     rules: Vec<Rule>,
+    off: DaysOff,
 }
 
 #[derive(Debug)]
@@ -47,7 +49,8 @@ impl Calendar {
                 .ok_or_else(|| wrong(format!("{frequency:?} is no frequency: A, Q or M")))?;
             Ok(Rule { frequency, months_after: *months_after, day: *day })
         });
-        let calendar = Self { zone, rules: rules.collect::<Result<_, _>>()? };
+        let rules = rules.collect::<Result<_, _>>()?;
+        let calendar = Self { zone, rules, off: parameters.days_off.clone() };
         for mandate in &parameters.mandates {
             for period in mandate.first_period.iter().chain(&mandate.rounds) {
                 if calendar.deadline(mandate, period).is_none() {
@@ -73,7 +76,7 @@ impl Calendar {
         let rule = self.rules.iter().find(|rule| rule.frequency == period.frequency)?;
         let month = period.after().checked_add((rule.months_after - 1).months()).ok()?;
         let last_day = month.with().day(rule.day.min(month.days_in_month())).build().ok()?;
-        self.midnight(last_day.tomorrow().ok()?)
+        self.midnight(self.off.working_day_from(last_day)?.tomorrow().ok()?)
     }
 
     /// Everything owed under `mandate` whose deadline is not after `until`.

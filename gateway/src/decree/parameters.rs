@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use birge_proto::{clock::Timestamp, identity::AgencyId};
 use birge_schemas::{
     decree::PARAMETERS_SCHEMA,
+    detail::{Breakdown, Detail},
     witnesses::{Quorum, Witnesses, WitnessesError},
 };
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use super::{
     article::{Article, Articles},
     clauses::Clauses,
+    days_off::DaysOff,
     error::{DecreeError, line_of},
 };
 
@@ -32,6 +34,8 @@ pub(super) struct Parameters {
     pub(super) auditors: Vec<Body>,
     pub(super) mandates: Vec<Mandate>,
     pub(super) deadlines: Vec<Deadline>,
+    #[serde(default)]
+    pub(super) days_off: DaysOff,
     pub(super) disclosure: Vec<DisclosureRule>,
     pub(super) frozen_after_years: i64,
     #[serde(default = "ten")]
@@ -83,9 +87,20 @@ pub struct Mandate {
     /// The periods due, where they are irregular.
     #[serde(default)]
     pub rounds: Vec<String>,
+    /// Breakdowns that the figures of a period must have, each by its dimensions together.
+    #[serde(default)]
+    by: Vec<Vec<String>>,
 }
 
 impl Mandate {
+    /// The details that the figures of a period must have.
+    pub fn demanded(&self) -> impl Iterator<Item = Detail> {
+        let detail = |dimensions: &Vec<String>| {
+            dimensions.iter().filter_map(|id| Breakdown::of_dimension(id)).collect()
+        };
+        self.by.iter().map(detail)
+    }
+
     /// Is this period among those that must be handed in? Earlier ones may be.
     pub(super) fn demands(&self, period: &str) -> bool {
         self.rounds.iter().any(|round| round == period)
@@ -151,7 +166,7 @@ impl Parameters {
         let thresholds = self.disclosure.iter().map(|rule| &rule.article);
         let cited = mandates.chain(deadlines).chain(thresholds).chain([&self.witnesses.article]);
         let cited = cited.map(|article| article_of(article)).collect::<Result<Vec<_>, _>>()?;
-        Ok(cited.into_iter().chain(self.clauses.articles()))
+        Ok(cited.into_iter().chain(self.clauses.articles()).chain(self.days_off.article))
     }
 
     /// The articles of which a note says who carries them out; each must have a text.
@@ -192,9 +207,16 @@ impl Parameters {
         if let Err(error) = self.witnesses() {
             return wrong("witnesses", error.to_string());
         }
-        for Mandate { dataset, agency, .. } in &self.mandates {
+        for Mandate { dataset, agency, by, .. } in &self.mandates {
             if !self.participants.iter().any(|body| body.id == *agency) {
                 return wrong(dataset, format!("{agency}, who must hand it in, is no participant"));
+            }
+            let unknown = by.iter().flatten().find(|id| Breakdown::of_dimension(id).is_none());
+            if let Some(unknown) = unknown {
+                let what = format!(
+                    "{dataset} cannot be broken down by {unknown}: `by` names dimensions such as SEX, AGE, REF_AREA"
+                );
+                return wrong(dataset, what);
             }
             if !self.disclosure.iter().any(|rule| rule.dataset == *dataset) {
                 return wrong(dataset, format!("{dataset} has no threshold under `disclosure`"));

@@ -295,6 +295,10 @@ fn another_country_is_another_folder() {
     let decree = Decree::from_bundle(&bundle).unwrap();
     assert!(decree.title("tg").starts_with("Қарори № 12"), "{}", decree.title("tg"));
     assert_ne!(decree.article("7(5)", "tg"), decree.article("7(5)", "ru"));
+    // 20 July 2025 is a Sunday.
+    let deadline = |dataset, period| decree.deadline(dataset, period).unwrap().to_string();
+    assert_eq!(deadline("LABOUR_ABROAD", "2025-Q2"), "2025-07-21T19:00:00Z");
+    assert_eq!(deadline("TRAFFICKING", "2025"), "2026-04-30T19:00:00Z");
     // What rules may speak of is the exchange's, and the same for all.
     let schema = |bundle: &[u8]| bundle::files(bundle).unwrap()["schema.cedarschema"].clone();
     assert_eq!(schema(&bundle), schema(&bundle::model().unwrap()));

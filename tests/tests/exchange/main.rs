@@ -54,6 +54,7 @@ mod law;
 mod log;
 mod matrix;
 mod names;
+mod obligations;
 mod quota;
 mod races;
 mod rebuild;
