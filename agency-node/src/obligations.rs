@@ -149,12 +149,9 @@ impl fmt::Display for Due {
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<9} {:<8}", self.period, self.state)?;
-        match &self.due {
-            Some(due) => {
-                let here = due.to_zoned(TimeZone::system());
-                write!(f, " before {}", here.strftime("%Y-%m-%d %H:%M %:z"))?;
-            }
-            None => {}
+        if let Some(due) = &self.due {
+            let here = due.to_zoned(TimeZone::system());
+            write!(f, " before {}", here.strftime("%Y-%m-%d %H:%M %:z"))?;
         }
         if !self.gaps.is_empty() {
             let gaps = self.gaps.iter().map(|gap| format!("by {}", gap.join(" and ")));
