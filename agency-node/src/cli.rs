@@ -9,7 +9,7 @@ use crate::{
     audit::{Asked, export::Form, hold::Hold, report::Report},
     obligations::Obligations,
     output::Output,
-    query::Format,
+    query::Query,
 };
 
 /// A ministry's, a member's and an auditor's side of the exchange.
@@ -113,25 +113,6 @@ pub struct Prove {
     /// The log's key, where there is no policy; with one, a key that it must name.
     #[arg(long, value_name = "VKEY")]
     pub log_key: Option<String>,
-}
-
-/// What `query` is told.
-#[derive(Debug, Args)]
-pub struct Query {
-    /// The dataset; without one, the datasets that exist.
-    pub dataset: Option<String>,
-    /// Codes wanted of a dimension; dimensions not named are given as far as permitted.
-    #[arg(long = "where", value_name = "DIM=A,B")]
-    pub selections: Vec<String>,
-    /// First reference period.
-    #[arg(long, value_name = "PERIOD")]
-    pub from: Option<String>,
-    /// Last reference period.
-    #[arg(long, value_name = "PERIOD")]
-    pub to: Option<String>,
-    /// How the cells are printed.
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
 }
 
 /// What `audit` does.

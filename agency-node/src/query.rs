@@ -11,10 +11,10 @@ use birge_proto::{
     },
 };
 use birge_schemas::wire::from_blocks;
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
-    cli,
     connect::{self, Link},
     node::Node,
     output::{Exit, Failure, Reply},
@@ -32,11 +32,30 @@ pub enum Format {
     Json,
 }
 
+/// What `query` is told.
+#[derive(Debug, Args)]
+pub struct Query {
+    /// The dataset; without one, the datasets that exist.
+    pub dataset: Option<String>,
+    /// Codes wanted of a dimension; dimensions not named are given as far as permitted.
+    #[arg(long = "where", value_name = "DIM=A,B")]
+    pub selections: Vec<String>,
+    /// First reference period.
+    #[arg(long, value_name = "PERIOD")]
+    pub from: Option<String>,
+    /// Last reference period.
+    #[arg(long, value_name = "PERIOD")]
+    pub to: Option<String>,
+    /// How the cells are printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
 /// Asks for the cells of a selection, or, without a dataset, for the list of datasets.
 ///
 /// # Errors
 /// When the gateway refuses, saying by which article, or is away.
-pub async fn query(node: &Node, args: &cli::Query) -> Result<Reply, Failure> {
+pub async fn query(node: &Node, args: &Query) -> Result<Reply, Failure> {
     let (link, _) = node.link()?;
     let Some(dataset) = &args.dataset else { return list(&link).await };
     let request = AskRequest { dataset: dataset.clone(), selections: selections(args)? };
@@ -68,7 +87,7 @@ pub async fn query(node: &Node, args: &cli::Query) -> Result<Reply, Failure> {
 }
 
 /// The selections that the command line names.
-fn selections(args: &cli::Query) -> Result<Vec<Selection>, Failure> {
+fn selections(args: &Query) -> Result<Vec<Selection>, Failure> {
     let mut selections = vec![];
     for text in &args.selections {
         let named = text
@@ -166,8 +185,8 @@ fn not_understood(what: &str) -> Failure {
 mod tests {
     use super::*;
 
-    fn args(selections: &[&str]) -> cli::Query {
-        cli::Query {
+    fn args(selections: &[&str]) -> Query {
+        Query {
             dataset: Some("TRAFFICKING".into()),
             selections: selections.iter().map(|text| (*text).to_owned()).collect(),
             from: Some("2018".into()),

@@ -28,6 +28,7 @@ use crate::{
     ledger::{Contradiction, LedgerError},
     maintenance,
     operator::{self, ActError},
+    wrong::Wrong,
 };
 
 /// The gateway of the exchange.
@@ -163,7 +164,7 @@ impl Exit {
         if found(|cause| matches!(cause.downcast_ref(), Some(ActError::Unreachable(_)))) {
             return Self::Unreachable;
         }
-        let refused = found(|cause| cause.is::<ActError>() || cause.is::<maintenance::Wrong>())
+        let refused = found(|cause| cause.is::<ActError>() || cause.is::<Wrong>())
             || found(|cause| cause.is::<init::Exists>() || cause.is::<init::Unfit>())
             || found(|cause| cause.is::<DecreeError>())
             || found(|cause| {

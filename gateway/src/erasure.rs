@@ -20,8 +20,8 @@ use crate::{
     config::Config,
     decree::Decree,
     journal::{Class, Opened, Reader},
-    maintenance::Wrong,
     sequence::{Draft, Order, Reply},
+    wrong::Wrong,
 };
 
 /// Up to when records lose their names.

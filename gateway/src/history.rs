@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     decree::{Decree, Replay, Sums},
     journal::{self, Entry, Reader},
-    maintenance::Wrong,
+    wrong::Wrong,
 };
 
 /// A decree that was enacted.

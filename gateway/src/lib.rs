@@ -35,6 +35,7 @@ pub mod submission;
 pub mod succession;
 pub mod turns;
 pub mod witness;
+pub mod wrong;
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 

@@ -9,8 +9,8 @@ use birge_proto::{
 use crate::{
     keys::Keys,
     ledger::{Former, Signers},
-    maintenance::Wrong,
     registry::Log,
+    wrong::Wrong,
 };
 
 /// The private keys that the log's records name, from the folder of keys.

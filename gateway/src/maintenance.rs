@@ -18,15 +18,11 @@ use crate::{
     keys::Keys,
     ledger, log_key,
     registry::Log,
+    wrong::Wrong,
 };
 
 /// Entries whose names are read at a time.
 const CHUNK: u64 = 1 << 16;
-
-/// What is stored is not what was written.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Wrong(pub String);
 
 /// What was found or made.
 pub struct Finding {

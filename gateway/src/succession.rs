@@ -17,9 +17,9 @@ use crate::{
     keys::Keys,
     ledger,
     log_key::{self, key_id},
-    maintenance::Wrong,
     registry::{Log, Registry},
     sequence::{Draft, Order, Reply},
+    wrong::Wrong,
 };
 
 /// Keys that sign at the same time, at most: each signs every checkpoint and every receipt.

@@ -167,11 +167,19 @@ fn a_clock_that_steps_back_brings_no_deadline_back() {
         let client = Client::of(&mia, exchange.address()).await.unwrap();
         client.ask(request("TRAFFICKING", &[])).await.unwrap();
         gateway.clock.set(deadline(due) - hour);
-        let datasets = client.query().list_datasets(ListDatasetsRequest {}).await.unwrap();
-        let mut datasets = datasets.into_inner().datasets.into_iter();
-        let periods = datasets.find(|dataset| dataset.id == "TRAFFICKING").unwrap().periods;
-        let owed = periods.iter().find(|period| period.period == due.to_string());
-        assert_eq!(owed.map(Period::state), Some(PeriodState::Missing), "it is overdue");
+        let state = async || {
+            let datasets = client.query().list_datasets(ListDatasetsRequest {}).await.unwrap();
+            let mut datasets = datasets.into_inner().datasets.into_iter();
+            let periods = datasets.find(|dataset| dataset.id == "TRAFFICKING").unwrap().periods;
+            periods.iter().find(|period| period.period == due.to_string()).map(Period::state)
+        };
+        // What was asked is known to the catalogue a moment after it was answered.
+        let overdue = async {
+            while state().await != Some(PeriodState::Missing) {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(ANSWER, overdue).await.expect("it is overdue");
         let answer = client.submit(signed(&detected(due), &mia).parts()).await.unwrap();
         let record = record(&exchange, &auditor, place(&answer)).await;
         let Event::SubmissionAccepted { late, .. } = record.event else {
