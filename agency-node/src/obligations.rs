@@ -106,7 +106,11 @@ pub(crate) fn word(state: PeriodState) -> &'static str {
 impl Due {
     fn lacks(&self) -> bool {
         let mut periods = self.datasets.iter().flat_map(|dataset| &dataset.periods);
-        periods.any(|period| !period.gaps.is_empty() || period.state == word(PeriodState::Missing))
+        // What no deadline was set for may have gaps.
+        periods.any(|period| {
+            let gaps = period.due.is_some() && !period.gaps.is_empty();
+            gaps || period.state == word(PeriodState::Missing)
+        })
     }
 }
 
@@ -140,7 +144,7 @@ impl fmt::Display for Due {
         }
         let gave = self.by_sex.iter().filter(|(_, sums)| sums.given > 0);
         for (agency, BySex { given, split }) in gave {
-            writeln!(f, "by sex: {split} of {given} periods that {agency} gave")?;
+            writeln!(f, "some figures by sex: {split} of {given} periods that {agency} gave")?;
         }
         Ok(())
     }

@@ -133,6 +133,11 @@ impl State {
         })
     }
 
+    /// The decree that was in force at `time`, a moment of the journal's.
+    fn decree_then(&self, time: Timestamp) -> Option<&Arc<Decree>> {
+        self.registry.decree_at(time).and_then(|enacted| self.decrees.get(&enacted.name))
+    }
+
     /// What somebody may see of a dataset, computed once for each decree.
     #[must_use]
     pub fn access(

@@ -8,7 +8,10 @@ mod names;
 use std::{fs, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
-use birge_proto::{clock::SystemClock, problem::Problem};
+use birge_proto::{
+    clock::{Clock, SystemClock},
+    problem::Problem,
+};
 use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -246,7 +249,7 @@ impl Cli {
                 )
             }
             Command::Decree { command } => {
-                let ((words, value), exit) = command.act(&self.config).await?;
+                let ((words, value), exit) = command.act(&self.config, clock.now()).await?;
                 print(self.output, &words, &value)?;
                 return Ok(exit);
             }

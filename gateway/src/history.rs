@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use birge_proto::{
     clock::Timestamp,
-    record::{Event, Record, Ruling},
+    record::{Event, Record, Verdict},
 };
 use birge_schemas::structure::Structures;
 
@@ -71,11 +71,13 @@ impl History {
         due.max_by_key(|enacted| enacted.decree.in_force_from())
     }
 
-    /// Asks `draft` everything that was ever asked of the decrees before it.
+    /// Asks `draft`, and the decree that it would follow, everything that was ever decided by a
+    /// decree. What was refused for another reason is left out.
     ///
     /// # Errors
-    /// When a decree of that name was enacted already, or the journal is damaged.
-    pub fn simulate(&self, draft: &Decree) -> Result<Sums> {
+    /// When a decree of that name was enacted already, or none is in force, or the journal is
+    /// damaged.
+    pub fn simulate(&self, draft: &Decree, now: Timestamp) -> Result<Sums> {
         let name = draft.name();
         if let Some(same) = self.decrees.iter().find(|enacted| enacted.decree.name() == name) {
             return Err(Wrong(format!(
@@ -84,10 +86,14 @@ impl History {
             ))
             .into());
         }
-        let before = self.decrees.iter().map(|enacted| &*enacted.decree);
-        let mut replay = Replay::new(draft, before, &self.structures);
+        let none = || Wrong(String::from("no decree is in force that the draft would follow"));
+        let before = self.in_force(draft.in_force_from().max(now)).ok_or_else(none)?;
+        let mut replay = Replay::new(draft, &before.decree, &self.structures);
         each(&self.journal, |_, record| {
-            record.event.ruling().into_iter().for_each(|ruling: &Ruling| replay.ask(ruling));
+            let permitted = record.event.verdict() == Some(Verdict::Permitted);
+            if let Some(ruling) = record.event.ruling().filter(|each| each.permit == permitted) {
+                replay.ask(ruling);
+            }
             Ok(())
         })?;
         Ok(replay.sums())

@@ -29,17 +29,20 @@ pub fn overview(state: &State, now: Timestamp) -> Result<Vec<Dataset>, Problem> 
     for obligation in decree.obligations(soon) {
         let periods = owed.entry(obligation.dataset).or_default();
         // Of those to come only the next.
-        if periods.values().all(|deadline| *deadline <= now) {
-            periods.insert(obligation.period, obligation.deadline);
+        if obligation.deadline > now {
+            let sooner = |due: &Timestamp| *due <= now || *due < obligation.deadline;
+            if periods.values().any(|due| *due > now && *due <= obligation.deadline) {
+                continue;
+            }
+            periods.retain(|_, due| sooner(due));
         }
+        periods.insert(obligation.period, obligation.deadline);
     }
     let datasets = state.structures.iter().map(|structure| {
         let mandate = decree.mandate(&structure.id);
         let holding = state.holding(&structure.id);
         let sex: Option<Detail> =
             structure.rules.persons.then(|| [Breakdown::Sex].into_iter().collect());
-        let demanded: BTreeSet<Detail> =
-            mandate.into_iter().flat_map(Mandate::demanded).chain(sex).collect();
         let mut periods: BTreeMap<String, Period> = BTreeMap::new();
         for (period, deadline) in owed.remove(&structure.id).unwrap_or_default() {
             let state = if deadline > now { PeriodState::Due } else { PeriodState::Missing };
@@ -47,7 +50,13 @@ pub fn overview(state: &State, now: Timestamp) -> Result<Vec<Dataset>, Problem> 
         }
         for (period, held) in holding.periods() {
             let deadline = decree.deadline(&structure.id, period);
-            let late = deadline.is_some_and(|deadline| held.first_accepted >= deadline);
+            // Timeliness is judged by the decree that was in force then (article 11).
+            let then = state.decree_then(held.first_accepted);
+            let then = then.and_then(|then| then.deadline(&structure.id, period));
+            let late = then.is_some_and(|deadline| held.first_accepted >= deadline);
+            let due = mandate.filter(|_| deadline.is_some());
+            let demanded: BTreeSet<Detail> =
+                due.into_iter().flat_map(Mandate::demanded).chain(sex).collect();
             let came = if late { PeriodState::Late } else { PeriodState::OnTime };
             let gaps = demanded.iter().filter(|detail| !held.has(**detail));
             let gaps = gaps.map(|detail| Gap {

@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use birge_proto::clock::Timestamp;
 use birge_schemas::structure::Structures;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -37,8 +38,8 @@ pub(super) enum DecreeCommand {
     /// Try a statement over everything that can be asked: who never or always sees what, or
     /// what a draft changes. Ends with 1 and what speaks against it where it is not so.
     Prove(Prove),
-    /// Ask a draft everything that was asked of the decrees before it, and tell in sums which
-    /// decisions would change.
+    /// Ask a draft, and the decree that it would follow, everything that was ever decided, and
+    /// tell in sums which decisions would change.
     Simulate(Simulate),
     /// List the decrees that were enacted.
     History,
@@ -49,13 +50,13 @@ pub(super) enum DecreeCommand {
 }
 
 impl DecreeCommand {
-    pub(super) async fn act(self, config: &Path) -> Result<(Said, Exit)> {
+    pub(super) async fn act(self, config: &Path, now: Timestamp) -> Result<(Said, Exit)> {
         let said = match self {
             Self::Check(folder) => check(&folder)?,
             Self::Matrix(matrix) => matrix.act()?,
-            Self::Explain(explain) => explain.act(config)?,
-            Self::Prove(prove) => return prove.act(config),
-            Self::Simulate(simulate) => return simulate.act(config),
+            Self::Explain(explain) => explain.act(config, now)?,
+            Self::Prove(prove) => return prove.act(config, now),
+            Self::Simulate(simulate) => return simulate.act(config, now),
             Self::History => simulate::history(config)?,
             Self::Sign(sign) => sign.act(config)?,
             Self::Enact(enact) => enact.act(config).await?,

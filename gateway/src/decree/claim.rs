@@ -96,33 +96,56 @@ impl FromStr for Who {
 }
 
 impl Claim {
-    /// Is it so that they never see it? Against it speaks whoever does.
+    /// Is there anybody of whom one of the decrees speaks and who is meant?
     #[must_use]
-    pub fn never(&self, decree: &Decree, structures: &Structures) -> Tried {
-        self.tried(decree, structures, true)
+    pub fn means_somebody(&self, decrees: &[&Decree]) -> bool {
+        space(decrees).iter().any(|each| self.who.is(each) && !self.except.contains(each))
     }
 
-    /// Is it so that they always see it? Against it speaks whoever does not.
+    /// Is it so that they never see it, broken down so or more finely, by any of these decrees?
+    /// Against it speaks whoever does.
     #[must_use]
-    pub fn always(&self, decree: &Decree, structures: &Structures) -> Tried {
-        self.tried(decree, structures, false)
+    pub fn never(&self, decrees: &[&Decree], structures: &Structures) -> Tried {
+        let mut everybody = space(decrees);
+        everybody.extend(unnamed());
+        self.tried(decrees, structures, everybody, true)
     }
 
-    fn tried(&self, decree: &Decree, structures: &Structures, against: bool) -> Tried {
+    /// Is it so that they always see it, broken down just so, by each of these decrees? Against
+    /// it speaks whoever does not.
+    #[must_use]
+    pub fn always(&self, decrees: &[&Decree], structures: &Structures) -> Tried {
+        self.tried(decrees, structures, space(decrees), false)
+    }
+
+    fn tried(
+        &self,
+        decrees: &[&Decree],
+        structures: &Structures,
+        mut everybody: BTreeSet<Identity>,
+        never: bool,
+    ) -> Tried {
         let mut tried = Tried::default();
         let Some(structure) = structures.get(&self.dataset) else { return tried };
-        let somebody = space(&[decree]).into_iter().filter(|principal| self.who.is(principal));
-        for principal in somebody.filter(|principal| !self.except.contains(principal)) {
-            let Some(access) = access(decree, &principal, structure) else { continue };
-            let details = structure.breakdowns().subsets();
-            for detail in details.filter(|detail| self.detail.within(*detail)) {
+        if let Who::Body(identity) = &self.who {
+            everybody.insert(identity.clone());
+        }
+        everybody.retain(|each| self.who.is(each) && !self.except.contains(each));
+        for (decree, principal) in
+            decrees.iter().flat_map(|decree| everybody.iter().map(move |each| (decree, each)))
+        {
+            let access = access(decree, principal, structure);
+            let meant = |detail: &Detail| match never {
+                true => self.detail.within(*detail),
+                false => self.detail == *detail,
+            };
+            for detail in structure.breakdowns().subsets().filter(meant) {
                 tried.decisions += 1;
-                let seen = match self.small_counts {
-                    true => access.sees_small_counts(detail),
-                    false => access.permits(detail),
-                };
-                if seen == against {
-                    tried.against.push(Found::of(&access, &principal, structure, detail));
+                let seen = Seen::of(decree, structure, access.as_ref(), detail);
+                let seen = if self.small_counts { seen.least <= 1 } else { seen.figures };
+                if seen == never {
+                    let found = Found::of(decree, access.as_ref(), principal, structure, detail);
+                    tried.against.push(found);
                 }
             }
         }
@@ -141,30 +164,23 @@ pub fn changes_only(
     structures: &Structures,
 ) -> Tried {
     let mut tried = Tried::default();
+    let mut everybody = space(&[before, after]);
+    everybody.extend(unnamed());
     for structure in structures.iter() {
-        for principal in space(&[before, after]) {
-            let [then, now] = [before, after].map(|decree| access(decree, &principal, structure));
+        for principal in &everybody {
+            let [then, now] = [before, after].map(|decree| access(decree, principal, structure));
             for detail in structure.breakdowns().subsets() {
                 tried.decisions += 1;
-                let seen = |access: &Option<Access>| {
-                    let may = |access: &Access| {
-                        (access.permits(detail), access.sees_small_counts(detail))
-                    };
-                    access.as_ref().map_or((false, false), may)
+                let was = Seen::of(before, structure, then.as_ref(), detail);
+                let is = Seen::of(after, structure, now.as_ref(), detail);
+                let allowed = match way {
+                    Way::Wider => is.covers(was),
+                    Way::Narrower => was.covers(is),
                 };
-                let (less, more) = match way {
-                    Way::Wider => (seen(&now), seen(&then)),
-                    Way::Narrower => (seen(&then), seen(&now)),
-                };
-                // `less` is what must not fall behind `more`.
-                let falls_behind = (more.0 && !less.0) || (more.1 && !less.1);
-                let for_others =
-                    less != more && !only_for.is_empty() && !only_for.contains(&principal);
-                if falls_behind || for_others {
-                    let decided = now.as_ref().or(then.as_ref());
-                    tried.against.extend(
-                        decided.map(|access| Found::of(access, &principal, structure, detail)),
-                    );
+                let named = only_for.is_empty() || only_for.contains(principal);
+                if !allowed || (was != is && !named) {
+                    let found = Found::of(after, now.as_ref(), principal, structure, detail);
+                    tried.against.push(found);
                 }
             }
         }
@@ -172,25 +188,64 @@ pub fn changes_only(
     tried
 }
 
+/// What somebody sees of a detail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    figures: bool,
+    /// The least count that is not withheld; beyond any where nothing is seen.
+    least: u64,
+    zeros: bool,
+}
+
+impl Seen {
+    fn of(decree: &Decree, structure: &Structure, access: Option<&Access>, detail: Detail) -> Self {
+        let nothing = Self { figures: false, least: u64::MAX, zeros: false };
+        let Some(access) = access.filter(|access| access.permits(detail)) else { return nothing };
+        match decree.disclosure(&structure.id) {
+            _ if access.sees_small_counts(detail) => Self { figures: true, least: 0, zeros: true },
+            Some(rule) => {
+                Self { figures: true, least: rule.threshold, zeros: !rule.zeros_withheld }
+            }
+            None => nothing,
+        }
+    }
+
+    /// Is everything that `other` shows seen here too?
+    fn covers(self, other: Self) -> bool {
+        self.figures >= other.figures && self.least <= other.least && self.zeros >= other.zeros
+    }
+}
+
 impl Found {
-    fn of(access: &Access, principal: &Identity, structure: &Structure, detail: Detail) -> Self {
+    fn of(
+        decree: &Decree,
+        access: Option<&Access>,
+        principal: &Identity,
+        structure: &Structure,
+        detail: Detail,
+    ) -> Self {
+        // What nobody must hand in is not exchanged.
+        let residual = || vec![decree.clauses().residual.to_string()];
         Self {
             principal: principal.clone(),
             dataset: structure.id.clone(),
             detail,
-            articles: access.articles(detail),
+            articles: access.map_or_else(residual, |access| access.articles(detail)),
         }
     }
 }
 
-/// Everybody of whom the decrees speak, and an agency and an auditor of whom none does.
+/// Everybody of whom the decrees speak.
 fn space(decrees: &[&Decree]) -> BTreeSet<Identity> {
-    let named = decrees.iter().flat_map(|decree| principals(decree));
-    let unnamed = [Role::Agency, Role::Auditor].into_iter().filter_map(|role| {
+    decrees.iter().flat_map(|decree| principals(decree)).collect()
+}
+
+/// An agency and an auditor of whom no decree speaks.
+fn unnamed() -> impl Iterator<Item = Identity> {
+    [Role::Agency, Role::Auditor].into_iter().filter_map(|role| {
         let body: AgencyId = NOBODY.parse().ok()?;
         Some(Identity { role, body })
-    });
-    named.chain(unnamed).collect()
+    })
 }
 
 /// What somebody may see of a dataset that somebody must hand in.

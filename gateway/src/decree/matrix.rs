@@ -19,6 +19,8 @@ pub struct Sheet {
     pub dataset: String,
     /// Who hands it in (article 4(1)).
     pub owner: AgencyId,
+    /// Does it count persons?
+    pub persons: bool,
     /// How small counts are protected (article 7(1)).
     pub protection: Option<Disclosure>,
     /// Every breakdown that its cells can have.
@@ -56,7 +58,8 @@ impl Matrix {
             };
             let rows = principals.iter().map(|each| (each.clone(), access(each))).collect();
             let protection = decree.disclosure(&structure.id);
-            Some(Sheet { dataset: structure.id.clone(), owner, protection, breakdowns, rows })
+            let (dataset, persons) = (structure.id.clone(), structure.rules.persons);
+            Some(Sheet { dataset, owner, persons, protection, breakdowns, rows })
         });
         Self(sheets.collect())
     }

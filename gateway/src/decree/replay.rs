@@ -1,4 +1,5 @@
-//! What a draft would change: what was asked of earlier decrees is asked of it. Pure.
+//! What a draft would change: whatever was asked is asked of it, and of the decree that it would
+//! follow. Pure.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -51,8 +52,10 @@ impl Effect {
 pub struct Sums {
     /// Decisions that were made once more.
     pub replayed: u64,
-    /// Decisions that could not be: their decree or their words are not known.
+    /// Decisions that could not be: their words are not known.
     pub unknown: u64,
+    /// Datasets whose small counts would be protected in another way.
+    pub protection: Vec<String>,
     /// By how they would change.
     pub changed: BTreeMap<Effect, u64>,
     /// By the article that would decide.
@@ -63,10 +66,10 @@ pub struct Sums {
     pub datasets: BTreeMap<String, BTreeMap<Effect, u64>>,
 }
 
-/// Asks a draft what was asked of the decrees before it.
+/// Asks a draft, and the decree before it, what was asked.
 pub struct Replay<'a> {
     draft: &'a Decree,
-    before: BTreeMap<DecreeName, &'a Decree>,
+    before: &'a Decree,
     structures: &'a Structures,
     access: BTreeMap<(DecreeName, Identity, String, AgencyId), Arc<Access>>,
     sums: Sums,
@@ -80,27 +83,23 @@ struct Outcome {
 }
 
 impl<'a> Replay<'a> {
-    /// Of `draft` against the decrees `before` it.
+    /// Of `draft` against the decree `before` it.
     #[must_use]
-    pub fn new(
-        draft: &'a Decree,
-        before: impl IntoIterator<Item = &'a Decree>,
-        structures: &'a Structures,
-    ) -> Self {
-        let before = before.into_iter().map(|decree| (decree.name(), decree)).collect();
-        Self { draft, before, structures, access: BTreeMap::new(), sums: Sums::default() }
+    pub fn new(draft: &'a Decree, before: &'a Decree, structures: &'a Structures) -> Self {
+        let other = |id: &&String| before.disclosure(id) != draft.disclosure(id);
+        let datasets = structures.iter().map(|structure| &structure.id);
+        let protection = datasets.filter(other).cloned().collect();
+        let sums = Sums { protection, ..Sums::default() };
+        Self { draft, before, structures, access: BTreeMap::new(), sums }
     }
 
-    /// Asks what `ruling` decided once more, of the decree that it was decided by and of the
-    /// draft.
+    /// Asks what `ruling` decided once more.
     pub fn ask(&mut self, ruling: &Ruling) {
-        let recorded = serde_json::from_value(ruling.request.clone()).ok();
-        let outcomes = self.before.get(&ruling.decree).copied().zip(recorded).and_then(
-            |(before, recorded): (_, Recorded)| {
-                let then = self.outcome(before, &recorded)?;
-                Some((then, self.outcome(self.draft, &recorded)?, recorded))
-            },
-        );
+        let recorded: Option<Recorded> = serde_json::from_value(ruling.request.clone()).ok();
+        let outcomes = recorded.and_then(|recorded| {
+            let then = self.outcome(self.before, &recorded)?;
+            Some((then, self.outcome(self.draft, &recorded)?, recorded))
+        });
         let Some((then, draft, recorded)) = outcomes else {
             self.sums.unknown += 1;
             return;
@@ -120,7 +119,12 @@ impl<'a> Replay<'a> {
     fn outcome(&mut self, decree: &Decree, recorded: &Recorded) -> Option<Outcome> {
         match recorded {
             Recorded::Question(question) => {
-                let access = self.access(decree, question)?;
+                // As the read path asks: of whoever must hand it in by this decree.
+                let Some(mandate) = decree.mandate(&question.dataset) else {
+                    let articles = vec![decree.clauses().residual.to_string()];
+                    return Some(Outcome { permit: false, given: [].into(), articles });
+                };
+                let access = self.access(decree, question, &mandate.agency)?;
                 Some(match access.narrow(&question.named) {
                     Ok(narrowed) => {
                         Outcome { permit: true, given: narrowed.given, articles: narrowed.articles }
@@ -140,8 +144,13 @@ impl<'a> Replay<'a> {
     }
 
     /// What somebody may see, computed once for each decree.
-    fn access(&mut self, decree: &Decree, question: &Question) -> Option<Arc<Access>> {
-        let Question { principal, dataset, owner, .. } = question;
+    fn access(
+        &mut self,
+        decree: &Decree,
+        question: &Question,
+        owner: &AgencyId,
+    ) -> Option<Arc<Access>> {
+        let Question { principal, dataset, .. } = question;
         let breakdowns = self.structures.get(dataset)?.breakdowns();
         let key = (decree.name(), principal.clone(), dataset.clone(), owner.clone());
         let access = self.access.entry(key).or_insert_with(|| {
@@ -166,10 +175,10 @@ fn effect(then: &Outcome, draft: &Outcome) -> Option<Effect> {
 }
 
 impl Sums {
-    /// Would any decision change?
+    /// Would anything change?
     #[must_use]
     pub fn any(&self) -> bool {
-        !self.changed.is_empty()
+        !self.changed.is_empty() || !self.protection.is_empty()
     }
 
     fn count(&mut self, effect: Effect, recorded: &Recorded, draft: &Outcome) {

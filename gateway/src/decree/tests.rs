@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod amendments;
 mod by_hand;
 
 fn model() -> Decree {

@@ -3,10 +3,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use anyhow::Result;
-use birge_proto::{
-    clock::{Clock, SystemClock},
-    identity::Identity,
-};
+use birge_proto::{clock::Timestamp, identity::Identity};
 use birge_schemas::{
     detail::{Breakdown, Detail},
     structure::Structure,
@@ -53,8 +50,8 @@ struct Explained<'a> {
 }
 
 impl Explain {
-    pub(super) fn act(self, config: &Path) -> Result<Said> {
-        let (decree, structures) = self.law.at(config, SystemClock.now())?;
+    pub(super) fn act(self, config: &Path, now: Timestamp) -> Result<Said> {
+        let (decree, structures) = self.law.at(config, now)?;
         let structure = dataset(&structures, &self.dataset)?;
         let mut explained = Explained {
             decree: &decree,
@@ -91,9 +88,13 @@ impl Explained<'_> {
 
     fn question(&mut self, principal: &Identity, structure: &Structure, detail: Detail) -> Value {
         let (dataset, who) = (&structure.id, principal.to_string());
-        let mandate = self.decree.mandate(dataset);
-        let owner =
-            mandate.map_or_else(|| principal.body.clone(), |mandate| mandate.agency.clone());
+        let Some(mandate) = self.decree.mandate(dataset) else {
+            self.say("explain-unmandated", &[("dataset", dataset)]);
+            let articles = [self.decree.clauses().residual.to_string()];
+            self.decided(false, &articles);
+            return json!({ "permitted": false, "articles": articles });
+        };
+        let owner = mandate.agency.clone();
         let suspended = self.decree.suspends(&principal.body);
         let breakdowns = structure.breakdowns();
         let access = self.decree.access(principal, suspended, dataset, &owner, breakdowns);
@@ -104,7 +105,7 @@ impl Explained<'_> {
         let (permit, articles) = (access.permits(detail), access.articles(detail));
         self.decided(permit, &articles);
         if permit {
-            self.small_counts(dataset, &access, detail);
+            self.small_counts(structure, &access, detail);
         } else {
             let act = Act::Query { dataset: dataset.clone(), owner, detail };
             let request = Request { principal: principal.clone(), suspended, recorded: true, act };
@@ -132,9 +133,13 @@ impl Explained<'_> {
         self.quote(articles);
     }
 
-    fn small_counts(&mut self, dataset: &str, access: &Access, detail: Detail) {
-        let protection = self.decree.disclosure(dataset).filter(|rule| rule.threshold > 0);
-        let Some(protection) = protection else { return self.say("explain-no-counts", &[]) };
+    fn small_counts(&mut self, structure: &Structure, access: &Access, detail: Detail) {
+        if !structure.rules.persons {
+            return self.say("explain-no-counts", &[]);
+        }
+        let protection = self.decree.disclosure(&structure.id);
+        let protection = protection.filter(|rule| rule.threshold > 1 || rule.zeros_withheld);
+        let Some(protection) = protection else { return self.say("explain-unprotected", &[]) };
         if access.sees_small_counts(detail) {
             let articles = access.small_counts(detail);
             self.say("explain-small-given", &[("articles", &articles.join(", "))]);
@@ -142,8 +147,12 @@ impl Explained<'_> {
         }
         let clauses = self.decree.clauses();
         let articles = [clauses.small_counts, clauses.indirect].map(|article| article.to_string());
-        let (threshold, joined) = (protection.threshold.to_string(), articles.join(", "));
-        self.say("explain-small-withheld", &[("threshold", &threshold), ("articles", &joined)]);
+        let most = protection.threshold.saturating_sub(1).to_string();
+        let joined = articles.join(", ");
+        self.say("explain-small-withheld", &[("most", &most), ("articles", &joined)]);
+        if protection.zeros_withheld {
+            self.say("explain-zeros-withheld", &[]);
+        }
         self.quote(&articles);
     }
 

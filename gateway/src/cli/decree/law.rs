@@ -54,7 +54,12 @@ impl Law {
         let history = History::read(&Config::load(config)?)?;
         let none = || ActError::Input(anyhow!("no decree is in force: name one with --decree"));
         let in_force = history.in_force(time).ok_or_else(none)?;
-        let later = history.decrees.iter().filter(|each| each.decree.in_force_from() > time);
+        let later = history.decrees.iter().filter(|each| {
+            let from = each.decree.in_force_from();
+            // Of several for the same moment the last one holds.
+            from > time
+                && history.in_force(from).is_some_and(|holds| holds.exchange == each.exchange)
+        });
         let all = std::iter::once(in_force).chain(later);
         Ok((all.map(|enacted| Arc::clone(&enacted.decree)).collect(), history.structures))
     }

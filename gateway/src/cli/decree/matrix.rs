@@ -74,11 +74,13 @@ fn text(matrix: &Matrix) -> String {
 /// What is not given out of a dataset.
 fn hidden(sheet: &Sheet) -> String {
     match sheet.protection {
-        Some(rule) if rule.threshold > 0 => {
+        _ if !sheet.persons => String::from("no counts of persons"),
+        Some(rule) if rule.threshold > 1 => {
             let zeros = if rule.zeros_withheld { ", and zeros," } else { "" };
-            format!("counts below {}{zeros} are withheld", rule.threshold)
+            format!("counts from 1 to {}{zeros} are withheld", rule.threshold - 1)
         }
-        _ => String::from("no counts of persons"),
+        Some(rule) if rule.zeros_withheld => String::from("zeros are withheld"),
+        _ => String::from("no small count is withheld"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use birge_proto::{
-    clock::{Clock, SystemClock},
+    clock::Timestamp,
     identity::{Identity, Role},
 };
 use birge_schemas::structure::Structures;
@@ -35,9 +35,9 @@ pub(in super::super) struct Prove {
 
 #[derive(Debug, Subcommand)]
 enum Statement {
-    /// They never see it, by no article, at any date from now on.
+    /// They never see it, broken down so or more finely, at any date from now on.
     Never(Seen),
-    /// They always see it.
+    /// They always see it, broken down just so, at every date from now on.
     Always(Seen),
     /// A draft takes nothing away, and gives more to nobody else.
     Widens(Amendment),
@@ -54,7 +54,7 @@ struct Seen {
     /// Broken down by these at least: REF_AREA,SEX.
     #[arg(long, value_delimiter = ',', value_name = "DIMENSIONS")]
     by: Vec<String>,
-    /// With small counts, as handed in.
+    /// With every small count.
     #[arg(long)]
     small_counts: bool,
     /// But for these: NSC,MIA.
@@ -72,31 +72,29 @@ struct Amendment {
 }
 
 impl Prove {
-    pub(super) fn act(self, config: &Path) -> Result<(Said, Exit)> {
+    pub(super) fn act(self, config: &Path, now: Timestamp) -> Result<(Said, Exit)> {
         let (seen, never) = match &self.statement {
             Statement::Never(seen) => (seen, true),
             Statement::Always(seen) => (seen, false),
-            Statement::Widens(amendment) => return amendment.tried(Way::Wider, &self.law, config),
+            Statement::Widens(amendment) => {
+                return amendment.tried(Way::Wider, &self.law, config, now);
+            }
             Statement::Narrows(amendment) => {
-                return amendment.tried(Way::Narrower, &self.law, config);
+                return amendment.tried(Way::Narrower, &self.law, config, now);
             }
         };
-        let (decrees, structures) = self.law.from(config, SystemClock.now())?;
+        let (decrees, structures) = self.law.from(config, now)?;
         let claim = seen.claim(&structures)?;
-        let mut all = Tried::default();
-        for decree in &decrees {
-            let tried = match never {
-                true => claim.never(decree, &structures),
-                false => claim.always(decree, &structures),
-            };
-            all.decisions += tried.decisions;
-            all.against.extend(tried.against);
-        }
-        if all.decisions == 0 {
+        let each: Vec<_> = decrees.iter().map(|decree| &**decree).collect();
+        if !claim.means_somebody(&each) {
             // Said of nobody, everything would be so.
             let nobody = anyhow!("nobody of whom a decree speaks is meant: check the names");
             return Err(ActError::Input(nobody).into());
         }
+        let all = match never {
+            true => claim.never(&each, &structures),
+            false => claim.always(&each, &structures),
+        };
         let versions = decrees.iter().map(|decree| decree.name().version).collect::<Vec<_>>();
         Ok(told(&all, &versions.join(", ")))
     }
@@ -117,9 +115,9 @@ impl Seen {
 
 impl Amendment {
     /// Against the decree that the draft would follow.
-    fn tried(&self, way: Way, law: &Law, config: &Path) -> Result<(Said, Exit)> {
+    fn tried(&self, way: Way, law: &Law, config: &Path, now: Timestamp) -> Result<(Said, Exit)> {
         let (draft, _) = Folder { folder: self.draft.clone() }.read()?;
-        let (before, structures) = law.at(config, draft.in_force_from())?;
+        let (before, structures) = law.at(config, draft.in_force_from().max(now))?;
         let only_for = bodies(&self.only_for)?;
         let tried = changes_only(way, &only_for, &before, &draft, &structures);
         Ok(told(&tried, &format!("{}, and the draft", before.name().version)))

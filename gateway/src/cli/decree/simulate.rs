@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Display, path::Path};
 
 use anyhow::Result;
+use birge_proto::clock::Timestamp;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -21,15 +22,15 @@ use crate::{
 pub(in super::super) struct Simulate {
     #[command(flatten)]
     draft: Folder,
-    /// End with 1 where any decision would change.
+    /// End with 1 where any decision would change, or the protection of small counts.
     #[arg(long)]
     fail_on_change: bool,
 }
 
 impl Simulate {
-    pub(super) fn act(self, config: &Path) -> Result<(Said, Exit)> {
+    pub(super) fn act(self, config: &Path, now: Timestamp) -> Result<(Said, Exit)> {
         let (draft, _) = self.draft.read()?;
-        let sums = History::read(&Config::load(config)?)?.simulate(&draft)?;
+        let sums = History::read(&Config::load(config)?)?.simulate(&draft, now)?;
         let fails = self.fail_on_change && sums.any();
         let exit = if fails { Exit::Refused } else { Exit::Done };
         Ok(((words(&sums), value(&sums)), exit))
@@ -37,13 +38,17 @@ impl Simulate {
 }
 
 fn words(sums: &Sums) -> String {
-    let Sums { replayed, unknown, changed, articles, principals, datasets } = sums;
+    let Sums { replayed, unknown, protection, changed, articles, principals, datasets } = sums;
     let mut words = format!("{replayed} recorded decisions were made once more under the draft");
     if *unknown > 0 {
-        words += &format!("\n{unknown} could not be: their decree or their words are not known");
+        words += &format!("\n{unknown} could not be: their words are not known");
+    }
+    if !protection.is_empty() {
+        words +=
+            &format!("\nsmall counts would be protected in another way: {}", protection.join(", "));
     }
     if changed.is_empty() {
-        return words + "\nnone would change";
+        return words + "\nno decision would change";
     }
     words += &format!("\nwould change: {}", counts(changed));
     table(&mut words, "by article that would decide", articles);
@@ -75,9 +80,9 @@ fn counts(changed: &BTreeMap<Effect, u64>) -> String {
 }
 
 fn value(sums: &Sums) -> Value {
-    let Sums { replayed, unknown, changed, articles, principals, datasets } = sums;
+    let Sums { replayed, unknown, protection, changed, articles, principals, datasets } = sums;
     json!({
-        "replayed": replayed, "unknown": unknown, "changed": of(changed),
+        "replayed": replayed, "unknown": unknown, "protection": protection, "changed": of(changed),
         "articles": rows(articles), "principals": rows(principals), "datasets": rows(datasets),
     })
 }
