@@ -126,7 +126,7 @@ impl Credentials {
 pub fn signing_key(home: &Home, identity: &Identity) -> Result<SigningKey, Failure> {
     if identity.role != Role::Agency {
         return Err(Failure::Wrong(format!(
-            "{identity} hands in no figures: only a participant does (article 4(1))\nnext: use the \
+            "{identity} hands in no figures: only a participant does\nnext: use the \
              node of an agency"
         )));
     }
@@ -140,7 +140,7 @@ pub fn signing_key(home: &Home, identity: &Identity) -> Result<SigningKey, Failu
 pub fn report_key(home: &Home, identity: &Identity) -> Result<SigningKey, Failure> {
     if identity.role != Role::Auditor {
         return Err(Failure::Wrong(format!(
-            "{identity} signs no report: only an auditor does (article 9(3))\nnext: use the node of \
+            "{identity} signs no report: only an auditor does\nnext: use the node of \
              an auditor, or `agency-node audit records`"
         )));
     }

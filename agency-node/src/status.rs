@@ -159,7 +159,7 @@ fn why_unwitnessed(memory: &Memory) -> Result<Option<String>, Failure> {
     let why = match (policy.asks_for_witnesses(), policy.witnesses().count()) {
         (true, _) => return Ok(None),
         (false, 0) => "the gateway has not told yet who witnesses the log (`agency-node run` asks)",
-        (false, _) => "too few witnesses are enrolled for a quorum (article 9(2))",
+        (false, _) => "too few witnesses are enrolled for the decree's quorum",
     };
     Ok(Some(why.to_owned()))
 }

@@ -87,7 +87,7 @@ pub async fn erase(config: &Config, before: Before, clock: SharedClock) -> Resul
         latest => {
             let latest = latest.map_or_else(String::new, |latest| format!(": up to {latest}"));
             return Err(Wrong(format!(
-                "names of persons in records before {before} may not be erased yet; article 9(4) \
+                "names of persons in records before {before} may not be erased yet; the decree \
                  permits it after {years} years{latest}"
             ))
             .into());

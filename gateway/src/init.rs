@@ -180,7 +180,7 @@ fn witness_keys(plan: &Plan, decree: &Decree) -> Result<BTreeMap<Identity, Strin
         let shown = path.display();
         ensure!(
             decree.witnesses().include(&identity),
-            "{shown}: {identity} is no witness by the decree (article 9(2))"
+            "{shown}: {identity} is no witness by the decree"
         );
         let witness_key = witness_key
             .with_context(|| format!("{shown}: {identity} has no key to witness with"))?;

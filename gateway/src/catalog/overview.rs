@@ -87,3 +87,41 @@ fn of(period: String, due: Option<Timestamp>, state: PeriodState) -> Period {
     let due = due.map(|due| due.to_string()).unwrap_or_default();
     Period { period, due, state: state.into(), gaps: vec![], by_sex: false }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use birge_proto::record::{Event, Record};
+    use birge_schemas::{decree as bundle, structure::Structures};
+    use serde_json::json;
+
+    use super::*;
+    use crate::decree::Decree;
+
+    /// The order in which a decree names its rounds tells nothing.
+    #[test]
+    fn a_round_that_is_due_hides_none_that_is_missing() {
+        let mut files = bundle::files(&bundle::model().unwrap()).unwrap();
+        let text = files.get_mut("decree.json").unwrap();
+        *text =
+            text.replace("\"rounds\": [\"2024\"]", "\"rounds\": [\"2027\", \"2026\", \"2024\"]");
+        let decree = Decree::from_bundle(&bundle::to_bundle(&files).unwrap()).unwrap();
+        let mut state = State { structures: Structures::bundled().unwrap(), ..State::default() };
+        let record = json!({
+            "time": "2024-01-01T00:00:00Z", "actor": "operator/OPS", "parties": {},
+            "kind": "decree-enacted", "decree": decree.name(), "digest": "", "keyId": "",
+            "inForceFrom": decree.in_force_from(), "signature": "",
+        });
+        let record: Record = serde_json::from_value(record).unwrap();
+        assert!(matches!(record.event, Event::DecreeEnacted { .. }));
+        state.registry.apply(0, &record);
+        state.decrees.insert(decree.name(), Arc::new(decree));
+
+        let datasets = overview(&state, "2026-11-25T00:00:00Z".parse().unwrap()).unwrap();
+        let stock = datasets.into_iter().find(|dataset| dataset.id == "MIG_STOCK").unwrap();
+        let told: Vec<_> =
+            stock.periods.iter().map(|period| (period.period.as_str(), period.state())).collect();
+        assert_eq!(told, [("2024", PeriodState::Missing), ("2026", PeriodState::Due)]);
+    }
+}

@@ -171,7 +171,7 @@ fn names_younger_than_the_decree_says_are_kept() {
     exchange.stop().unwrap().expect_code(0).unwrap();
     let erase = |before: &str| exchange.gateway(&["names", "erase", "--before", before]).unwrap();
     let young = erase("2020-01-01").expect_code(1).unwrap().stderr;
-    assert!(young.contains("9(4)") && young.contains("10 years"), "{young}");
+    assert!(young.contains("the decree permits it after 10 years"), "{young}");
     let old = erase("2010-01-01").expect_code(0).unwrap().stdout;
     assert!(old.contains("no names to erase"), "{old}");
     let wrong = erase("long ago").expect_code(2).unwrap().stderr;
