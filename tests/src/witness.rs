@@ -25,7 +25,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::mpsc,
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -129,14 +129,23 @@ impl Attending {
     /// # Errors
     /// When it cannot listen.
     pub async fn listen(node: &Node, manner: Manner) -> Result<(Self, String)> {
+        Self::listen_at("127.0.0.1:0", node, manner).await
+    }
+
+    /// As [`Self::listen`], at this address.
+    ///
+    /// # Errors
+    /// As [`Self::listen`].
+    pub async fn listen_at(address: &str, node: &Node, manner: Manner) -> Result<(Self, String)> {
         let desk = Arc::new(Desk::of(node, manner, vec![])?);
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = TcpListener::bind(address).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let held = Arc::clone(&desk.held);
         let task = tokio::spawn(async move {
+            let mut connections = JoinSet::new(); // end with it
             loop {
                 match listener.accept().await {
-                    Ok((stream, _)) => drop(tokio::spawn(serve(Arc::clone(&desk), stream))),
+                    Ok((stream, _)) => drop(connections.spawn(serve(Arc::clone(&desk), stream))),
                     Err(error) => return unread(error.into()),
                 }
             }

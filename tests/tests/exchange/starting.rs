@@ -11,10 +11,10 @@ use birge_proto::{
 use birge_tests::{
     answer::request,
     client::{Client, Credentials},
-    exchange::copy,
+    exchange::{copy, free_address},
     watch,
     web::{public_address, send},
-    witness::{Attending, Manner},
+    witness::{Attending, Manner, verifier},
 };
 
 use crate::{
@@ -195,5 +195,42 @@ fn witnesses_that_can_be_reached_are_asked_over_http() {
             let said = output.map_or_else(|error| format!("{error:#}"), |output| output.stderr);
             assert!(said.contains("old copy"), "{said}");
         });
+    });
+}
+
+/// Its old key counts no more, and the gateway asks the new one without a restart.
+#[test]
+fn a_witness_that_is_enrolled_anew_is_asked_over_http_with_its_new_key() {
+    let mut scene = Scene::new(&PARTICIPANTS[..3]);
+    scene.exchange.stop().unwrap().expect_code(0).unwrap();
+    let address = free_address().unwrap().to_string();
+    let file = scene.exchange.home().join("gateway.toml");
+    let config = format!("\n[[witness]]\nidentity = \"agency/NSC\"\nurl = \"http://{address}/\"\n");
+    fs::write(&file, fs::read_to_string(&file).unwrap() + &config).unwrap();
+    scene.exchange.serve().unwrap();
+    let cosigns = async |scene: &mut Scene| {
+        let node = &scene.nodes["NSC"];
+        let key = verifier(node).unwrap().1;
+        let witness = Attending::listen_at(&address, node, Manner::Honest).await.unwrap().0;
+        scene.submit().await.unwrap();
+        let file = scene.exchange.ledger().join("checkpoint");
+        tokio::task::block_in_place(|| {
+            watch::until(&scene.exchange.ledger(), "its cosignature", || {
+                Ok(key.verify(&fs::read(&file)?).is_ok().then_some(()))
+            })
+        })
+        .unwrap();
+        witness.leave();
+    };
+    block_on(async {
+        cosigns(&mut scene).await;
+        tokio::task::block_in_place(|| {
+            let revoke = ["revoke", "agency/NSC", "--reason", "a new key"];
+            scene.exchange.gateway(&revoke).unwrap().expect_code(0).unwrap();
+            fs::remove_dir_all(scene.nodes["NSC"].dir()).unwrap();
+            let anew = scene.exchange.node("agency/NSC").unwrap();
+            scene.nodes.insert("NSC".to_owned(), anew);
+        });
+        cosigns(&mut scene).await;
     });
 }
