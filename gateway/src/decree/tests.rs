@@ -7,6 +7,7 @@ use super::*;
 
 mod amendments;
 mod by_hand;
+mod refusals;
 
 fn model() -> Decree {
     Decree::from_bundle(&bundle::model().unwrap()).unwrap()
