@@ -15,8 +15,12 @@ use birge_tests::{
 };
 use serde_json::Value;
 
-use crate::support::{
-    block_on, operator, own_records, place, records, stop_and_verify, submit, wait_covered, year,
+use crate::{
+    crash::begin,
+    support::{
+        block_on, operator, own_records, place, records, signed, stop_and_verify, submit,
+        wait_covered, year,
+    },
 };
 
 /// Seconds within which a decree comes into force that is to be waited for. A machine so busy
@@ -252,6 +256,33 @@ fn who_is_suspended_gives_and_receives_nothing_but_sees_its_own_records() {
     // Nobody else is touched.
     block_on(submit(&exchange, &nsc, &year(2023, 100))).unwrap();
     ask_until(&exchange, &nsc, |answer| Some(answer.unwrap()));
+}
+
+/// What was begun before the suspension is not finished after it.
+#[test]
+fn a_suspension_reaches_a_submission_under_way() {
+    let mut exchange = Exchange::start().unwrap();
+    let nsc = exchange.node("agency/NSC").unwrap();
+    let batch = signed(&year(2024, 100), &nsc);
+    block_on(async {
+        let (sender, answer) = begin(&exchange, &nsc).await;
+        let mut parts = batch.parts().into_iter();
+        sender.send(parts.next().unwrap()).await.unwrap();
+        tokio::task::block_in_place(|| {
+            enact_soon(&exchange, "2026-06-01", |draft| draft.suspend("NSC").unwrap());
+        });
+        let client = Client::of(&nsc, exchange.address()).await.unwrap();
+        while client.ask(request("MIG_STOCK", &[])).await.is_ok() {}
+        for part in parts {
+            sender.send(part).await.unwrap();
+        }
+        drop(sender);
+        let refused = answer.await.unwrap().unwrap_err();
+        assert_eq!(refused.kind, Kind::NotPermitted, "{refused:?}");
+        assert!(refused.articles.contains(&"10".to_owned()), "{refused:?}");
+        assert!(refused.exchange.is_some(), "it is recorded: {refused:?}");
+    });
+    stop_and_verify(&mut exchange);
 }
 
 /// Article 9(3) gives auditors the records; nothing else does.
