@@ -1,19 +1,10 @@
-//! The node's texts for people. The files of `i18n/` hold the same messages in each language.
+//! The node's texts for people.
 
-pub use birge_schemas::i18n::{Language, Texts};
+pub use birge_schemas::i18n::{Language, Sources, Texts};
 
-/// The texts in `language`.
-#[must_use]
-pub fn texts(language: Language) -> Texts {
-    Texts::new(language, source(language))
-}
-
-fn source(language: Language) -> &'static str {
-    match language {
-        Language::En => include_str!("../i18n/en.ftl"),
-        Language::Ru => include_str!("../i18n/ru.ftl"),
-    }
-}
+/// The files of `i18n/`, which hold the same messages in each language.
+pub const SOURCES: Sources =
+    Sources { en: include_str!("../i18n/en.ftl"), ru: include_str!("../i18n/ru.ftl") };
 
 #[cfg(test)]
 mod tests {
@@ -23,10 +14,10 @@ mod tests {
 
     #[test]
     fn every_language_has_every_message() {
-        let [english, russian] = Language::ALL.map(|language| ids(source(language)).unwrap());
+        let [english, russian] = Language::ALL.map(|language| ids(SOURCES.of(language)).unwrap());
         assert_eq!(english, russian);
         for id in english {
-            assert_ne!(texts(Language::Ru).say(&id), id, "{id} is missing");
+            assert_ne!(SOURCES.texts(Language::Ru).say(&id), id, "{id} is missing");
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     decree::{Decree, Replay, Sums},
     journal::{self, Entry, Reader},
+    registry::Registry,
     wrong::Wrong,
 };
 
@@ -32,6 +33,7 @@ pub struct Enacted {
 /// Everything that was ever enacted, and the datasets that are in use.
 pub struct History {
     journal: Reader,
+    registry: Registry,
     /// The decrees, in the order in which they were enacted.
     pub decrees: Vec<Enacted>,
     /// The datasets.
@@ -46,7 +48,9 @@ impl History {
     pub fn read(config: &Config) -> Result<Self> {
         let (_, journal) = journal::inspect(&config.paths.journal, false, |_, _| {})?;
         let (mut decrees, mut structures) = (vec![], Arc::new(Structures::default()));
+        let mut registry = Registry::default();
         each(&journal, |entry, record| {
+            registry.apply(entry.index, &record);
             match record.event {
                 Event::StructuresAdopted { .. } => {
                     structures = Arc::new(Structures::from_bundle(&body(entry)?)?);
@@ -61,14 +65,15 @@ impl History {
             }
             Ok(())
         })?;
-        Ok(Self { journal, decrees, structures })
+        Ok(Self { journal, registry, decrees, structures })
     }
 
-    /// The decree in force at `time` (article 11).
+    /// The decree in force at `time`, or at the last record's where that is later: as the gateway
+    /// decides (article 11).
     #[must_use]
     pub fn in_force(&self, time: Timestamp) -> Option<&Enacted> {
-        let due = self.decrees.iter().filter(|enacted| enacted.decree.in_force_from() <= time);
-        due.max_by_key(|enacted| enacted.decree.in_force_from())
+        let in_force = self.registry.decree_at(self.registry.present(time))?;
+        self.decrees.iter().find(|enacted| enacted.decree.name() == in_force.name)
     }
 
     /// Asks `draft`, and the decree that it would follow, everything that was ever decided by a

@@ -44,6 +44,32 @@ impl FromStr for Language {
     }
 }
 
+/// A program's messages, as Fluent source, in each language.
+#[derive(Debug, Clone, Copy)]
+pub struct Sources {
+    /// In English.
+    pub en: &'static str,
+    /// In Russian.
+    pub ru: &'static str,
+}
+
+impl Sources {
+    /// The texts in `language`.
+    #[must_use]
+    pub fn texts(self, language: Language) -> Texts {
+        Texts::new(language, self.of(language))
+    }
+
+    /// The source in `language`.
+    #[must_use]
+    pub fn of(self, language: Language) -> &'static str {
+        match language {
+            Language::En => self.en,
+            Language::Ru => self.ru,
+        }
+    }
+}
+
 /// The texts of one language.
 pub struct Texts(FluentBundle<FluentResource>);
 

@@ -109,7 +109,7 @@ pub async fn report(node: &Node, report: Report) -> Result<Reply, Failure> {
         since: since.as_deref(),
         before: before.as_deref(),
     };
-    let text = paper(&i18n::texts(lang), &heading, &sums);
+    let text = paper(&i18n::SOURCES.texts(lang), &heading, &sums);
     let signature = Signature {
         payload_type: REPORT_TYPE.to_owned(),
         auditor: auditor.clone(),

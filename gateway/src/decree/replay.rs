@@ -15,8 +15,7 @@ use birge_schemas::{detail::Detail, structure::Structures};
 use super::{Access, Act, Decree, Question, Recorded, Request};
 
 /// How a decision would change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     /// What was done would be refused.
     Refused,

@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn every_kind_has_words_in_every_language() {
         for language in [Language::En, Language::Ru] {
-            let texts = crate::i18n::texts(language);
+            let texts = crate::i18n::SOURCES.texts(language);
             for kind in birge_proto::record::Event::KINDS {
                 assert!(!texts.say(&format!("kind-{kind}")).starts_with("kind-"), "{kind}");
             }
@@ -244,7 +244,7 @@ mod tests {
             before: Some("2026-01-01"),
         };
         for language in [Language::En, Language::Ru] {
-            let text = paper(&crate::i18n::texts(language), &heading, &Sums::default());
+            let text = paper(&crate::i18n::SOURCES.texts(language), &heading, &Sums::default());
             assert!(text.contains(&"07".repeat(32)) && text.contains("2026-01-01"), "{text}");
             assert!(!text.contains("report-") && !text.contains("column-"), "{text}");
             let titles = text.lines().filter(|line| line.starts_with("## "));

@@ -55,7 +55,7 @@ impl Explain {
         let structure = dataset(&structures, &self.dataset)?;
         let mut explained = Explained {
             decree: &decree,
-            texts: i18n::texts(self.lang),
+            texts: i18n::SOURCES.texts(self.lang),
             lang: self.lang,
             words: vec![],
         };
