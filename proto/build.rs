@@ -2,11 +2,12 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "exchange/v1/intake.proto",
     "exchange/v1/query.proto",
     "exchange/v1/audit.proto",
     "exchange/v1/admin.proto",
+    "exchange/v1/people.proto",
     "exchange/v1/witness.proto",
 ];
 

@@ -47,6 +47,7 @@ kind-structures-adopted = structures adopted
 kind-decree-enacted = decree enacted
 kind-participant-enrolled = participant enrolled
 kind-participant-revoked = participant revoked
+kind-account = account of a person
 kind-submission-accepted = batch accepted
 kind-submission-checked = batch checked only
 kind-submission-rejected = batch refused

@@ -47,6 +47,7 @@ kind-structures-adopted = структуры приняты
 kind-decree-enacted = постановление введено в действие
 kind-participant-enrolled = участник зарегистрирован
 kind-participant-revoked = участник отозван
+kind-account = учётная запись лица
 kind-submission-accepted = пакет принят
 kind-submission-checked = пакет только проверен
 kind-submission-rejected = пакет отклонён

@@ -6,9 +6,11 @@ use birge_proto::{identity::Identity, manifest::BatchId};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    account::Account,
     audit::{Asked, export::Form, hold::Hold, report::Report},
     obligations::Obligations,
     output::Output,
+    people::People,
     query::Query,
 };
 
@@ -57,6 +59,14 @@ pub enum Command {
         #[command(subcommand)]
         command: Alarms,
     },
+    /// Whom this body has named: members, observers, auditors.
+    People {
+        /// What about them.
+        #[command(subcommand)]
+        command: People,
+    },
+    /// A person's own account: sign in, choose a password, make tokens. It needs no node.
+    Account(Account),
     /// Verify the log.
     Audit {
         /// What of it.

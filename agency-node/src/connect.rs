@@ -9,15 +9,15 @@ use birge_proto::{
     identity::{Identity, Role},
     limits,
     wire::{
-        audit_client::AuditClient, intake_client::IntakeClient, query_client::QueryClient,
-        witness_client::WitnessClient,
+        audit_client::AuditClient, intake_client::IntakeClient, people_client::PeopleClient,
+        query_client::QueryClient, witness_client::WitnessClient,
     },
 };
 use hyper_util::rt::TokioIo;
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::{
-        WebPkiServerVerifier,
+        WantsClientCert, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::aws_lc_rs,
@@ -30,7 +30,12 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::TlsConnector;
-use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{
+    Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint, Uri},
+};
 use tower::service_fn;
 
 pub use self::verdict::problem;
@@ -38,36 +43,77 @@ use crate::{config::Gateway, credentials::Credentials, output::Failure};
 
 /// How long the gateway is listened to before the node speaks.
 const FIRST_WORDS: Duration = Duration::from_secs(3);
+/// How long a person's connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// A connection that is opened at the first call and again whenever it broke.
 #[derive(Debug, Clone)]
-pub struct Link(Channel);
+pub struct Link(Transport);
+
+/// What the clients stand on: the connection, and what a person presents with each call.
+pub type Transport = InterceptedService<Channel, Present>;
+
+/// The session or token that is presented, where a person calls.
+#[derive(Debug, Clone, Default)]
+pub struct Present(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Present {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        if let Some(bearer) = &self.0 {
+            request.metadata_mut().insert("authorization", bearer.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// Where the gateway is, and who is believed to name it.
+#[derive(Debug, Clone, Copy)]
+pub struct Door<'a> {
+    /// Its address.
+    pub url: &'a str,
+    /// The authorities trusted to name it.
+    pub authorities: &'a [CertificateDer<'static>],
+    /// Trust domain of the exchange.
+    pub trust_domain: &'a str,
+}
 
 impl Link {
-    /// Prepares the connection; nothing is sent yet.
+    /// Prepares a node's connection; nothing is sent yet.
     ///
     /// # Errors
     /// When the address is malformed, or keys and certificates do not fit.
     pub fn new(gateway: &Gateway, credentials: &Credentials) -> Result<Self, Failure> {
-        let wrong = || {
-            Failure::Usage(format!(
-                "{:?} is no address of a gateway: expected https://NAME:PORT in node.toml",
-                gateway.url
-            ))
-        };
-        let uri: Uri = gateway.url.parse().map_err(|_| wrong())?;
-        let host = uri.host().ok_or_else(wrong)?.to_owned();
-        let address = (host.clone(), uri.port_u16().unwrap_or(443));
-        let name = ServerName::try_from(host).map_err(|_| wrong())?;
-        let tls = TlsConnector::from(Arc::new(tls_config(credentials)?));
+        let timeout = Duration::from_secs(gateway.connect_timeout_seconds);
+        Self::open(&gateway.url, tls_config(credentials)?, timeout, Present::default())
+    }
+
+    /// Prepares a person's connection, who presents a session or token.
+    ///
+    /// # Errors
+    /// When the address, the authority or what is presented is malformed.
+    pub fn of_person(door: &Door<'_>, bearer: &str) -> Result<Self, Failure> {
+        let presented = format!("Bearer {bearer}").parse().map_err(|_| {
+            Failure::Wrong("the session or token is none\nnext: sign in again".into())
+        })?;
+        Self::open(door.url, person_tls(door, b"h2")?, CONNECT, Present(Some(presented)))
+    }
+
+    fn open(
+        url: &str,
+        tls: ClientConfig,
+        timeout: Duration,
+        present: Present,
+    ) -> Result<Self, Failure> {
+        let (uri, address, name) = place(url)?;
+        let tls = TlsConnector::from(Arc::new(tls));
         let endpoint = Endpoint::from(uri)
-            .connect_timeout(Duration::from_secs(gateway.connect_timeout_seconds))
+            .connect_timeout(timeout)
             .http2_keep_alive_interval(Duration::from_secs(20))
             .keep_alive_timeout(Duration::from_secs(20))
             .initial_stream_window_size(4 << 20)
             .initial_connection_window_size(8 << 20)
             .tcp_nodelay(true);
-        Ok(Self(endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
+        let channel = endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
             let (tls, address, name) = (tls.clone(), address.clone(), name.clone());
             async move {
                 let tcp = TcpStream::connect(address).await?;
@@ -76,30 +122,37 @@ impl Link {
                 hear(&mut stream).await?;
                 io::Result::Ok(TokioIo::new(stream))
             }
-        }))))
+        }));
+        Ok(Self(InterceptedService::new(channel, present)))
     }
 
     /// To hand in batches.
     #[must_use]
-    pub fn intake(&self) -> IntakeClient<Channel> {
+    pub fn intake(&self) -> IntakeClient<Transport> {
         IntakeClient::new(self.0.clone()).max_decoding_message_size(limits::MESSAGE_BYTES)
     }
 
     /// To ask for figures.
     #[must_use]
-    pub fn query(&self) -> QueryClient<Channel> {
+    pub fn query(&self) -> QueryClient<Transport> {
         QueryClient::new(self.0.clone()).max_decoding_message_size(limits::MESSAGE_BYTES)
     }
 
     /// To read the log.
     #[must_use]
-    pub fn audit(&self) -> AuditClient<Channel> {
+    pub fn audit(&self) -> AuditClient<Transport> {
         AuditClient::new(self.0.clone()).max_decoding_message_size(limits::MESSAGE_BYTES)
+    }
+
+    /// To name persons.
+    #[must_use]
+    pub fn people(&self) -> PeopleClient<Transport> {
+        PeopleClient::new(self.0.clone())
     }
 
     /// To witness the log.
     #[must_use]
-    pub fn witness(&self) -> WitnessClient<Channel> {
+    pub fn witness(&self) -> WitnessClient<Transport> {
         WitnessClient::new(self.0.clone())
     }
 }
@@ -114,6 +167,24 @@ async fn hear(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<()> {
     }
 }
 
+/// An address: as a URI, as host and port, and the name that the server must have.
+type Place = (Uri, (String, u16), ServerName<'static>);
+
+/// Reads an address of a gateway.
+///
+/// # Errors
+/// When it is none.
+pub fn place(url: &str) -> Result<Place, Failure> {
+    let wrong = || {
+        Failure::Usage(format!("{url:?} is no address of a gateway: expected https://NAME:PORT"))
+    };
+    let uri: Uri = url.parse().map_err(|_| wrong())?;
+    let host = uri.host().ok_or_else(wrong)?.to_owned();
+    let address = (host.clone(), uri.port_u16().unwrap_or(443));
+    let name = ServerName::try_from(host).map_err(|_| wrong())?;
+    Ok((uri, address, name))
+}
+
 fn tls_config(credentials: &Credentials) -> Result<ClientConfig, Failure> {
     let wrong = |error: &dyn StdError| {
         Failure::Wrong(format!(
@@ -121,24 +192,47 @@ fn tls_config(credentials: &Credentials) -> Result<ClientConfig, Failure> {
              operator to enrol this node's enrolment.json, and put the answer there"
         ))
     };
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut roots = RootCertStore::empty();
-    for authority in &credentials.authorities {
-        roots.add(authority.clone()).map_err(|error| wrong(&error))?;
-    }
-    let path = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
-        .build()
-        .map_err(|error| wrong(&error))?;
-    let verifier = GatewayOnly { path, trust_domain: credentials.enrolled.trust_domain.clone() };
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13])
-        .map_err(|error| wrong(&error))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+    let builder = believing(&credentials.authorities, &credentials.enrolled.trust_domain)
+        .map_err(|error| wrong(&*error))?;
+    let mut config = builder
         .with_client_auth_cert(credentials.chain.clone(), credentials.tls_key.clone_key())
         .map_err(|error| wrong(&error))?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(config)
+}
+
+/// TLS for a person, who has no certificate.
+///
+/// # Errors
+/// When an authority's certificate is none.
+pub fn person_tls(door: &Door<'_>, protocol: &[u8]) -> Result<ClientConfig, Failure> {
+    let builder = believing(door.authorities, door.trust_domain).map_err(|error| {
+        Failure::Wrong(format!(
+            "the account's authority is none: {error}\nnext: ask the body that named you for its \
+             invitation again"
+        ))
+    })?;
+    let mut config = builder.with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    Ok(config)
+}
+
+/// TLS that believes these authorities, and them only of the gateway.
+fn believing(
+    authorities: &[CertificateDer<'static>],
+    trust_domain: &str,
+) -> anyhow::Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(authority.clone())?;
+    }
+    let path = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
+    let verifier = GatewayOnly { path: path.build()?, trust_domain: trust_domain.to_owned() };
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier)))
 }
 
 /// Checks the server's certificate as any client does, and then that it names the gateway:

@@ -60,6 +60,9 @@ pub struct Enrolled {
     /// Where the public listener is, for who verifies the log from outside.
     #[serde(default)]
     pub public_url: String,
+    /// Where persons reach the gateway.
+    #[serde(default)]
+    pub people_url: String,
     /// Public keys of the authority that signs decrees and enrolments, 32 bytes in hex each.
     #[serde(default)]
     pub authority_keys: Vec<String>,

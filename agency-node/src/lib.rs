@@ -15,11 +15,13 @@
 //! | [`reject`], [`report`] | what is refused is put aside with its report |
 //! | [`witness`] | cosigns the log's checkpoints, compares them with others', keeps receipts up |
 //!
-//! What people ask of a node: [`submit`] (and validate), [`status`], [`obligations`], [`query`], [`audit`],
-//! [`alarms`], [`init`]. What all of it stands on: [`cli`], [`config`], [`credentials`],
+//! What people ask of a node: [`submit`] (and validate), [`status`], [`obligations`], [`query`],
+//! [`audit`], [`alarms`], [`people`] (whom the body has named), [`init`]; and without one,
+//! [`account`] (a person's own). What all of it stands on: [`cli`], [`config`], [`credentials`],
 //! [`connect`], [`memory`] (the largest checkpoint seen), [`policy`] (who must have cosigned),
 //! [`home`] (the folder), [`node`], [`output`], [`i18n`] (texts by language).
 
+pub mod account;
 pub mod alarms;
 pub mod audit;
 pub mod batch;
@@ -37,6 +39,7 @@ pub mod node;
 pub mod obligations;
 pub mod outbox;
 pub mod output;
+pub mod people;
 pub mod policy;
 pub mod publish;
 pub mod query;
@@ -71,11 +74,15 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
         Command::Audit { command: Audit::Prove(args) } => {
             return audit::prove::prove(&args, &Home::of_config(&cli.config));
         }
+        Command::Account(args) => return account::account(args).await,
+        Command::Query(args) if args.account.is_some() => return query::as_person(&args).await,
         command => command,
     };
     let node = Node::open(&cli.config)?;
     match command {
-        Command::Init(_) => Err(Failure::Usage("init takes no configuration".into())),
+        Command::Init(_) | Command::Account(_) => {
+            Err(Failure::Usage("this takes no configuration".into()))
+        }
         Command::Run => watch::run(node).await,
         Command::Validate { file } => submit::validate(&node, &file),
         Command::Submit(cli::Submit { file, revises, reason, dry_run }) => {
@@ -88,6 +95,7 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
         Command::Status => status::status(&node).await,
         Command::Obligations(wanted) => obligations::obligations(&node, &wanted).await,
         Command::Query(args) => query::query(&node, &args).await,
+        Command::People { command } => people::people(&node, command).await,
         Command::Witness => witness::run(node).await,
         Command::Alarms { command: Alarms::Settle { name, note } } => {
             alarms::settle(&node.home, &name, &note)

@@ -199,6 +199,7 @@ fn at_fault(kind: Kind) -> bool {
         | Kind::Conflict
         | Kind::NotFound => true,
         Kind::NotEnrolled
+        | Kind::NotSignedIn
         | Kind::WrongRole
         | Kind::Truncated
         | Kind::OverQuota

@@ -2,6 +2,8 @@
 
 mod render;
 
+use std::path::{Path, PathBuf};
+
 use birge_proto::{
     limits,
     record::keyed_digest,
@@ -15,6 +17,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
+    account::Folder,
     connect::{self, Link},
     node::Node,
     output::{Exit, Failure, Reply},
@@ -49,6 +52,18 @@ pub struct Query {
     /// How the cells are printed.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// Ask as the person who is signed in there, not as this node.
+    #[arg(long, value_name = "FOLDER")]
+    pub account: Option<PathBuf>,
+}
+
+/// Asks as the person who is signed in.
+///
+/// # Errors
+/// As for [`query`], and when nobody is signed in.
+pub async fn as_person(args: &Query) -> Result<Reply, Failure> {
+    let folder = Folder::open(args.account.as_deref().unwrap_or(Path::new("account")))?;
+    ask(&Link::of_person(&folder.door(), &folder.session()?)?, args).await
 }
 
 /// Asks for the cells of a selection, or, without a dataset, for the list of datasets.
@@ -57,7 +72,11 @@ pub struct Query {
 /// When the gateway refuses, saying by which article, or is away.
 pub async fn query(node: &Node, args: &Query) -> Result<Reply, Failure> {
     let (link, _) = node.link()?;
-    let Some(dataset) = &args.dataset else { return list(&link).await };
+    ask(&link, args).await
+}
+
+async fn ask(link: &Link, args: &Query) -> Result<Reply, Failure> {
+    let Some(dataset) = &args.dataset else { return list(link).await };
     let request = AskRequest { dataset: dataset.clone(), selections: selections(args)? };
     let stream = link.query().ask(request).await;
     let mut stream = stream.map_err(|status| connect::problem(&status))?.into_inner();
@@ -192,6 +211,7 @@ mod tests {
             from: Some("2018".into()),
             to: None,
             format: Format::Table,
+            account: None,
         }
     }
 

@@ -175,8 +175,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn record(batch: BatchId, manifest: &Manifest) -> Record {
-        let actor =
-            Identity { role: birge_proto::identity::Role::Agency, body: manifest.agency.clone() };
+        let actor = Identity::of(birge_proto::identity::Role::Agency, manifest.agency.clone());
         let decree = DecreeName { number: "1".into(), version: "2024-01-01".into() };
         Record {
             time: "2026-01-01T00:00:00Z".parse().unwrap(),

@@ -50,6 +50,7 @@ const SERIAL: u64 = 7;
 /// An operator's answer that enrols nobody.
 pub(crate) fn enrolled() -> Enrolled {
     Enrolled {
+        people_url: String::new(),
         identity: "agency/MIA".parse().unwrap(),
         trust_domain: DOMAIN.into(),
         certificate: String::new(),

@@ -21,12 +21,12 @@ use std::{
 use anyhow::Result;
 use birge_proto::{
     clock::Timestamp,
-    identity::{AgencyId, Identity},
+    identity::Identity,
     manifest::BatchId,
     problem::{Kind, Problem},
     record::DecreeName,
 };
-use birge_schemas::structure::{Structure, Structures};
+use birge_schemas::structure::Structures;
 use tokio::sync::watch;
 
 use self::index::Index;
@@ -38,7 +38,7 @@ pub use self::{
     release::{Merged, Release, merge},
 };
 use crate::{
-    decree::{Access, Decree},
+    decree::{Access, Decree, Figures},
     journal::Reader,
     registry::Registry,
 };
@@ -63,7 +63,7 @@ pub struct State {
     access: Mutex<BTreeMap<AccessKey, Arc<Access>>>,
 }
 
-type AccessKey = (DecreeName, Identity, String);
+type AccessKey = (DecreeName, Identity, String, bool);
 
 impl Catalog {
     /// Opens the catalogue and takes in everything that the journal holds.
@@ -138,22 +138,19 @@ impl State {
         self.registry.decree_at(time).and_then(|enacted| self.decrees.get(&enacted.name))
     }
 
-    /// What somebody may see of a dataset, computed once for each decree.
+    /// What somebody may see of a dataset, computed once for each decree and capacity.
     #[must_use]
     pub fn access(
         &self,
         decree: &Decree,
         principal: &Identity,
-        structure: &Structure,
-        owner: &AgencyId,
+        figures: &Figures<'_>,
     ) -> Arc<Access> {
-        let key = (decree.name(), principal.clone(), structure.id.clone());
+        let (capacity, dataset) = (principal.capacity(), figures.dataset.to_owned());
+        let key = (decree.name(), capacity, dataset, figures.released);
         let mut known = self.access.lock().unwrap_or_else(PoisonError::into_inner);
-        let access = known.entry(key).or_insert_with(|| {
-            let suspended = decree.suspends(&principal.body);
-            let breakdowns = structure.breakdowns();
-            Arc::new(decree.access(principal, suspended, &structure.id, owner, breakdowns))
-        });
+        let access =
+            known.entry(key).or_insert_with(|| Arc::new(decree.access(principal, figures)));
         Arc::clone(access)
     }
 

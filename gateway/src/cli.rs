@@ -4,6 +4,7 @@ mod authority;
 mod decree;
 mod log;
 mod names;
+mod people;
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -21,6 +22,7 @@ use self::{
     decree::DecreeCommand,
     log::{LogCommand, LogKeyCommand},
     names::NamesCommand,
+    people::PeopleCommand,
 };
 use crate::{
     Ready,
@@ -73,6 +75,9 @@ enum Command {
         /// Address for the log's public tiles over HTTPS.
         #[arg(long, default_value = "127.0.0.1:7444")]
         public_listen: std::net::SocketAddr,
+        /// Address for persons over HTTPS: accounts, figures and the log.
+        #[arg(long, default_value = "127.0.0.1:7445")]
+        people_listen: std::net::SocketAddr,
         /// Name under which nodes reach the gateway; may be given several times.
         #[arg(long = "server-name", default_value = "localhost")]
         server_names: Vec<String>,
@@ -113,6 +118,11 @@ enum Command {
         /// Why; for the operator's own log, free text never enters a record.
         #[arg(long)]
         reason: String,
+    },
+    /// Persons and their accounts. Needs a running gateway.
+    People {
+        #[command(subcommand)]
+        command: PeopleCommand,
     },
     /// The decree.
     Decree {
@@ -211,13 +221,15 @@ impl Cli {
                 trust_domain,
                 listen,
                 public_listen,
+                people_listen,
                 server_names,
                 decree,
                 ceremony,
             } => {
                 let origin = format!("{trust_domain}/log");
                 let exchange = Exchange { trust_domain, origin, server_names };
-                let listen = Listen { exchange: listen, public: public_listen };
+                let listen =
+                    Listen { exchange: listen, public: public_listen, people: people_listen };
                 let (authority, witnesses) = ceremony.read()?;
                 let plan = Plan { dir, exchange, listen, decree, authority, witnesses };
                 authority::init(plan, clock).await?
@@ -248,6 +260,7 @@ impl Cli {
                     json!({ "identity": identity, "exchange": exchange, "certificates": count }),
                 )
             }
+            Command::People { command } => command.act(&Config::load(&self.config)?).await?,
             Command::Decree { command } => {
                 let ((words, value), exit) = command.act(&self.config, clock.now()).await?;
                 print(self.output, &words, &value)?;

@@ -11,6 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    account::AccountConfig,
     journal::JournalConfig,
     ledger::LedgerConfig,
     witness::{HttpWitness, WitnessConfig},
@@ -37,6 +38,9 @@ pub struct Config {
     /// What one principal may ask for.
     #[serde(default)]
     pub quota: Quota,
+    /// The accounts of persons.
+    #[serde(default)]
+    pub accounts: AccountConfig,
     /// How cosignatures are gathered.
     #[serde(default)]
     pub witnesses: WitnessConfig,
@@ -65,6 +69,9 @@ pub struct Listen {
     pub exchange: SocketAddr,
     /// HTTPS without client certificates: the log's checkpoint and tiles, nothing else.
     pub public: SocketAddr,
+    /// HTTPS without client certificates, for persons: accounts, and with a session or token the
+    /// gRPC services for figures and for the log.
+    pub people: SocketAddr,
 }
 
 impl Default for Listen {
@@ -72,6 +79,7 @@ impl Default for Listen {
         Self {
             exchange: (Ipv4Addr::LOCALHOST, 7443).into(),
             public: (Ipv4Addr::LOCALHOST, 7444).into(),
+            people: (Ipv4Addr::LOCALHOST, 7445).into(),
         }
     }
 }
@@ -88,6 +96,8 @@ pub struct Paths {
     pub ledger: PathBuf,
     /// Index of submissions; can be rebuilt from the journal.
     pub index: PathBuf,
+    /// What persons sign in with; to be backed up with the keys.
+    pub accounts: PathBuf,
 }
 
 impl Default for Paths {
@@ -97,6 +107,7 @@ impl Default for Paths {
             journal: "journal".into(),
             ledger: "ledger".into(),
             index: "index".into(),
+            accounts: "accounts".into(),
         }
     }
 }
@@ -132,7 +143,8 @@ impl Config {
             toml::from_str(&text).map_err(|error| ConfigError::Wrong(file.to_owned(), error))?;
         let folder = file.parent().unwrap_or_else(|| Path::new("."));
         let paths = &mut config.paths;
-        for path in [&mut paths.keys, &mut paths.journal, &mut paths.ledger, &mut paths.index] {
+        let Paths { keys, journal, ledger, index, accounts } = paths;
+        for path in [keys, journal, ledger, index, accounts] {
             *path = folder.join(&*path);
         }
         Ok(config)
@@ -163,6 +175,7 @@ mod tests {
         assert_eq!(config.journal, JournalConfig::default());
         assert_eq!(config.ledger, LedgerConfig::default());
         assert_eq!(config.quota, Quota::default());
+        assert_eq!(config.accounts, AccountConfig::default());
         assert_eq!(config.witnesses, WitnessConfig::default());
         assert_eq!(config.witness, []);
     }

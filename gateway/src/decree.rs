@@ -26,11 +26,11 @@ use std::{
 };
 
 use birge_proto::{clock::Timestamp, identity::AgencyId, identity::Identity, record};
-use birge_schemas::{decree as bundle, detail::Detail, witnesses::Witnesses};
+use birge_schemas::{decree as bundle, witnesses::Witnesses};
 use jiff::civil::Date;
 
 pub use self::{
-    access::{Access, Named, Narrowed, Refusal},
+    access::{Access, Figures, Named, Narrowed, Refusal},
     article::{Article, in_order},
     calendar::Obligation,
     claim::{Claim, Found, Tried, Way, Who, changes_only},
@@ -38,7 +38,7 @@ pub use self::{
     coverage::{Coverage, Gap, Overruled},
     error::DecreeError,
     matrix::{Cell, Matrix, Sheet},
-    parameters::{Body, Disclosure, Mandate},
+    parameters::{Body, Disclosure, Mandate, WorkingGroup},
     replay::{Effect, Replay, Sums},
     request::{Act, Decision, Question, Recorded, Request, SexSplit},
 };
@@ -126,6 +126,31 @@ impl Decree {
     #[must_use]
     pub fn auditors(&self) -> &[Body] {
         &self.parameters.auditors
+    }
+
+    /// The working group (article 3(2)), where the decree sets one up.
+    #[must_use]
+    pub fn working_group(&self) -> Option<&WorkingGroup> {
+        self.parameters.working_group.as_ref()
+    }
+
+    /// First moment at which figures of `period`, accepted at `accepted`, are public (article
+    /// 8(1)); none where the decree makes nothing public.
+    #[must_use]
+    pub fn public_from(
+        &self,
+        dataset: &str,
+        period: &str,
+        accepted: Timestamp,
+    ) -> Option<Timestamp> {
+        let rule = self.parameters.public_release.as_ref()?;
+        self.calendar.public_from(rule, self.deadline(dataset, period), accepted)
+    }
+
+    /// The article under which figures become public.
+    #[must_use]
+    pub fn public_release(&self) -> Option<Article> {
+        self.parameters.public_release.as_ref().map(|rule| rule.article)
     }
 
     /// Every mandate (article 4(1)).
@@ -221,24 +246,20 @@ impl Decree {
         article::texts(&self.rules.permitting(request, &self.parameters))
     }
 
-    /// What `principal` may see of a dataset with these `breakdowns`, handed in by `owner`:
-    /// the decision on every detail, to be kept while decree and suspensions stand.
+    /// What `principal` may see of `figures`: the decision on every detail, to be kept while the
+    /// decree stands.
     #[must_use]
-    pub fn access(
-        &self,
-        principal: &Identity,
-        suspended: bool,
-        dataset: &str,
-        owner: &AgencyId,
-        breakdowns: Detail,
-    ) -> Access {
+    pub fn access(&self, principal: &Identity, figures: &Figures<'_>) -> Access {
+        let Figures { dataset, owner, breakdowns, released } = *figures;
+        let suspended = self.suspends(&principal.body);
         let ask = |act| {
             self.verdict(&Request { principal: principal.clone(), suspended, recorded: true, act })
         };
         let verdicts = breakdowns.subsets().map(|detail| {
             let (dataset, owner) = (dataset.to_owned(), owner.clone());
-            let query = Act::Query { dataset: dataset.clone(), owner: owner.clone(), detail };
-            let small_counts = Act::SmallCounts { dataset, owner, detail };
+            let query =
+                Act::Query { dataset: dataset.clone(), owner: owner.clone(), detail, released };
+            let small_counts = Act::SmallCounts { dataset, owner, detail, released };
             (detail, ask(query), ask(small_counts))
         });
         Access::new(breakdowns, verdicts)
@@ -252,6 +273,16 @@ impl Decree {
     }
 
     fn verdict(&self, request: &Request) -> Verdict {
+        // All persons of a body in one capacity are the same to the rules.
+        let capacity;
+        let request = match request.principal.person {
+            None => request,
+            Some(_) => {
+                let principal = request.principal.capacity();
+                capacity = Request { principal, ..request.clone() };
+                &capacity
+            }
+        };
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(verdict) = known().get(request) {
             return verdict.clone();

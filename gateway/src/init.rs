@@ -20,6 +20,7 @@ use birge_proto::{
 use birge_schemas::{decree, structure::Structures};
 
 use crate::{
+    account::AccountConfig,
     authority::{Authority as CertificateAuthority, Issued},
     ceremony::{DecreeSignature, Enrolment},
     config::{Config, Exchange, Listen, Paths, Quota},
@@ -100,6 +101,7 @@ pub async fn init(plan: Plan, clock: SharedClock) -> Result<PathBuf> {
         journal: JournalConfig::default(),
         ledger: LedgerConfig::default(),
         quota: Quota::default(),
+        accounts: AccountConfig::default(),
         witnesses: WitnessConfig::default(),
         witness: vec![],
     };

@@ -4,10 +4,11 @@
 //! disclosure) and is committed to the [`journal`], in whose writer [`sequence`] has the last
 //! word. The [`ledger`] follows the journal and gives the proof that goes back as a receipt.
 //! The [`catalog`] follows it too and holds what [`query`] answers from. [`erasure`] takes old
-//! names of persons out of it. The [`witness`]es cosign what the ledger signs; by [`succession`]
+//! names of persons out of it; [`account`] holds what persons sign in with. The [`witness`]es cosign what the ledger signs; by [`succession`]
 //! one of the log's keys follows on another, and one log on another. [`decree`] and
 //! [`disclosure`] are pure. [`run`] puts the parts together and takes them down in order.
 
+pub mod account;
 pub mod authority;
 pub mod catalog;
 pub mod ceremony;
@@ -51,6 +52,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    account::Accounts,
     catalog::Catalog,
     config::Config,
     journal::{Journal, Opened},
@@ -65,12 +67,14 @@ use crate::{
 /// How long those who are being answered may take when something has failed.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// The two sockets that the gateway listens on.
+/// The sockets that the gateway listens on.
 pub struct Listeners {
     /// gRPC over mutual TLS.
     pub exchange: TcpListener,
     /// The log over HTTPS.
     pub public: TcpListener,
+    /// What is for persons, over HTTPS.
+    pub people: TcpListener,
 }
 
 impl Listeners {
@@ -82,7 +86,11 @@ impl Listeners {
         let bind = |address: SocketAddr| async move {
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
         };
-        Ok(Self { exchange: bind(listen.exchange).await?, public: bind(listen.public).await? })
+        Ok(Self {
+            exchange: bind(listen.exchange).await?,
+            public: bind(listen.public).await?,
+            people: bind(listen.people).await?,
+        })
     }
 }
 
@@ -175,9 +183,18 @@ pub async fn run(
     let newest = ledger.checkpoint().borrow().checkpoint.size();
     drop(ledger.settled().wait_for(|settled| settled.checkpoint.size() >= newest).await);
 
+    let accounts = Accounts::open(
+        &config.paths.accounts,
+        config.accounts.clone(),
+        config.exchange.trust_domain.clone(),
+        Arc::clone(&catalog),
+        recorder.clone(),
+        Arc::clone(&clock),
+    )?;
     let parts = Parts {
         config: &config,
         keys: &keys,
+        accounts: Arc::new(accounts),
         catalog: Arc::clone(&catalog),
         recorder,
         journal: journal.reader(),

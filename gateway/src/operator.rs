@@ -6,7 +6,10 @@ use std::{path::Path, sync::Arc};
 use anyhow::{Context, Result};
 use birge_proto::{
     problem::Problem,
-    wire::{EnactRequest, EnrolRequest, RevokeRequest, admin_client::AdminClient},
+    wire::{
+        EnactRequest, EnrolRequest, ListPeopleRequest, Person, PersonRequest, RecoverResponse,
+        RevokeRequest, admin_client::AdminClient, people_client::PeopleClient,
+    },
 };
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore, version::TLS13};
@@ -38,6 +41,8 @@ pub struct Enrolled {
     pub log_key: String,
     /// Where the log's tiles are public.
     pub public_url: String,
+    /// Where persons reach the gateway.
+    pub people_url: String,
     /// Public keys of the authority that signs decrees, in hex.
     pub authority_keys: Vec<String>,
 }
@@ -83,6 +88,7 @@ pub async fn enrol(config: &Config, enrolment: &Path) -> Result<(Enrolled, u64),
         authority: Keys::in_folder(&config.paths.keys).read("ca.crt")?,
         log_key: answer.log_key,
         public_url: format!("https://{host}:{}", config.listen.public.port()),
+        people_url: format!("https://{host}:{}", config.listen.people.port()),
         authority_keys: answer.authority_keys,
     };
     Ok((enrolled, answer.exchange))
@@ -96,6 +102,38 @@ pub async fn revoke(config: &Config, identity: &str, reason: &str) -> Result<(u6
     let request = RevokeRequest { identity: identity.to_owned(), reason: reason.to_owned() };
     let answer = client(config).await?.revoke(request).await.map_err(refused)?.into_inner();
     Ok((answer.exchange, answer.certificates))
+}
+
+/// A person's account, as a body or the operator asks about it.
+fn person(person: &str) -> PersonRequest {
+    PersonRequest { person: person.to_owned() }
+}
+
+/// Everybody who was ever named.
+///
+/// # Errors
+/// See [`ActError`].
+pub async fn people(config: &Config) -> Result<Vec<Person>, ActError> {
+    let mut client = PeopleClient::new(channel(config).await?);
+    Ok(client.list(ListPeopleRequest {}).await.map_err(refused)?.into_inner().people)
+}
+
+/// Ends a person's account for ever; answers with the number of the exchange.
+///
+/// # Errors
+/// See [`ActError`].
+pub async fn revoke_person(config: &Config, who: &str) -> Result<u64, ActError> {
+    let mut client = PeopleClient::new(channel(config).await?);
+    Ok(client.revoke(person(who)).await.map_err(refused)?.into_inner().exchange)
+}
+
+/// Asks, as one of the two whom it takes, for the recovery of a person's account.
+///
+/// # Errors
+/// See [`ActError`].
+pub async fn recover_person(config: &Config, who: &str) -> Result<RecoverResponse, ActError> {
+    let mut client = PeopleClient::new(channel(config).await?);
+    Ok(client.recover(person(who)).await.map_err(refused)?.into_inner())
 }
 
 /// Has a decree enacted that the authority signed; answers with the exchange number and the
@@ -120,6 +158,10 @@ fn refused(status: tonic::Status) -> ActError {
 }
 
 async fn client(config: &Config) -> Result<AdminClient<Channel>, ActError> {
+    Ok(AdminClient::new(channel(config).await?))
+}
+
+async fn channel(config: &Config) -> Result<Channel, ActError> {
     let tls = TlsConnector::from(Arc::new(tls(config)?));
     let host = config.exchange.server_names.first().map_or("localhost", String::as_str).to_owned();
     let name = ServerName::try_from(host).context("server_names holds no name of a host")?;
@@ -138,7 +180,7 @@ async fn client(config: &Config) -> Result<AdminClient<Channel>, ActError> {
         .connect_with_connector(connector)
         .await
         .map_err(|error| ActError::Unreachable(error.into()))?;
-    Ok(AdminClient::new(channel))
+    Ok(channel)
 }
 
 fn tls(config: &Config) -> Result<ClientConfig> {

@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use aws_lc_rs::rand;
 use birge_proto::{
     clock::{SharedClock, Timestamp},
-    identity::Identity,
+    identity::{Identity, Role},
     manifest::BatchId,
     problem::{Kind, Problem},
     record::{Event, Ruling, keyed_digest},
@@ -22,7 +22,7 @@ use self::protected::ProtectedTable;
 pub use self::selection::Selection;
 use crate::{
     catalog::{Catalog, Holding},
-    decree::{self, Access, Clauses, Decree, Narrowed, Question, Refusal},
+    decree::{self, Access, Clauses, Decree, Figures, Narrowed, Question, Refusal},
     journal::Class,
     recorder::Recorder,
     sequence::{Draft, Reply},
@@ -111,12 +111,15 @@ impl Query {
                 Problem::new(Kind::NotPermitted, format!("no agency is mandated for {dataset}"))
                     .under([decree.clauses().residual.to_string()])
             })?;
-            let owner = Identity {
-                role: birge_proto::identity::Role::Agency,
-                body: mandate.agency.clone(),
+            let owner = Identity::of(Role::Agency, mandate.agency.clone());
+            let figures = Figures {
+                dataset,
+                owner: &owner.body,
+                breakdowns: structure.breakdowns(),
+                released: false,
             };
             Ok(Moment {
-                access: state.access(&decree, asker, structure, &owner.body),
+                access: state.access(&decree, asker, &figures),
                 structure: Arc::clone(structure),
                 decree,
                 holding: state.holding(dataset),
@@ -190,6 +193,7 @@ fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Pr
             owner: moment.owner.body.clone(),
             named: selection.named(),
             given: given.iter().map(ToString::to_string).collect(),
+            released: false,
         };
         serde_json::to_value(question).unwrap_or_default()
     };

@@ -36,8 +36,8 @@ impl Recorder {
     /// Has a draft recorded; when this returns, the records are durable.
     ///
     /// # Errors
-    /// When nothing may be recorded now, the journal cannot take it, or the log is frozen; then
-    /// nothing may be accepted or answered.
+    /// When nothing may be recorded now, the journal cannot take it, the log is frozen, or the
+    /// actor's account was revoked; then nothing may be accepted or answered.
     pub async fn record(&self, class: Class, draft: Draft) -> Result<Committed<Reply>, Problem> {
         if let Some(problem) = self.barred() {
             return Err(problem);
@@ -46,6 +46,9 @@ impl Recorder {
         match committed.reply {
             Reply::Refused(kind @ Kind::Frozen, detail) => Err(Problem::new(kind, detail)
                 .hint("ask the technical operator where the exchange goes on")),
+            Reply::Refused(kind @ Kind::NotSignedIn, detail) => {
+                Err(Problem::new(kind, detail).recorded_as(committed.first))
+            }
             _ => Ok(committed),
         }
     }

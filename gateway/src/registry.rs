@@ -5,6 +5,7 @@
 mod holders;
 mod holds;
 mod log;
+mod people;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -20,7 +21,10 @@ use birge_proto::{
 
 use self::holders::{Candidate, Holders};
 pub use self::holds::Holds;
-pub use self::log::Log;
+pub use self::{
+    log::Log,
+    people::{Account, AccountState, People, RECOVERY_SECONDS, Token},
+};
 
 /// State that follows from the records.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +34,7 @@ pub struct Registry {
     decrees: Vec<Enacted>,
     authority_keys: Vec<VerifyingKey>,
     holders: Holders,
+    people: People,
     log: Log,
     quorum_lost: bool,
     batches: HashMap<BatchId, u64>,
@@ -112,6 +117,9 @@ impl Registry {
                 self.revoked.extend(serials.iter().cloned());
                 self.participants.insert(identity.clone(), Participant::default());
             }
+            Event::Account { person, act } => {
+                self.people.apply(record.time, &record.actor, person, act);
+            }
             Event::SubmissionAccepted { batch, dataset, periods, .. } => {
                 self.batches.insert(*batch, index);
                 let heads = self.heads.entry(dataset.clone()).or_default();
@@ -125,6 +133,12 @@ impl Registry {
             Event::WitnessQuorumRegained { .. } => self.quorum_lost = false,
             _ => {}
         }
+    }
+
+    /// The accounts of persons.
+    #[must_use]
+    pub fn people(&self) -> &People {
+        &self.people
     }
 
     /// The legal holds that stand.
@@ -267,131 +281,4 @@ fn public(hex_key: &str) -> Option<VerifyingKey> {
 }
 
 #[cfg(test)]
-mod tests {
-    use birge_proto::envelope::SigningKey;
-
-    use birge_proto::{record::Authorised, statement::Statement};
-
-    use super::*;
-
-    fn record(event: Event) -> Record {
-        let actor: Identity = "operator/BIRGE".parse().unwrap();
-        Record {
-            time: Timestamp::UNIX_EPOCH,
-            actor,
-            parties: BTreeMap::new(),
-            persons: BTreeMap::new(),
-            event,
-        }
-    }
-
-    fn enrolled(serial: &str) -> Record {
-        record(Event::ParticipantEnrolled {
-            identity: "agency/NSC".parse().unwrap(),
-            serial: serial.into(),
-            certificate: String::new(),
-            signing_key: Some(hex::encode([7; 32])),
-            witness_key: None,
-            authorised: None,
-        })
-    }
-
-    #[test]
-    fn who_is_revoked_takes_no_part_until_enrolled_again() {
-        let nsc: Identity = "agency/NSC".parse().unwrap();
-        let mut registry = Registry::default();
-        registry.apply(0, &enrolled("01"));
-        assert_eq!(registry.participant(&nsc).unwrap().signing_keys.len(), 1);
-        registry.apply(
-            1,
-            &record(Event::ParticipantRevoked {
-                identity: nsc.clone(),
-                serials: vec!["01".into()],
-            }),
-        );
-        assert!(registry.participant(&nsc).is_none());
-        registry.apply(2, &enrolled("02"));
-        let participant = registry.participant(&nsc).unwrap();
-        assert!(participant.serials.contains("02") && !participant.serials.contains("01"));
-    }
-
-    #[test]
-    fn what_the_authority_stated_is_put_together_again_until_it_is_revoked() {
-        let authority = SigningKey::generate().unwrap();
-        let nsc: Identity = "agency/NSC".parse().unwrap();
-        let (key, stated) = (Some(hex::encode([7; 32])), Timestamp::UNIX_EPOCH);
-        let says = Says::Enrolment {
-            identity: nsc.clone(),
-            request: "ab".into(),
-            signing_key: key.clone(),
-            witness_key: None,
-        };
-        let statement = Statement { origin: "birge.example/log".into(), stated, says };
-        let signed = statement.sign(&authority).unwrap();
-        let mut registry = Registry::default();
-        registry.apply(
-            0,
-            &record(Event::Genesis {
-                origin: statement.origin.clone(),
-                log_key: String::new(),
-                authority_keys: vec![],
-                witness_keys: BTreeMap::new(),
-            }),
-        );
-        let enrolment = Event::ParticipantEnrolled {
-            identity: nsc.clone(),
-            serial: "01".into(),
-            certificate: String::new(),
-            signing_key: key,
-            witness_key: None,
-            authorised: Some(Authorised {
-                request: Some("ab".into()),
-                stated,
-                key_id: signed.key_id.clone(),
-                signature: hex::encode(&signed.signature),
-            }),
-        };
-        registry.apply(1, &record(enrolment));
-        let known = registry.participant(&nsc).unwrap().statement.clone().unwrap();
-        assert_eq!(known.open(&[authority.verifying_key()]).unwrap(), statement);
-        let revoked = Event::ParticipantRevoked { identity: nsc, serials: vec!["01".into()] };
-        registry.apply(2, &record(revoked));
-        assert!(registry.participants().all(|(_, known)| known.statement.is_none()));
-    }
-
-    #[test]
-    fn the_decree_in_force_is_the_one_whose_time_has_come() {
-        let mut registry = Registry::default();
-        for (index, (version, from)) in [("a", 10), ("b", 20)].into_iter().enumerate() {
-            registry.apply(
-                index as u64,
-                &record(Event::DecreeEnacted {
-                    decree: DecreeName { number: "1".into(), version: version.into() },
-                    in_force_from: Timestamp::from_second(from).unwrap(),
-                    digest: String::new(),
-                    key_id: String::new(),
-                    signature: String::new(),
-                }),
-            );
-        }
-        let at = |second| {
-            let time = Timestamp::from_second(second).unwrap();
-            registry.decree_at(time).map(|decree| decree.name.version.clone())
-        };
-        assert_eq!(at(9), None);
-        assert_eq!(at(19).as_deref(), Some("a"));
-        assert_eq!(at(20).as_deref(), Some("b"));
-    }
-
-    #[test]
-    fn article_11_no_decree_is_retroactive_and_none_is_enacted_twice() {
-        let name = |version: &str| DecreeName { number: "1".into(), version: version.into() };
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let mut registry = Registry::default();
-        assert_eq!(registry.bars_decree(&name("a"), at(10), at(20)), None, "the log's first");
-        registry.decrees.push(Enacted { name: name("a"), from: at(10), index: 2 });
-        assert!(registry.bars_decree(&name("b"), at(19), at(20)).is_some());
-        assert_eq!(registry.bars_decree(&name("b"), at(20), at(20)), None);
-        assert!(registry.bars_decree(&name("a"), at(30), at(20)).is_some());
-    }
-}
+mod tests;

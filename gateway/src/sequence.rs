@@ -101,6 +101,9 @@ impl Order {
                 }
             };
         }
+        if let Some((kind, detail)) = self.bars_account(draft, time) {
+            return Reply::Refused(kind, detail);
+        }
         let in_force = || self.registry.decree_at(time).map(|enacted| &enacted.name);
         if draft.decree.as_ref().is_some_and(|decree| in_force() != Some(decree)) {
             return Reply::DecreeChanged;
@@ -148,6 +151,22 @@ impl Order {
     }
 }
 
+impl Order {
+    /// Why a draft may not be recorded for the sake of a person's account: its own, or the one
+    /// that it is about.
+    fn bars_account(&self, draft: &Draft, time: Timestamp) -> Option<(Kind, String)> {
+        let people = self.registry.people();
+        if let Some((Event::Account { person, act }, _)) = draft.events.first() {
+            return people.bars(time, &draft.actor, person, act);
+        }
+        let revoked = draft.actor.person.is_some() && !people.is_active(&draft.actor);
+        // That it is refused is on record, too.
+        let refused = |(event, _): &(Event, _)| event.problem().is_some();
+        (revoked && !draft.events.iter().any(refused))
+            .then(|| (Kind::NotSignedIn, format!("{} was revoked meanwhile", draft.actor)))
+    }
+}
+
 /// Says which batch is current, and which was named.
 #[must_use]
 pub fn stale(current: Option<BatchId>, named: Option<BatchId>) -> String {
@@ -192,7 +211,9 @@ impl Sequencer for Order {
         }
         let mut entries = Vec::with_capacity(draft.events.len());
         for (event, body) in draft.events {
-            let concerned = std::iter::once(&draft.actor).chain(&draft.parties);
+            // What a member does concerns the participant for which it acts.
+            let party = draft.actor.party();
+            let concerned = [&draft.actor, &party].into_iter().chain(&draft.parties);
             let parties = self.registry.next_counters(concerned);
             let persons = std::mem::take(&mut draft.persons);
             let actor = draft.actor.clone();
@@ -224,6 +245,12 @@ fn rejection(draft: &Draft, kind: Kind) -> Event {
         }
         Some((Event::HoldPlaced { .. } | Event::HoldLifted { .. }, _)) => {
             Event::ActRefused { act: String::from("audit/hold"), problem }
+        }
+        Some((Event::Account { .. }, _)) => {
+            Event::ActRefused { act: String::from("people/account"), problem }
+        }
+        Some((Event::QueryAnswered { dataset, .. }, _)) => {
+            Event::QueryRefused { dataset: Some(dataset.clone()), problem, ruling: None }
         }
         _ => Event::ActRefused { act: String::from("sequence"), problem },
     }

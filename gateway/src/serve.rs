@@ -2,9 +2,11 @@
 
 pub mod admin;
 mod audit;
+mod desk;
 mod enrolment;
 mod gate;
 mod intake;
+mod people;
 mod public;
 mod query;
 mod records;
@@ -24,7 +26,8 @@ use birge_proto::{
     problem::{Kind, Problem},
     wire::{
         DESCRIPTORS, admin_server::AdminServer, audit_server::AuditServer,
-        intake_server::IntakeServer, query_server::QueryServer, witness_server::WitnessServer,
+        intake_server::IntakeServer, people_server::PeopleServer, query_server::QueryServer,
+        witness_server::WitnessServer,
     },
 };
 use tokio::sync::Semaphore;
@@ -34,13 +37,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use self::{
-    admin::AdminService, audit::AuditService, gate::Gate, intake::IntakeService,
-    query::QueryService, records::Records, revocations::Revocations, stated::Stated,
-    tls::Credentials, turned::Turned, witness::WitnessService,
+    admin::AdminService, audit::AuditService, desk::Desk, gate::Gate, intake::IntakeService,
+    people::PeopleService, query::QueryService, records::Records, revocations::Revocations,
+    stated::Stated, tls::Credentials, turned::Turned, witness::WitnessService,
 };
 use crate::{
-    Listeners, authority::Authority, catalog::Catalog, config::Config, intake::Intake,
-    journal::Reader, keys::Keys, ledger::Ledger, query::Query, recorder::Recorder,
+    Listeners, account::Accounts, authority::Authority, catalog::Catalog, config::Config,
+    intake::Intake, journal::Reader, keys::Keys, ledger::Ledger, query::Query, recorder::Recorder,
     witness::Assembly,
 };
 
@@ -71,6 +74,8 @@ pub struct Parts<'a> {
     pub config: &'a Config,
     /// Private keys.
     pub keys: &'a Keys,
+    /// The accounts of persons.
+    pub accounts: Arc<Accounts>,
     /// What is known.
     pub catalog: Arc<Catalog>,
     /// The way to the journal.
@@ -90,7 +95,8 @@ pub struct Parts<'a> {
 /// # Errors
 /// When keys do not fit together.
 pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationToken) -> Result<()> {
-    let Parts { config, keys, catalog, recorder, journal, ledger, assembly, clock } = parts;
+    let Parts { config, keys, accounts, catalog, recorder, journal, ledger, assembly, clock } =
+        parts;
     let authority = Arc::new(Authority::load(&config.paths.keys)?);
     let credentials = || {
         Credentials::from_pem(
@@ -99,7 +105,11 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
             &authority.certificate,
         )
     };
-    let public = TlsAcceptor::from(Arc::new(credentials()?.public()?));
+    let without_clients = |protocols: &[&[u8]]| {
+        anyhow::Ok(TlsAcceptor::from(Arc::new(credentials()?.without_clients(protocols)?)))
+    };
+    let public = without_clients(&[b"http/1.1"])?;
+    let persons = without_clients(&[b"h2", b"http/1.1"])?;
     let revocations = Arc::new(Revocations::new(
         credentials()?,
         Arc::clone(&authority),
@@ -109,6 +119,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
     let turned = Arc::new(Turned::since(clock.now()));
     let gate = Arc::new(Gate::new(
         Arc::clone(&catalog),
+        Arc::clone(&accounts),
         recorder.clone(),
         config.quota.records_per_minute,
         Arc::clone(&turned),
@@ -146,6 +157,14 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         stated: Stated { catalog: Arc::clone(&catalog), journal, clock: Arc::clone(&clock) },
         assembly: assembly.clone(),
     });
+    let desk = Desk {
+        gate: Arc::clone(&gate),
+        accounts: Arc::clone(&accounts),
+        turned: Arc::clone(&turned),
+        query: query.clone(),
+        audit: audit.clone(),
+    };
+    let people = PeopleServer::new(PeopleService { gate: Arc::clone(&gate), accounts });
     let witness = WitnessServer::new(WitnessService {
         gate: Arc::clone(&gate),
         assembly,
@@ -169,6 +188,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         .build_v1()?;
 
     let public_log = tokio::spawn(public::serve(listeners.public, public, ledger, stop.clone()));
+    let desk = tokio::spawn(desk::serve(listeners.people, persons, desk, stop.clone()));
     let sums = tokio::spawn(record_sums(Arc::clone(&gate), stop.clone()));
     let connections = tls::accept(
         listeners.exchange,
@@ -188,6 +208,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         .add_service(query)
         .add_service(audit)
         .add_service(admin)
+        .add_service(people)
         .add_service(witness)
         .serve_with_incoming_shutdown(
             ReceiverStream::new(connections),
@@ -206,6 +227,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
     };
     stop.cancel();
     drop(public_log.await);
+    drop(desk.await);
     drop(sums.await);
     served
 }

@@ -46,6 +46,8 @@ kinds! {
     NotPermitted = "NOT_PERMITTED", PermissionDenied, 403, false, "the decree does not permit this";
     /// The certificate is not, or no longer, enrolled.
     NotEnrolled = "NOT_ENROLLED", Unauthenticated, 401, false, "this identity is not enrolled";
+    /// The session or token is unknown, expired or revoked, or the sign-in failed.
+    NotSignedIn = "NOT_SIGNED_IN", Unauthenticated, 401, false, "nobody is signed in";
     /// The role may not do this.
     WrongRole = "WRONG_ROLE", PermissionDenied, 403, false, "this role may not do this";
     /// The signature, the key or a digest does not match.
@@ -142,6 +144,24 @@ impl Problem {
         })
     }
 
+    /// Reads a problem back from its problem details; none where they are not ours.
+    #[must_use]
+    pub fn from_json(details: &serde_json::Value) -> Option<Self> {
+        let text = |key: &str| details[key].as_str().map(str::to_owned);
+        let listed = |key: &str| -> Vec<String> {
+            let texts = details[key].as_array().into_iter().flatten();
+            texts.filter_map(|text| text.as_str().map(str::to_owned)).collect()
+        };
+        let code = text("code")?;
+        Some(Self {
+            kind: Kind::ALL.iter().copied().find(|kind| kind.code() == code)?,
+            detail: text("detail")?,
+            articles: listed("articles"),
+            hints: listed("hints"),
+            exchange: details["exchange"].as_u64(),
+        })
+    }
+
     /// Reads a problem back from a gRPC status. A status that is not ours becomes
     /// `Unavailable` or `Internal` with its message.
     #[must_use]
@@ -214,6 +234,7 @@ mod tests {
                 .hint("ask for national totals")
                 .recorded_as(7);
             assert_eq!(Problem::from_status(&Status::from(problem.clone())), problem);
+            assert_eq!(Problem::from_json(&problem.to_json()), Some(problem));
         }
     }
 

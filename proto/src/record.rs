@@ -4,6 +4,7 @@
 //! observation and no free text. The log's leaf is a commitment: it tells nothing to who does
 //! not hold the record and its opening (decree, article 9).
 
+mod account;
 mod event;
 mod reading;
 
@@ -15,7 +16,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{canonical, envelope::KeyError, identity::Identity};
 
-pub use self::{event::Event, reading::Verdict};
+pub use self::{
+    account::{AccountAct, Scope},
+    event::Event,
+    reading::Verdict,
+};
 
 /// Version of the commitment, the first byte of a leaf.
 pub const COMMITMENT_VERSION: u8 = 1;

@@ -83,11 +83,13 @@ impl Witnesses {
     /// Does the decree have this identity witness the log?
     #[must_use]
     pub fn include(&self, identity: &Identity) -> bool {
-        match identity.role {
-            Role::Agency => self.participants.contains(&identity.body),
-            Role::Auditor => self.quorum.mandatory.contains(&identity.body),
-            Role::Operator | Role::Gateway => false,
-        }
+        // Systems witness, persons do not.
+        identity.person.is_none()
+            && match identity.role {
+                Role::Agency => self.participants.contains(&identity.body),
+                Role::Auditor => self.quorum.mandatory.contains(&identity.body),
+                Role::Member | Role::Observer | Role::Operator | Role::Gateway => false,
+            }
     }
 
     /// The policy by which checkpoints of `logs` are judged, with the keys that are enrolled.
@@ -100,7 +102,7 @@ impl Witnesses {
         logs: Vec<NoteVerifier>,
         keys: &BTreeMap<Identity, CosignatureVerifier>,
     ) -> Result<Policy, PolicyError> {
-        let key = |role, body: &AgencyId| keys.get(&Identity { role, body: body.clone() }).cloned();
+        let key = |role, body: &AgencyId| keys.get(&Identity::of(role, body.clone())).cloned();
         let mandatory = self.quorum.mandatory.iter();
         let mandatory =
             mandatory.map(|body| (body.to_string(), key(Role::Auditor, body))).collect();

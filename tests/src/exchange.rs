@@ -73,12 +73,13 @@ impl Exchange {
     /// # Errors
     /// When it does not start or does not end.
     pub fn found(dir: &Path, arguments: &[&str]) -> Result<Output> {
-        let (listen, public) = (free_address()?, free_address()?);
+        let (listen, public, people) = (free_address()?, free_address()?, free_address()?);
         let mut command = Command::new(&binaries()?.gateway);
         command.args(["init", "--dir"]).arg(dir.join("gateway"));
         command.args(["--trust-domain", TRUST_DOMAIN, "--server-name", "localhost"]);
         command.args(["--listen", &listen.to_string()]);
-        command.args(["--public-listen", &public.to_string()]).args(arguments);
+        command.args(["--public-listen", &public.to_string()]);
+        command.args(["--people-listen", &people.to_string()]).args(arguments);
         let output = Process::spawn("gateway init", &mut command)?.wait_end()?;
         fs::write(dir.join("address"), listen.to_string())?;
         Ok(output)
@@ -93,7 +94,7 @@ impl Exchange {
     pub fn twin(&self) -> Result<Self> {
         let temporary = TempDir::with_prefix("birge-")?;
         let dir = temporary.path().to_owned();
-        let (address, public) = (free_address()?, free_address()?);
+        let (address, public, people) = (free_address()?, free_address()?, free_address()?);
         copy(&self.home(), &dir.join("gateway"))?;
         let twin = Self { dir, address, server: None, _temporary: Some(temporary) };
         let mut config: toml::Table = fs::read_to_string(twin.config())?.parse()?;
@@ -101,6 +102,7 @@ impl Exchange {
         let listen = listen.context("the configuration does not say where to listen")?;
         listen.insert("exchange".to_owned(), address.to_string().into());
         listen.insert("public".to_owned(), public.to_string().into());
+        listen.insert("people".to_owned(), people.to_string().into());
         fs::write(twin.config(), config.to_string())?;
         fs::write(twin.dir.join("address"), address.to_string())?;
         Ok(twin)

@@ -94,6 +94,11 @@ fn detail(event: &Event) -> String {
         Event::ParticipantRevoked { identity, serials } => {
             format!("{identity}, {} certificates", serials.len())
         }
+        Event::Account { person, act } => {
+            let written = serde_json::to_value(act).unwrap_or_default();
+            let what = written["what"].as_str().unwrap_or_default();
+            format!("{person}: {what}")
+        }
         Event::SubmissionAccepted { batch, counts, late, .. } => {
             let late = if *late { ", late" } else { "" };
             let (new, changed) = (counts.imported, counts.updated);

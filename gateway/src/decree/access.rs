@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use birge_proto::identity::AgencyId;
 use birge_schemas::detail::{Breakdown, Detail};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,19 @@ pub struct Access {
     breakdowns: Detail,
     verdicts: BTreeMap<Detail, Verdict>,
     small_counts: BTreeMap<Detail, Vec<Article>>,
+}
+
+/// Figures of which something is to be seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Figures<'a> {
+    /// Dataset.
+    pub dataset: &'a str,
+    /// Who handed them in.
+    pub owner: &'a AgencyId,
+    /// Every breakdown that the dataset has.
+    pub breakdowns: Detail,
+    /// Are they public already (article 8(1))?
+    pub released: bool,
 }
 
 /// What the codes that a query names explicitly along one dimension are.

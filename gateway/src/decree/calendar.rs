@@ -6,7 +6,7 @@ use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use super::{
     days_off::DaysOff,
     error::DecreeError,
-    parameters::{Deadline, Mandate, PARAMETERS, Parameters},
+    parameters::{Deadline, Mandate, PARAMETERS, Parameters, PublicRelease},
 };
 
 /// What an agency owes.
@@ -102,6 +102,21 @@ impl Calendar {
             .and_then(|period| period.after().checked_add(years.years()).ok())
             .and_then(|date| self.midnight(date))
             .is_some_and(|frozen_from| frozen_from < at)
+    }
+
+    /// First moment at which figures with this deadline, accepted then, are public.
+    pub(super) fn public_from(
+        &self,
+        rule: &PublicRelease,
+        deadline: Option<Timestamp>,
+        accepted: Timestamp,
+    ) -> Option<Timestamp> {
+        let day = |at: Timestamp| at.to_zoned(self.zone.clone()).date();
+        // The deadline is the first moment after the last day in time.
+        let last_day = deadline.and_then(|deadline| day(deadline).yesterday().ok());
+        let later = last_day.into_iter().chain([day(accepted)]).max()?;
+        let release = later.checked_add(rule.days.days()).ok()?.to_datetime(rule.time);
+        Some(release.to_zoned(self.zone.clone()).ok()?.timestamp())
     }
 
     /// The same time of day `years` earlier.

@@ -9,10 +9,12 @@ use birge_schemas::{
     structure::{Structure, Structures},
 };
 
-use super::{Access, Decree, matrix::principals};
+use super::{Access, Decree, Figures, matrix::principals};
 
 /// The short name of somebody whom no decree names.
 const NOBODY: &str = "UNNAMED";
+/// Before figures are public and after (article 8(1)).
+const RELEASED: [bool; 2] = [false, true];
 
 /// Of whom something is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,8 +91,11 @@ impl FromStr for Who {
             return Ok(Self::Anybody);
         }
         let role = text.parse().map(Self::Role);
-        role.or_else(|_| text.parse().map(Self::Body)).map_err(|_| {
-            format!("{text:?}: expected anybody, agency, auditor, operator, or such as agency/NSC")
+        role.or_else(|_| Identity::capacity_of(text).map(Self::Body)).map_err(|_| {
+            format!(
+                "{text:?}: expected anybody, agency, member, observer, auditor, operator, or such \
+                 as agency/NSC"
+            )
         })
     }
 }
@@ -131,10 +136,11 @@ impl Claim {
             everybody.insert(identity.clone());
         }
         everybody.retain(|each| self.who.is(each) && !self.except.contains(each));
-        for (decree, principal) in
-            decrees.iter().flat_map(|decree| everybody.iter().map(move |each| (decree, each)))
-        {
-            let access = access(decree, principal, structure);
+        for (decree, principal, released) in decrees.iter().flat_map(|decree| {
+            let each = everybody.iter();
+            each.flat_map(move |each| RELEASED.map(|released| (decree, each, released)))
+        }) {
+            let access = access(decree, principal, structure, released);
             let meant = |detail: &Detail| match never {
                 true => self.detail.within(*detail),
                 false => self.detail == *detail,
@@ -145,11 +151,20 @@ impl Claim {
                 let seen = if self.small_counts { seen.least <= 1 } else { seen.figures };
                 if seen == never {
                     let found = Found::of(decree, access.as_ref(), principal, structure, detail);
-                    tried.against.push(found);
+                    tried.add(found);
                 }
             }
         }
         tried
+    }
+}
+
+impl Tried {
+    /// Before and after the release it may be the same that speaks against it.
+    fn add(&mut self, found: Found) {
+        if !self.against.contains(&found) {
+            self.against.push(found);
+        }
     }
 }
 
@@ -167,8 +182,11 @@ pub fn changes_only(
     let mut everybody = space(&[before, after]);
     everybody.extend(unnamed());
     for structure in structures.iter() {
-        for principal in &everybody {
-            let [then, now] = [before, after].map(|decree| access(decree, principal, structure));
+        for (principal, released) in
+            everybody.iter().flat_map(|each| RELEASED.map(|released| (each, released)))
+        {
+            let [then, now] =
+                [before, after].map(|decree| access(decree, principal, structure, released));
             for detail in structure.breakdowns().subsets() {
                 tried.decisions += 1;
                 let was = Seen::of(before, structure, then.as_ref(), detail);
@@ -179,8 +197,7 @@ pub fn changes_only(
                 };
                 let named = only_for.is_empty() || only_for.contains(principal);
                 if !allowed || (was != is && !named) {
-                    let found = Found::of(after, now.as_ref(), principal, structure, detail);
-                    tried.against.push(found);
+                    tried.add(Found::of(after, now.as_ref(), principal, structure, detail));
                 }
             }
         }
@@ -240,17 +257,22 @@ fn space(decrees: &[&Decree]) -> BTreeSet<Identity> {
     decrees.iter().flat_map(|decree| principals(decree)).collect()
 }
 
-/// An agency and an auditor of whom no decree speaks.
+/// An agency, a member and an auditor of whom no decree speaks.
 fn unnamed() -> impl Iterator<Item = Identity> {
-    [Role::Agency, Role::Auditor].into_iter().filter_map(|role| {
+    [Role::Agency, Role::Member, Role::Auditor].into_iter().filter_map(|role| {
         let body: AgencyId = NOBODY.parse().ok()?;
-        Some(Identity { role, body })
+        Some(Identity::of(role, body))
     })
 }
 
 /// What somebody may see of a dataset that somebody must hand in.
-fn access(decree: &Decree, principal: &Identity, structure: &Structure) -> Option<Access> {
+fn access(
+    decree: &Decree,
+    principal: &Identity,
+    structure: &Structure,
+    released: bool,
+) -> Option<Access> {
     let owner = &decree.mandate(&structure.id)?.agency;
-    let suspended = decree.suspends(&principal.body);
-    Some(decree.access(principal, suspended, &structure.id, owner, structure.breakdowns()))
+    let (dataset, breakdowns) = (&*structure.id, structure.breakdowns());
+    Some(decree.access(principal, &Figures { dataset, owner, breakdowns, released }))
 }

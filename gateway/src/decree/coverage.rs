@@ -121,7 +121,12 @@ fn query(
         principal: principal.clone(),
         suspended: decree.suspends(&principal.body),
         recorded: true,
-        act: Act::Query { dataset: dataset.to_owned(), owner: owner.clone(), detail },
+        act: Act::Query {
+            dataset: dataset.to_owned(),
+            owner: owner.clone(),
+            detail,
+            released: true,
+        },
     }
 }
 

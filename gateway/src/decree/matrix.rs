@@ -3,10 +3,12 @@
 use birge_proto::identity::{AgencyId, Identity, Role};
 use birge_schemas::{detail::Detail, structure::Structures};
 
-use super::{Access, Decree, Disclosure};
+use super::{Access, Decree, Disclosure, Figures};
 
 /// The short name under which the operator stands, whom no decree names.
 const OPERATOR: &str = "OPERATOR";
+/// The short name under which observers stand: they come from bodies that it does not name.
+const OBSERVER: &str = "OBSERVER";
 
 /// What a decree gives to everybody of every dataset that somebody must hand in.
 #[derive(Debug, Clone)]
@@ -25,8 +27,18 @@ pub struct Sheet {
     pub protection: Option<Disclosure>,
     /// Every breakdown that its cells can have.
     pub breakdowns: Detail,
-    /// What each body may see, in the order of the decree.
-    pub rows: Vec<(Identity, Access)>,
+    /// What each may see, in the order of the decree.
+    rows: Vec<Row>,
+}
+
+/// What somebody may see.
+#[derive(Debug, Clone)]
+struct Row {
+    principal: Identity,
+    /// Once the figures are public.
+    access: Access,
+    /// Before.
+    early: Access,
 }
 
 /// One decision.
@@ -36,8 +48,10 @@ pub struct Cell {
     pub principal: Identity,
     /// How finely.
     pub detail: Detail,
-    /// Is it given?
+    /// Is it given, once it is public?
     pub permitted: bool,
+    /// Is it given before?
+    pub early: bool,
     /// Is it given with the small counts?
     pub small_counts: bool,
     /// The articles that say so.
@@ -52,11 +66,17 @@ impl Matrix {
         let sheets = structures.iter().filter_map(|structure| {
             let owner = decree.mandate(&structure.id)?.agency.clone();
             let breakdowns = structure.breakdowns();
-            let access = |principal: &Identity| {
-                let suspended = decree.suspends(&principal.body);
-                decree.access(principal, suspended, &structure.id, &owner, breakdowns)
+            let access = |principal: &Identity, released| {
+                let figures =
+                    Figures { dataset: &structure.id, owner: &owner, breakdowns, released };
+                decree.access(principal, &figures)
             };
-            let rows = principals.iter().map(|each| (each.clone(), access(each))).collect();
+            let row = |principal: &Identity| Row {
+                principal: principal.clone(),
+                access: access(principal, true),
+                early: access(principal, false),
+            };
+            let rows = principals.iter().map(row).collect();
             let protection = decree.disclosure(&structure.id);
             let (dataset, persons) = (structure.id.clone(), structure.rules.persons);
             Some(Sheet { dataset, owner, persons, protection, breakdowns, rows })
@@ -74,42 +94,58 @@ impl Matrix {
 impl Sheet {
     /// Every decision: body by body, the coarsest of comparable details first.
     pub fn cells(&self) -> impl Iterator<Item = Cell> {
-        self.rows.iter().flat_map(|(principal, access)| {
-            self.breakdowns.subsets().map(|detail| Cell {
-                principal: principal.clone(),
-                detail,
-                permitted: access.permits(detail),
-                small_counts: access.sees_small_counts(detail),
-                articles: access.articles(detail),
-            })
+        self.rows.iter().flat_map(|row| self.breakdowns.subsets().map(|detail| row.cell(detail)))
+    }
+
+    /// The finest details that each is given: whatever is coarser than one of them and permitted
+    /// needs no word of its own, nor do members who are given what their participant is.
+    pub fn finest(&self) -> impl Iterator<Item = (&Identity, Vec<Cell>)> {
+        let rows = self.rows.iter().filter(|row| !self.goes_without_saying(row));
+        rows.map(|row| {
+            let finest = row.access.maximal_permitted(self.breakdowns).into_iter();
+            (&row.principal, finest.map(|detail| row.cell(detail)).collect())
         })
     }
 
-    /// The finest details that a body is given: whatever is coarser than one of them and
-    /// permitted needs no word of its own.
-    pub fn finest<'a>(
-        &'a self,
-        principal: &'a Identity,
-        access: &'a Access,
-    ) -> impl Iterator<Item = Cell> + 'a {
-        access.maximal_permitted(self.breakdowns).into_iter().map(|detail| Cell {
-            principal: principal.clone(),
-            detail,
-            permitted: true,
-            small_counts: access.sees_small_counts(detail),
-            articles: access.articles(detail),
-        })
+    fn goes_without_saying(&self, member: &Row) -> bool {
+        let party = member.principal.party();
+        member.principal != party
+            && self.rows.iter().any(|row| {
+                row.principal == party
+                    && (&row.access, &row.early) == (&member.access, &member.early)
+            })
     }
 }
 
-/// Everybody of whom the decree speaks: participants, auditors, the operator.
+impl Row {
+    fn cell(&self, detail: Detail) -> Cell {
+        Cell {
+            principal: self.principal.clone(),
+            detail,
+            permitted: self.access.permits(detail),
+            early: self.early.permits(detail),
+            small_counts: self.access.sees_small_counts(detail),
+            articles: self.access.articles(detail),
+        }
+    }
+}
+
+/// Everybody of whom the decree speaks: participants, their members, observers, auditors, the
+/// operator.
 pub(super) fn principals(decree: &Decree) -> Vec<Identity> {
     let named = |role, bodies: &[super::Body]| {
-        let identity = |body: &super::Body| Identity { role, body: body.id.clone() };
+        let identity = |body: &super::Body| Identity::of(role, body.id.clone());
         bodies.iter().map(identity).collect::<Vec<_>>()
     };
-    let operator = OPERATOR.parse().ok().map(|body| Identity { role: Role::Operator, body });
+    let operator = OPERATOR.parse().ok().map(|body| Identity::of(Role::Operator, body));
     let participants = named(Role::Agency, decree.participants());
     let auditors = named(Role::Auditor, decree.auditors());
-    participants.into_iter().chain(auditors).chain(operator).collect()
+    let members = match decree.working_group() {
+        Some(_) => named(Role::Member, decree.participants()),
+        None => vec![],
+    };
+    let observer = decree.working_group().and_then(|_| OBSERVER.parse().ok());
+    let observer = observer.map(|body| Identity::of(Role::Observer, body));
+    let people = members.into_iter().chain(observer);
+    participants.into_iter().chain(people).chain(auditors).chain(operator).collect()
 }

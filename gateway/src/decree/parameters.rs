@@ -8,7 +8,8 @@ use birge_schemas::{
     detail::{Breakdown, Detail},
     witnesses::{Quorum, Witnesses, WitnessesError},
 };
-use serde::Deserialize;
+use jiff::civil::Time;
+use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{
     article::{Article, Articles},
@@ -32,11 +33,13 @@ pub(super) struct Parameters {
     pub(super) clauses: Clauses,
     pub(super) participants: Vec<Body>,
     pub(super) auditors: Vec<Body>,
+    pub(super) working_group: Option<WorkingGroup>,
     pub(super) mandates: Vec<Mandate>,
     pub(super) deadlines: Vec<Deadline>,
     #[serde(default)]
     pub(super) days_off: DaysOff,
     pub(super) disclosure: Vec<DisclosureRule>,
+    pub(super) public_release: Option<PublicRelease>,
     pub(super) frozen_after_years: i64,
     #[serde(default = "ten")]
     pub(super) names_erasable_after_years: i64,
@@ -62,6 +65,33 @@ pub struct Body {
     /// Suspended by the government (article 10).
     #[serde(default)]
     pub suspended: bool,
+}
+
+/// The working group of members and observers (article 3(2)).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkingGroup {
+    /// The article that sets it up.
+    pub article: Article,
+    /// The participant that presides over it.
+    pub chair: AgencyId,
+}
+
+/// When figures become public (article 8(1)).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PublicRelease {
+    pub(super) article: Article,
+    /// After the later of deadline and acceptance.
+    pub(super) days: i64,
+    /// Local time.
+    #[serde(deserialize_with = "of_day")]
+    pub(super) time: Time,
+}
+
+fn of_day<'de, D: Deserializer<'de>>(from: D) -> Result<Time, D::Error> {
+    let text = String::deserialize(from)?;
+    Time::strptime("%H:%M", &text).map_err(D::Error::custom)
 }
 
 /// Who must hand in which dataset (article 4(1)).
@@ -166,7 +196,10 @@ impl Parameters {
         let thresholds = self.disclosure.iter().map(|rule| &rule.article);
         let cited = mandates.chain(deadlines).chain(thresholds).chain([&self.witnesses.article]);
         let cited = cited.map(|article| article_of(article)).collect::<Result<Vec<_>, _>>()?;
-        Ok(cited.into_iter().chain(self.clauses.articles()).chain(self.days_off.article))
+        let group = self.working_group.as_ref().map(|group| group.article);
+        let release = self.public_release.as_ref().map(|release| release.article);
+        let optional = [group, release, self.days_off.article].into_iter().flatten();
+        Ok(cited.into_iter().chain(self.clauses.articles()).chain(optional))
     }
 
     /// The articles of which a note says who carries them out; each must have a text.
@@ -198,6 +231,11 @@ impl Parameters {
         }
         if let Some(twice) = first_twice(self.disclosure.iter().map(|each| each.dataset.as_str())) {
             return wrong(twice, format!("{twice} has two thresholds; expected one"));
+        }
+        if let Some(WorkingGroup { chair, .. }) = &self.working_group
+            && !self.participants.iter().any(|body| body.id == *chair)
+        {
+            return wrong("workingGroup", format!("{chair}, who presides, is no participant"));
         }
         for body in &self.witnesses.mandatory {
             if !self.auditors.iter().any(|auditor| auditor.id == *body) {

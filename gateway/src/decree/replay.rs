@@ -12,7 +12,7 @@ use birge_proto::{
 };
 use birge_schemas::{detail::Detail, structure::Structures};
 
-use super::{Access, Act, Decree, Question, Recorded, Request};
+use super::{Access, Act, Decree, Figures, Question, Recorded, Request};
 
 /// How a decision would change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,7 +70,7 @@ pub struct Replay<'a> {
     draft: &'a Decree,
     before: &'a Decree,
     structures: &'a Structures,
-    access: BTreeMap<(DecreeName, Identity, String, AgencyId), Arc<Access>>,
+    access: BTreeMap<(DecreeName, Identity, String, AgencyId, bool), Arc<Access>>,
     sums: Sums,
 }
 
@@ -149,12 +149,13 @@ impl<'a> Replay<'a> {
         question: &Question,
         owner: &AgencyId,
     ) -> Option<Arc<Access>> {
-        let Question { principal, dataset, .. } = question;
+        let Question { principal, dataset, released, .. } = question;
+        let (principal, released) = (principal.capacity(), *released);
         let breakdowns = self.structures.get(dataset)?.breakdowns();
-        let key = (decree.name(), principal.clone(), dataset.clone(), owner.clone());
+        let key = (decree.name(), principal.clone(), dataset.clone(), owner.clone(), released);
         let access = self.access.entry(key).or_insert_with(|| {
-            let suspended = decree.suspends(&principal.body);
-            Arc::new(decree.access(principal, suspended, dataset, owner, breakdowns))
+            let figures = Figures { dataset, owner, breakdowns, released };
+            Arc::new(decree.access(&principal, &figures))
         });
         Some(Arc::clone(access))
     }

@@ -48,6 +48,8 @@ pub enum Act {
         /// How finely.
         #[serde(with = "as_list")]
         detail: Detail,
+        /// Are they public already (article 8(1))?
+        released: bool,
     },
     /// To be given them with small counts (article 7(3)).
     SmallCounts {
@@ -58,6 +60,8 @@ pub enum Act {
         /// How finely.
         #[serde(with = "as_list")]
         detail: Detail,
+        /// Are they public already (article 8(1))?
+        released: bool,
     },
     /// To read a record of the log (article 9(3)).
     ReadRecord {
@@ -80,6 +84,8 @@ pub struct Question {
     pub named: Vec<(Breakdown, Named)>,
     /// The details that were given, in words.
     pub given: Vec<String>,
+    /// Were all figures that were given public already (article 8(1))?
+    pub released: bool,
 }
 
 /// What a record says was asked of the decree.

@@ -1,6 +1,9 @@
 //! One test per article that the rules carry out, on the model decree.
 
-use birge_schemas::detail::Breakdown::{self, Age, Citizenship, Indicator, Region, Sex, Status};
+use birge_schemas::detail::{
+    Breakdown::{self, Age, Citizenship, Indicator, Region, Sex, Status},
+    Detail,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -23,20 +26,27 @@ fn request(principal: &str, act: Act) -> Request {
 
 fn query(principal: &str, dataset: &str, breakdowns: &[Breakdown]) -> Request {
     let owner = model().mandate(dataset).unwrap().agency.clone();
-    let act = Act::Query { dataset: dataset.into(), owner, detail: detail(breakdowns) };
-    request(principal, act)
+    let (dataset, detail) = (dataset.into(), detail(breakdowns));
+    request(principal, Act::Query { dataset, owner, detail, released: false })
+}
+
+fn released(mut request: Request) -> Request {
+    if let Act::Query { released, .. } = &mut request.act {
+        *released = true;
+    }
+    request
 }
 
 fn small_counts(principal: &str, dataset: &str) -> Request {
     let owner = model().mandate(dataset).unwrap().agency.clone();
-    let act = Act::SmallCounts { dataset: dataset.into(), owner, detail: Detail::TOTAL };
-    request(principal, act)
+    let (dataset, detail) = (dataset.into(), Detail::TOTAL);
+    request(principal, Act::SmallCounts { dataset, owner, detail, released: false })
 }
 
 fn submit(principal: &str, dataset: &str) -> Request {
     let act = Act::Submit {
         dataset: dataset.into(),
-        agency: principal.split_once('/').unwrap().1.parse().unwrap(),
+        agency: principal.parse::<Identity>().unwrap().body,
         signed: true,
         approved: true,
         sex_split: SexSplit::Given,
@@ -66,6 +76,18 @@ fn article_1_refuses_what_nothing_permits() {
 fn article_3_1_knows_participants_only() {
     expect(&query("agency/XYZ", "MIG_STOCK", &[]), false, &["3(1)"]);
     expect(&submit("agency/XYZ", "MIG_STOCK"), false, &["3(1)", "4(1)"]);
+}
+
+#[test]
+fn article_3_2_lets_members_see_what_their_participant_sees() {
+    expect(&query("member/NBKR/k3jq7x2m", "REFUGEES", &[Sex]), true, &["6(1)"]);
+    expect(&query("member/MFA/k3jq7x2m", "REFUGEES", &[Region]), true, &["6(4)"]);
+    expect(&small_counts("member/MIA/k3jq7x2m", "TRAFFICKING"), true, &["6(3)", "7(3)"]);
+    expect(&query("member/XYZ/k3jq7x2m", "MIG_STOCK", &[]), false, &["3(2)"]);
+    // It is the participant that hands figures in.
+    expect(&submit("member/NSC/k3jq7x2m", "MIG_STOCK"), false, &["4(1)", "5(1)"]);
+    let group = model().working_group().cloned().unwrap();
+    assert_eq!((group.chair.as_str(), group.article.to_string().as_str()), ("NSC", "3(2)"));
 }
 
 #[test]
@@ -199,6 +221,17 @@ fn article_6_5_narrows_the_figures_on_trafficking() {
 }
 
 #[test]
+fn article_6_6_shows_observers_three_datasets_once_they_are_public() {
+    let observer = "observer/IOM/k3jq7x2m";
+    for dataset in ["MIG_STOCK", "ASYLUM_ABROAD", "REMITTANCES"] {
+        expect(&released(query(observer, dataset, &[])), true, &["6(6)"]);
+        expect(&released(query(observer, dataset, &[Region])), false, &["1"]);
+    }
+    expect(&released(query(observer, "REFUGEES", &[])), false, &["1"]);
+    expect(&small_counts(observer, "MIG_STOCK"), false, &["7(1)"]);
+}
+
+#[test]
 fn article_7_1_withholds_small_counts_but_from_submitter_and_statisticians() {
     expect(&small_counts("agency/NSC", "TRAFFICKING"), true, &["6(2)", "7(3)"]);
     expect(&small_counts("agency/MIA", "TRAFFICKING"), true, &["6(3)", "7(3)"]);
@@ -208,6 +241,12 @@ fn article_7_1_withholds_small_counts_but_from_submitter_and_statisticians() {
     assert_eq!(model().disclosure("REFUGEES").unwrap().threshold, 5);
     assert_eq!(model().disclosure("REMITTANCES").unwrap().threshold, 0);
     assert_eq!(model().disclosure("NO_SUCH"), None);
+}
+
+#[test]
+fn article_8_1_keeps_figures_from_observers_until_they_are_public() {
+    expect(&query("observer/IOM/k3jq7x2m", "MIG_STOCK", &[]), false, &["8(1)"]);
+    expect(&query("agency/SBS", "MIG_STOCK", &[]), true, &["6(1)"]);
 }
 
 #[test]
@@ -239,7 +278,8 @@ fn article_10_suspends_but_leaves_the_own_records() {
 fn trafficking(principal: &str) -> Access {
     let breakdowns = detail(&[Indicator, Region, Sex, Age, Citizenship]);
     let owner = "MIA".parse().unwrap();
-    model().access(&principal.parse().unwrap(), false, "TRAFFICKING", &owner, breakdowns)
+    let figures = Figures { dataset: "TRAFFICKING", owner: &owner, breakdowns, released: false };
+    model().access(&principal.parse().unwrap(), &figures)
 }
 
 #[test]
@@ -275,7 +315,7 @@ fn a_faulty_decree_is_refused_with_file_and_line() {
     assert!(broken(rules, "forbid", "forbade").starts_with("rules.cedar:6: "));
     let untyped = broken(rules, "principal.participant", "principal.height");
     assert!(untyped.starts_with("rules.cedar:6: "), "{untyped}");
-    let unknown = broken(rules, "principal == Agency::\"NSC\"", "principal == Agency::\"KGB\"");
+    let unknown = broken(rules, "principal in Agency::\"NSC\"", "principal in Agency::\"KGB\"");
     assert!(unknown.contains("Agency::\"KGB\" does not stand in decree.json"), "{unknown}");
     assert!(broken("schema.cedarschema", "entity Log", "entity").starts_with("schema.cedarschema"));
     assert!(broken("decree.json", "\"number\"", "\"nummer\"").starts_with("decree.json:2: "));

@@ -18,7 +18,8 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{gate::Gate, reading, records::Records, stated::Stated, tls::Peer};
 use crate::{ledger::Ledger, witness::Assembly};
 
-const READERS: &[Role] = &[Role::Agency, Role::Auditor, Role::Operator];
+const READERS: &[Role] =
+    &[Role::Agency, Role::Member, Role::Observer, Role::Auditor, Role::Operator];
 
 /// The service.
 pub(super) struct AuditService {

@@ -69,10 +69,14 @@ impl AdminService {
     /// Only who is named by the decree in force can be enrolled; answers with the article.
     fn named(&self, identity: &Identity) -> Result<String, Problem> {
         let decree = self.catalog.read(|state| state.decree_at(self.clock.now()))?;
+        if identity.person.is_some() {
+            let detail = format!("{identity} is a person: the body that it belongs to names it");
+            return Err(malformed(detail));
+        }
         let (bodies, article) = match identity.role {
             Role::Agency => (decree.participants(), decree.clauses().participants),
             Role::Auditor => (decree.auditors(), decree.clauses().auditors),
-            Role::Operator | Role::Gateway => {
+            Role::Member | Role::Observer | Role::Operator | Role::Gateway => {
                 let detail = format!("{identity} cannot be enrolled: only agency/… and auditor/…");
                 return Err(malformed(detail));
             }

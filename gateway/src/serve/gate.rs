@@ -11,14 +11,24 @@ use birge_proto::{
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tonic::{Request, Response, Status};
 
-use super::{tls::Peer, turned::Turned};
-use crate::{catalog::Catalog, journal::Class, recorder::Recorder};
+use super::{
+    tls::{Credential, Peer},
+    turned::Turned,
+};
+use crate::{
+    account::{Accounts, Bearer},
+    catalog::Catalog,
+    journal::Class,
+    recorder::Recorder,
+};
 
 /// The gate.
 pub(super) struct Gate {
     catalog: Arc<Catalog>,
+    accounts: Arc<Accounts>,
     recorder: Recorder,
-    /// By certificate, so that a revoked one cannot use up what its successor needs.
+    /// By certificate, so that a revoked one cannot use up what its successor needs; of a person
+    /// whatever it presents.
     quota: DefaultKeyedRateLimiter<(Identity, String)>,
     turned: Arc<Turned>,
     clock: SharedClock,
@@ -29,6 +39,7 @@ impl Gate {
     #[must_use]
     pub(super) fn new(
         catalog: Arc<Catalog>,
+        accounts: Arc<Accounts>,
         recorder: Recorder,
         records_per_minute: u32,
         turned: Arc<Turned>,
@@ -36,14 +47,15 @@ impl Gate {
     ) -> Self {
         let rate = NonZeroU32::new(records_per_minute).unwrap_or(NonZeroU32::MIN);
         let quota = RateLimiter::keyed(Quota::per_minute(rate));
-        Self { catalog, recorder, quota, turned, clock }
+        Self { catalog, accounts, recorder, quota, turned, clock }
     }
 
-    /// The caller, if it may do `act` in one of these roles.
+    /// The caller, if it may do `act` in one of these roles, and its session or token is good for
+    /// it. The name of an act begins with its service.
     ///
     /// # Errors
-    /// `NOT_ENROLLED`, `WRONG_ROLE`, `OVER_QUOTA`; the first two are recorded one by one, the
-    /// last in sums.
+    /// `NOT_ENROLLED`, `NOT_SIGNED_IN`, `WRONG_ROLE`, `OVER_QUOTA`; the last is recorded in sums,
+    /// the others one by one.
     pub(super) async fn admit<T>(
         &self,
         request: &Request<T>,
@@ -54,19 +66,12 @@ impl Gate {
             .extensions()
             .get::<Peer>()
             .ok_or_else(|| Problem::new(Kind::Internal, "the connection carries no identity"))?;
-        if self.quota.check_key(&(peer.identity.clone(), peer.serial.clone())).is_err() {
-            self.turned.count(format!("over-quota {}", peer.identity));
-            return Err(Problem::new(
-                Kind::OverQuota,
-                "this principal's requests a minute are used up",
-            )
-            .hint("wait a minute, or ask the operator for a larger quota"));
-        }
-        let problem = if !self.enrolled(peer) {
-            let detail =
-                format!("{} is not enrolled, or this certificate was revoked", peer.identity);
-            Problem::new(Kind::NotEnrolled, detail)
-                .hint("ask the technical operator to enrol this node again")
+        self.within_quota(peer)?;
+        let problem = if !self.counts(peer) {
+            void(peer)
+        } else if !self.is_good_for(peer, act) {
+            let detail = format!("this token is not good for {act}");
+            Problem::new(Kind::WrongRole, detail).hint("make one with the scope that it needs")
         } else if !roles.contains(&peer.identity.role) {
             let detail = format!("{act} is not for the role of {}", peer.identity);
             let decree = self.catalog.read(|state| state.decree_at(self.clock.now()));
@@ -76,6 +81,55 @@ impl Gate {
             return Ok(peer.identity.clone());
         };
         Err(self.refuse(act, &peer.identity, problem).await)
+    }
+
+    /// The person who is signed in, if it may do `act` for its own account.
+    ///
+    /// # Errors
+    /// `NOT_SIGNED_IN`, `WRONG_ROLE` for a token, `OVER_QUOTA`.
+    pub(super) async fn admit_person(
+        &self,
+        peer: &Peer,
+        act: &str,
+    ) -> Result<(Identity, Bearer), Problem> {
+        self.within_quota(peer)?;
+        let problem = match &peer.credential {
+            _ if !self.counts(peer) => void(peer),
+            Credential::Bearer(bearer) if bearer.is_session() => {
+                return Ok((peer.identity.clone(), bearer.clone()));
+            }
+            _ => Problem::new(Kind::WrongRole, format!("{act} is not for tokens"))
+                .hint("sign in: a token is for figures and records only"),
+        };
+        Err(self.refuse(act, &peer.identity, problem).await)
+    }
+
+    /// Records that somebody known was refused; gives the problem its number.
+    pub(super) async fn refused(&self, peer: &Peer, act: &str, problem: Problem) -> Problem {
+        match self.within_quota(peer) {
+            Ok(()) => self.refuse(act, &peer.identity, problem).await,
+            Err(over) => over,
+        }
+    }
+
+    fn within_quota(&self, peer: &Peer) -> Result<(), Problem> {
+        let credential = match &peer.credential {
+            Credential::Certificate(serial) => serial.clone(),
+            Credential::Bearer(_) => String::new(),
+        };
+        if self.quota.check_key(&(peer.identity.clone(), credential)).is_ok() {
+            return Ok(());
+        }
+        self.turned.count(format!("over-quota {}", peer.identity));
+        let detail = "this principal's requests a minute are used up";
+        Err(Problem::new(Kind::OverQuota, detail)
+            .hint("wait a minute, or ask the operator for a larger quota"))
+    }
+
+    fn is_good_for(&self, peer: &Peer, act: &str) -> bool {
+        let Credential::Bearer(bearer) = &peer.credential else { return true };
+        let scopes = self.accounts.scopes(&peer.identity, bearer);
+        scopes.iter().any(|scope| act.split('/').next() == Some(scope.as_str()))
     }
 
     /// What a handler answers; a refusal that is not recorded yet is recorded now, unless the
@@ -122,11 +176,29 @@ impl Gate {
         self.recorder.record(Class::Administration, draft).await.map(drop)
     }
 
-    /// Is the certificate of this connection still good?
-    pub(super) fn enrolled(&self, peer: &Peer) -> bool {
-        self.catalog.read(|state| {
-            let participant = state.registry.participant(&peer.identity);
-            participant.is_some_and(|participant| participant.serials.contains(&peer.serial))
-        })
+    /// Does what says who this is still count: the certificate, the session, the token?
+    pub(super) fn counts(&self, peer: &Peer) -> bool {
+        match &peer.credential {
+            Credential::Certificate(serial) => self.catalog.read(|state| {
+                let participant = state.registry.participant(&peer.identity);
+                participant.is_some_and(|participant| participant.serials.contains(serial))
+            }),
+            Credential::Bearer(bearer) => !self.accounts.scopes(&peer.identity, bearer).is_empty(),
+        }
+    }
+}
+
+fn void(peer: &Peer) -> Problem {
+    let who = &peer.identity;
+    match peer.credential {
+        Credential::Certificate(_) => {
+            let detail = format!("{who} is not enrolled, or this certificate was revoked");
+            Problem::new(Kind::NotEnrolled, detail)
+                .hint("ask the technical operator to enrol this node again")
+        }
+        Credential::Bearer(_) => {
+            let detail = format!("this session or token of {who} is over, or was revoked");
+            Problem::new(Kind::NotSignedIn, detail).hint("sign in again")
+        }
     }
 }

@@ -21,7 +21,8 @@ use crate::{
 };
 
 /// Who may ask what exists: existence is public, values are not.
-const ANYBODY: &[Role] = &[Role::Agency, Role::Auditor, Role::Operator];
+const ANYBODY: &[Role] =
+    &[Role::Agency, Role::Member, Role::Observer, Role::Auditor, Role::Operator];
 
 const DESCRIBE: &str = "query/describe-dataset";
 

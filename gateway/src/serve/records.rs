@@ -91,9 +91,9 @@ impl Records {
             let mut next = from;
             while next < to && !sender.is_closed() {
                 let end = to.min(next + CHUNK);
-                let shown = match gate.enrolled(&peer) {
+                let shown = match gate.counts(&peer) {
                     true => {
-                        let (reader, filter) = (peer.identity.clone(), filter.clone());
+                        let (reader, filter) = (peer.identity.party(), filter.clone());
                         chunk(journal.clone(), reader, rights, filter, next..end).await
                     }
                     false => {
@@ -204,8 +204,8 @@ async fn chunk(
     read.await.unwrap_or_else(|problem| vec![Err(problem.into())])
 }
 
-/// What a reader sees of an entry: whoever may see all, all; a participant what it did itself
-/// and what was done to it, and of the use of its data a notice that does not name the asker.
+/// What a reader sees of an entry: whoever may see all, all; a participant, or who acts for it,
+/// what it did itself and what was done to it, and of the use of its data a notice that does not name the asker.
 ///
 /// With a filter, what does not fit it is left out, and so is what the reader may not see: a
 /// filter tells nothing that reading everything does not.
@@ -226,7 +226,7 @@ fn view(
     match &record.event {
         _ if rights.all => {}
         Event::QueryAnswered { dataset, answered, withheld, ruling, .. }
-            if rights.own && record.actor != *reader =>
+            if rights.own && record.actor.party() != *reader =>
         {
             let told = filter.is_none_or(|filter| filter.tells_no_party_but(reader));
             if let Some(counter) = concerned.filter(|_| told) {

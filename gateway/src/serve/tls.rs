@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
 use super::turned::Turned;
+use crate::account::Bearer;
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -40,10 +41,19 @@ const HANDSHAKES: usize = 256;
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
-    /// As the certificate names it.
+    /// Who it is.
     pub(super) identity: Identity,
-    /// Serial number of the certificate, in hex.
-    pub(super) serial: String,
+    /// What says so.
+    pub(super) credential: Credential,
+}
+
+/// What says who somebody is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Credential {
+    /// A system's certificate, by its serial number in hex.
+    Certificate(String),
+    /// A person's session or token.
+    Bearer(Bearer),
 }
 
 /// A connection whose other end is identified.
@@ -114,15 +124,16 @@ impl Credentials {
         Ok(config)
     }
 
-    /// Asks clients for nothing: the public listener.
+    /// Asks clients for no certificate: the public listener and that for persons, which speak
+    /// these `protocols`.
     ///
     /// # Errors
     /// When rustls finds the credentials wanting.
-    pub(super) fn public(&self) -> Result<ServerConfig> {
+    pub(super) fn without_clients(&self, protocols: &[&[u8]]) -> Result<ServerConfig> {
         let mut config = ServerConfig::builder_with_protocol_versions(&[&TLS13])
             .with_no_client_auth()
             .with_single_cert(self.chain.clone(), self.key.clone_key())?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Ok(config)
     }
 }
@@ -190,7 +201,8 @@ async fn identify(
         .map_err(|_| "certificate-names-nobody")?;
     let serial = serial(certificate).ok_or("certificate-unreadable")?;
     let place = places.take(&identity).ok_or("too-many-connections")?;
-    Ok(Connection { peer: Peer { identity, serial }, stream, _place: place })
+    let peer = Peer { identity, credential: Credential::Certificate(serial) };
+    Ok(Connection { peer, stream, _place: place })
 }
 
 fn serial(certificate: &CertificateDer<'_>) -> Option<String> {

@@ -135,7 +135,7 @@ impl Attending {
                 message = self.messages.message() => message,
                 () = self.stop.cancelled() => return Err(gone("the gateway stops")),
                 _ = glances.tick() => {
-                    if self.gate.enrolled(&self.peer) {
+                    if self.gate.counts(&self.peer) {
                         continue;
                     }
                     let detail = format!("{} was revoked", self.peer.identity);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::{
     manifest::{Action, BatchId},
-    record::{Authorised, Counts, DecreeName, Event, Outcome, Record, Ruling},
+    record::{AccountAct, Authorised, Counts, DecreeName, Event, Outcome, Record, Ruling, Scope},
 };
 
 fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
@@ -156,6 +156,14 @@ fn records(text: &str, number: u64, request: &Value) -> Vec<Record> {
             late: true,
             digest: text(),
             ruling: ruling(),
+        },
+        Event::Account {
+            person: "member/NSC/k3jq7x2m".parse().unwrap(),
+            act: AccountAct::TokenIssued {
+                token: text(),
+                scopes: Scope::ALL.into(),
+                expires: time,
+            },
         },
         Event::SubmissionChecked {
             batch,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Authorised, Counts, DecreeName, Outcome, Ruling};
+use super::{AccountAct, Authorised, Counts, DecreeName, Outcome, Ruling};
 use crate::{
     identity::Identity,
     manifest::{Action, BatchId},
@@ -69,6 +69,13 @@ pub enum Event {
         identity: Identity,
         /// Serial numbers revoked.
         serials: Vec<String>,
+    },
+    /// Something happened to a person's account.
+    Account {
+        /// Whose.
+        person: Identity,
+        /// What.
+        act: AccountAct,
     },
     /// A batch was accepted; the body holds it.
     SubmissionAccepted {

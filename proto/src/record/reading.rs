@@ -39,12 +39,13 @@ impl Record {
 
 impl Event {
     /// Every kind that there is.
-    pub const KINDS: [&'static str; 24] = [
+    pub const KINDS: [&'static str; 25] = [
         "genesis",
         "structures-adopted",
         "decree-enacted",
         "participant-enrolled",
         "participant-revoked",
+        "account",
         "submission-accepted",
         "submission-checked",
         "submission-rejected",
@@ -75,6 +76,7 @@ impl Event {
             Self::DecreeEnacted { .. } => "decree-enacted",
             Self::ParticipantEnrolled { .. } => "participant-enrolled",
             Self::ParticipantRevoked { .. } => "participant-revoked",
+            Self::Account { .. } => "account",
             Self::SubmissionAccepted { .. } => "submission-accepted",
             Self::SubmissionChecked { .. } => "submission-checked",
             Self::SubmissionRejected { .. } => "submission-rejected",

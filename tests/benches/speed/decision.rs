@@ -131,7 +131,7 @@ fn requests(decree: &Decree) -> Result<Vec<Request>> {
                 principal: format!("agency/{}", body.id).parse()?,
                 suspended: false,
                 recorded: true,
-                act: Act::Query { dataset, owner, detail },
+                act: Act::Query { dataset, owner, detail, released: false },
             });
         }
     }

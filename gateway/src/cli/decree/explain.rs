@@ -17,20 +17,24 @@ use super::{
     law::{Law, dataset, detail},
 };
 use crate::{
-    decree::{Access, Act, Decision, Decree, Request, SexSplit},
+    decree::{Access, Act, Decision, Decree, Figures, Request, SexSplit},
     i18n::{self, Language, Texts},
 };
 
 /// Says why a request is decided as it is.
 #[derive(Debug, Args)]
 pub(in super::super) struct Explain {
-    /// Who asks: agency/MFA.
+    /// Who asks: agency/MFA, member/MFA, observer/IOM.
+    #[arg(value_parser = Identity::capacity_of)]
     principal: Identity,
     /// Dataset.
     dataset: String,
     /// Dimensions by which the figures are broken down: REF_AREA,SEX. Totals when absent.
     #[arg(long, value_delimiter = ',', value_name = "DIMENSIONS")]
     by: Vec<String>,
+    /// Of figures that are public already.
+    #[arg(long, conflicts_with = "submit")]
+    released: bool,
     /// Of handing the dataset in, not of seeing it.
     #[arg(long, conflicts_with = "by")]
     submit: bool,
@@ -46,6 +50,7 @@ struct Explained<'a> {
     decree: &'a Decree,
     texts: Texts,
     lang: Language,
+    released: bool,
     words: Vec<String>,
 }
 
@@ -57,6 +62,7 @@ impl Explain {
             decree: &decree,
             texts: i18n::SOURCES.texts(self.lang),
             lang: self.lang,
+            released: self.released,
             words: vec![],
         };
         let value = if self.submit {
@@ -95,9 +101,9 @@ impl Explained<'_> {
             return json!({ "permitted": false, "articles": articles });
         };
         let owner = mandate.agency.clone();
-        let suspended = self.decree.suspends(&principal.body);
         let breakdowns = structure.breakdowns();
-        let access = self.decree.access(principal, suspended, dataset, &owner, breakdowns);
+        let figures = Figures { dataset, owner: &owner, breakdowns, released: self.released };
+        let access = self.decree.access(principal, &figures);
         let words = self.detail(detail);
         let source = owner.to_string();
         let asked = [("who", &*who), ("dataset", dataset), ("detail", &words), ("owner", &source)];
@@ -107,7 +113,9 @@ impl Explained<'_> {
         if permit {
             self.small_counts(structure, &access, detail);
         } else {
-            let act = Act::Query { dataset: dataset.clone(), owner, detail };
+            let suspended = self.decree.suspends(&principal.body);
+            let (dataset, released) = (dataset.clone(), self.released);
+            let act = Act::Query { dataset, owner, detail, released };
             let request = Request { principal: principal.clone(), suspended, recorded: true, act };
             let overruled = self.decree.overruled(&request);
             if !overruled.is_empty() {

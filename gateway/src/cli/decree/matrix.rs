@@ -58,13 +58,13 @@ fn text(matrix: &Matrix) -> String {
     let mut lines = vec![];
     for sheet in matrix.sheets() {
         lines.push(format!("{}, handed in by {}: {}", sheet.dataset, sheet.owner, hidden(sheet)));
-        for (principal, access) in &sheet.rows {
+        for (principal, finest) in sheet.finest() {
             let mut who = principal.to_string();
-            for cell in sheet.finest(principal, access) {
-                lines.push(format!("  {:16} {}", std::mem::take(&mut who), words(&cell)));
+            for cell in &finest {
+                lines.push(format!("  {:18} {}", std::mem::take(&mut who), words(cell)));
             }
             if !who.is_empty() {
-                lines.push(format!("  {who:16} nothing"));
+                lines.push(format!("  {who:18} nothing"));
             }
         }
     }
@@ -86,14 +86,14 @@ fn hidden(sheet: &Sheet) -> String {
 
 fn words(cell: &Cell) -> String {
     let small = if cell.small_counts { ", as handed in" } else { "" };
-    format!("{}{small} (article {})", cell.detail, cell.articles.join(", "))
+    let public = if cell.early { "" } else { ", once public" };
+    format!("{}{small}{public} (article {})", cell.detail, cell.articles.join(", "))
 }
 
 fn csv(matrix: &Matrix) -> Result<String> {
     let mut table = ::csv::Writer::from_writer(vec![]);
-    let header =
-        ["dataset", "owner", "principal", "detail", "permitted", "small_counts", "articles"];
-    table.write_record(header)?;
+    let header = ["dataset", "owner", "principal", "detail", "permitted", "early", "small_counts"];
+    table.write_record(header.into_iter().chain(["articles"]))?;
     for sheet in matrix.sheets() {
         for cell in sheet.cells() {
             let detail = cell.detail.iter().map(|breakdown| breakdown.dimension());
@@ -103,6 +103,7 @@ fn csv(matrix: &Matrix) -> Result<String> {
                 &cell.principal.to_string(),
                 &detail.collect::<Vec<_>>().join(" "),
                 &cell.permitted.to_string(),
+                &cell.early.to_string(),
                 &cell.small_counts.to_string(),
                 &cell.articles.join(" "),
             ])?;
@@ -116,12 +117,13 @@ fn value(matrix: &Matrix) -> Value {
         json!({
             "detail": dimensions(cell.detail),
             "smallCounts": cell.small_counts,
+            "early": cell.early,
             "articles": cell.articles,
         })
     };
     let sheets = matrix.sheets().iter().map(|sheet| {
-        let rows = sheet.rows.iter().map(|(principal, access)| {
-            let finest = sheet.finest(principal, access).map(cell).collect::<Vec<_>>();
+        let rows = sheet.finest().map(|(principal, finest)| {
+            let finest = finest.into_iter().map(cell).collect::<Vec<_>>();
             json!({ "principal": principal, "finest": finest })
         });
         let rows = rows.collect::<Vec<_>>();
@@ -150,6 +152,7 @@ struct Section {
 
 struct Line {
     detail: String,
+    early: bool,
     small_counts: bool,
     articles: Vec<String>,
 }
@@ -157,13 +160,14 @@ struct Line {
 impl Page {
     fn of(decree: &Decree, structures: &Structures, matrix: &Matrix, lang: &str) -> Self {
         let section = |sheet: &Sheet| {
-            let rows = sheet.rows.iter().map(|(principal, access)| {
+            let rows = sheet.finest().map(|(principal, finest)| {
                 let line = |cell: Cell| Line {
                     detail: cell.detail.to_string(),
+                    early: cell.early,
                     small_counts: cell.small_counts,
                     articles: cell.articles,
                 };
-                (principal.to_string(), sheet.finest(principal, access).map(line).collect())
+                (principal.to_string(), finest.into_iter().map(line).collect())
             });
             let structure = structures.get(&sheet.dataset);
             Section {

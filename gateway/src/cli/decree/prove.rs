@@ -127,7 +127,7 @@ impl Amendment {
 /// `NSC` is `agency/NSC`.
 fn bodies(names: &[String]) -> Result<Vec<Identity>, ActError> {
     let body = |name: &String| {
-        let bare = name.parse().map(|body| Identity { role: Role::Agency, body });
+        let bare = name.parse().map(|body| Identity::of(Role::Agency, body));
         bare.or_else(|_| name.parse()).map_err(|error| ActError::Input(anyhow!("{error}")))
     };
     names.iter().map(body).collect()

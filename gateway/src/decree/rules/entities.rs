@@ -32,11 +32,12 @@ pub(super) fn question(
             ];
             ("submit", self::dataset(dataset, parameters)?, facts)
         }
-        Act::Query { dataset, owner, detail } => {
-            ("query", self::dataset(dataset, parameters)?, figures(owner, *detail)?)
+        Act::Query { dataset, owner, detail, released } => {
+            ("query", self::dataset(dataset, parameters)?, figures(owner, *detail, *released)?)
         }
-        Act::SmallCounts { dataset, owner, detail } => {
-            ("seeSmallCounts", self::dataset(dataset, parameters)?, figures(owner, *detail)?)
+        Act::SmallCounts { dataset, owner, detail, released } => {
+            let facts = figures(owner, *detail, *released)?;
+            ("seeSmallCounts", self::dataset(dataset, parameters)?, facts)
         }
         Act::ReadRecord { concerned } => {
             let log = Entity::new_no_attrs(uid("Log", "log")?, HashSet::new());
@@ -66,8 +67,9 @@ pub(super) fn unknown(policy: &Policy, parameters: &Parameters) -> Option<Entity
             "Agency" => !named(&parameters.participants),
             "Auditor" => !named(&parameters.auditors),
             "Dataset" => !parameters.disclosure.iter().any(|rule| rule.dataset == id),
-            // No decree names an operator: a rule that did would be for nobody who is checked.
-            "Operator" => true,
+            // No decree names an operator or a person: a rule that did would be for nobody who is
+            // checked.
+            "Operator" | "Member" | "Observer" => true,
             _ => false,
         }
     })
@@ -75,18 +77,22 @@ pub(super) fn unknown(policy: &Policy, parameters: &Parameters) -> Option<Entity
 
 fn principal(request: &Request, parameters: &Parameters) -> Option<Entity> {
     let body = &request.principal.body;
+    let member = request.principal.role == Role::Member;
     let named = |bodies: &[Body]| Expression::new_bool(bodies.iter().any(|each| each.id == *body));
     let suspended = Expression::new_bool(request.suspended);
     let (kind, facts) = match request.principal.role {
-        Role::Agency => (
-            "Agency",
+        Role::Agency | Role::Member => (
+            if member { "Member" } else { "Agency" },
             vec![("participant", named(&parameters.participants)), ("suspended", suspended)],
         ),
+        Role::Observer => ("Observer", vec![]),
         Role::Auditor => ("Auditor", vec![("named", named(&parameters.auditors))]),
         // The gateway itself has no more right to figures than who runs it.
         Role::Operator | Role::Gateway => ("Operator", vec![]),
     };
-    entity(kind, body.as_str(), facts)
+    // The rules speak of bodies and of capacities, never of single persons.
+    let parents = if member { HashSet::from([uid("Agency", body.as_str())?]) } else { [].into() };
+    entity_in(kind, body.as_str(), facts, parents)
 }
 
 fn dataset(id: &str, parameters: &Parameters) -> Option<Entity> {
@@ -97,7 +103,11 @@ fn dataset(id: &str, parameters: &Parameters) -> Option<Entity> {
     entity("Dataset", id, facts)
 }
 
-fn figures(owner: &AgencyId, detail: Detail) -> Option<Vec<(&'static str, Expression)>> {
+fn figures(
+    owner: &AgencyId,
+    detail: Detail,
+    released: bool,
+) -> Option<Vec<(&'static str, Expression)>> {
     let flags = Breakdown::ALL.map(|breakdown| {
         let flag = match breakdown {
             Breakdown::Indicator => "indicator",
@@ -113,7 +123,8 @@ fn figures(owner: &AgencyId, detail: Detail) -> Option<Vec<(&'static str, Expres
         (flag, Expression::new_bool(detail.has(breakdown)))
     });
     let owner = ("owner", agency_expression(owner)?);
-    Some(flags.into_iter().chain([owner]).collect())
+    let released = ("released", Expression::new_bool(released));
+    Some(flags.into_iter().chain([owner, released]).collect())
 }
 
 fn agency_expression(id: &AgencyId) -> Option<Expression> {
@@ -121,9 +132,18 @@ fn agency_expression(id: &AgencyId) -> Option<Expression> {
 }
 
 fn entity(kind: &str, id: &str, facts: Vec<(&str, Expression)>) -> Option<Entity> {
+    entity_in(kind, id, facts, HashSet::new())
+}
+
+fn entity_in(
+    kind: &str,
+    id: &str,
+    facts: Vec<(&str, Expression)>,
+    parents: HashSet<EntityUid>,
+) -> Option<Entity> {
     let facts: HashMap<_, _> =
         facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Entity::new(uid(kind, id)?, facts, HashSet::new()).ok()
+    Entity::new(uid(kind, id)?, facts, parents).ok()
 }
 
 fn uid(kind: &str, id: &str) -> Option<EntityUid> {

@@ -51,7 +51,7 @@ fn who_is_dropped_later_does_not_always_see_it() {
     });
     assert_eq!(always.always(&[&model()], &structures).against, []);
     let tried = always.always(&[&model(), &dropped], &structures);
-    assert_eq!((tried.decisions, tried.against.len()), (2, 1), "{tried:?}");
+    assert_eq!((tried.decisions, tried.against.len()), (4, 1), "{tried:?}");
     assert_eq!(tried.against[0].articles, ["1"]);
     assert!(!claim("agency/TYPO", "BORDER", &[], false).means_somebody(&[&model()]));
 }
@@ -82,6 +82,7 @@ fn a_question_is_replayed_of_whoever_the_draft_has_hand_it_in() {
         request: json!({
             "act": "query", "principal": "agency/MFA", "dataset": "ASYLUM_ABROAD",
             "owner": "MFA", "named": [["sex", "parts"]], "given": [],
+            "released": false,
         }),
     };
     for (draft, effect) in [(&moved, Effect::Grounds), (&nobody, Effect::Refused)] {

@@ -21,8 +21,9 @@ proptest! {
     #[test]
     fn what_a_refusal_names_is_permitted_when_it_is_asked(
         decree in 0..2_usize,
-        body in 0..10_usize,
+        body in 0..20_usize,
         dataset in 0..7_usize,
+        released in any::<bool>(),
         how in prop::collection::vec(0..4_u8, Breakdown::ALL.len()),
     ) {
         let (decree, structures) = (&decrees()[decree], Structures::bundled().unwrap());
@@ -31,7 +32,8 @@ proptest! {
         let principal = &bodies[body % bodies.len()];
         let owner = &decree.mandate(&structure.id).unwrap().agency;
         let breakdowns = structure.breakdowns();
-        let access = decree.access(principal, false, &structure.id, owner, breakdowns);
+        let figures = Figures { dataset: &structure.id, owner, breakdowns, released };
+        let access = decree.access(principal, &figures);
         let named: Vec<_> = breakdowns
             .iter()
             .zip(how)

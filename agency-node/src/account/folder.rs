@@ -1,0 +1,197 @@
+//! A person's folder: whom the invitation was for, where the gateway is, the session.
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+use serde::{Deserialize, Serialize};
+
+use crate::{connect::Door, output::Failure};
+
+/// What a body hands to a person whom it has named.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Invitation {
+    /// The account: `member/NSC/k3jq7x2m`.
+    pub person: String,
+    /// Good once; empty in the person's own folder.
+    pub code: String,
+    /// Until when (RFC 3339).
+    pub expires: String,
+    /// Where persons reach the gateway.
+    pub url: String,
+    /// The exchange's certificate authority, PEM.
+    pub authority: String,
+    /// Trust domain of the exchange.
+    pub trust_domain: String,
+}
+
+/// The folder.
+#[derive(Debug)]
+pub struct Folder {
+    dir: PathBuf,
+    /// The invitation, without its code.
+    pub invitation: Invitation,
+    authorities: Vec<CertificateDer<'static>>,
+}
+
+impl Invitation {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// When the file is not what `agency-node people` writes.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let shown = path.display();
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::Usage(format!("cannot read {shown}: {error}")))?;
+        serde_json::from_str(&text).map_err(|error| {
+            Failure::Wrong(format!(
+                "{shown} is no invitation: {error}\nnext: ask the body that named you for it again"
+            ))
+        })
+    }
+
+    /// Writes it for the eyes of its owner only.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Failure> {
+        let text = serde_json::to_vec_pretty(self).map_err(anyhow::Error::from)?;
+        secret(path, true, &text)
+    }
+}
+
+impl Folder {
+    /// Makes the folder of who was invited; one of the same person may be there.
+    ///
+    /// # Errors
+    /// When it is another's, or cannot be made.
+    pub(super) fn make(dir: &Path, invitation: &Invitation) -> Result<Self, Failure> {
+        let file = dir.join("account.json");
+        if file.exists() {
+            let own = Invitation::read(&file)?.person;
+            if own != invitation.person {
+                return Err(Failure::Usage(format!(
+                    "{} is the folder of {own}\nnext: name another with --dir",
+                    dir.display()
+                )));
+            }
+        }
+        let failed = |error| Failure::Usage(format!("cannot make {}: {error}", dir.display()));
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        let kept = Invitation { code: String::new(), ..invitation.clone() };
+        secret(&file, false, &serde_json::to_vec_pretty(&kept).map_err(anyhow::Error::from)?)?;
+        Self::open(dir)
+    }
+
+    /// Opens a folder.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn open(dir: &Path) -> Result<Self, Failure> {
+        let file = dir.join("account.json");
+        if !file.exists() {
+            return Err(Failure::Usage(format!(
+                "{} is no account's folder\nnext: agency-node account activate INVITATION --dir \
+                 {0}, or name the folder with --dir",
+                dir.display()
+            )));
+        }
+        let invitation = Invitation::read(&file)?;
+        let authorities: Result<Vec<_>, _> =
+            CertificateDer::pem_slice_iter(invitation.authority.as_bytes()).collect();
+        let authorities = authorities.map_err(|error| {
+            Failure::Wrong(format!("{}: the authority is no certificate: {error}", file.display()))
+        })?;
+        Ok(Self { dir: dir.to_owned(), invitation, authorities })
+    }
+
+    /// Where the gateway is.
+    #[must_use]
+    pub fn door(&self) -> Door<'_> {
+        let Invitation { url, trust_domain, .. } = &self.invitation;
+        Door { url, authorities: &self.authorities, trust_domain }
+    }
+
+    /// What is presented: the session.
+    ///
+    /// # Errors
+    /// When nobody is signed in.
+    pub fn session(&self) -> Result<String, Failure> {
+        fs::read_to_string(self.file()).map(|text| text.trim().to_owned()).map_err(|_| {
+            Failure::Wrong(format!(
+                "{} is not signed in\nnext: agency-node account sign-in --dir {}",
+                self.invitation.person,
+                self.dir.display()
+            ))
+        })
+    }
+
+    pub(super) fn keep_session(&self, session: &str) -> Result<(), Failure> {
+        secret(&self.file(), false, session.as_bytes())
+    }
+
+    pub(super) fn forget_session(&self) -> Result<(), Failure> {
+        fs::remove_file(self.file()).map_err(|error| anyhow::Error::from(error).into())
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.join("session")
+    }
+}
+
+/// Writes a file that only its owner may read.
+fn secret(path: &Path, new: bool, bytes: &[u8]) -> Result<(), Failure> {
+    let write = || -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).mode(0o600);
+        if new {
+            options.create_new(true);
+        } else {
+            options.create(true).truncate(true);
+        }
+        let mut file = options.open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn invitation(person: &str) -> Invitation {
+        Invitation {
+            person: person.into(),
+            code: "secret".into(),
+            expires: "2026-01-01T00:00:00Z".into(),
+            url: "https://localhost:7445".into(),
+            authority: String::new(),
+            trust_domain: "birge.example".into(),
+        }
+    }
+
+    #[test]
+    fn a_folder_is_one_person_s_and_keeps_no_code() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, dir) = (dir.path().join("invitation.json"), dir.path().join("own"));
+        invitation("member/NSC/k3jq7x2m").write(&file).unwrap();
+        assert!(invitation("member/NSC/k3jq7x2m").write(&file).is_err(), "it exists");
+        let folder = Folder::make(&dir, &Invitation::read(&file).unwrap()).unwrap();
+        assert!(folder.session().unwrap_err().to_string().contains("sign-in"));
+        folder.keep_session("birge_s_x").unwrap();
+        assert_eq!(Folder::open(&dir).unwrap().session().unwrap(), "birge_s_x");
+        assert_eq!(Folder::open(&dir).unwrap().invitation.code, "");
+        assert!(Folder::make(&dir, &invitation("member/NSC/aaaaaaaa")).is_err());
+        for path in [&file, &dir.join("account.json"), &dir.join("session")] {
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+}

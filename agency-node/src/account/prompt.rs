@@ -1,0 +1,57 @@
+//! Secrets that are typed in: on a terminal they are not shown; else they are read from standard
+//! input, a line each.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use crate::output::Failure;
+
+/// Asks for secrets.
+pub(super) struct Prompt {
+    terminal: bool,
+}
+
+impl Prompt {
+    pub(super) fn new() -> Self {
+        Self { terminal: io::stdin().is_terminal() }
+    }
+
+    /// Tells something that is no answer of the command.
+    pub(super) fn tell(&self, words: &str) {
+        eprintln!("{words}");
+    }
+
+    /// Password and one-time password.
+    pub(super) fn proof(&mut self) -> Result<[String; 2], Failure> {
+        Ok([self.secret("Password")?, self.code()?])
+    }
+
+    /// The one-time password.
+    pub(super) fn code(&mut self) -> Result<String, Failure> {
+        self.secret("Code of the authenticator")
+    }
+
+    /// A password that is chosen: on a terminal it is typed twice.
+    pub(super) fn chosen(&mut self) -> Result<String, Failure> {
+        let chosen = self.secret("New password")?;
+        if self.terminal && self.secret("New password once more")? != chosen {
+            return Err(Failure::Usage(String::from("the two differ\nnext: try again")));
+        }
+        Ok(chosen)
+    }
+
+    fn secret(&mut self, what: &str) -> Result<String, Failure> {
+        let nothing = |error: io::Error| {
+            Failure::Usage(format!(
+                "{what} cannot be read: {error}\nnext: type it in, or give it on standard input, a line each"
+            ))
+        };
+        if self.terminal {
+            return rpassword::prompt_password(format!("{what}: ")).map_err(nothing);
+        }
+        let mut line = String::new();
+        match io::stdin().lock().read_line(&mut line).map_err(nothing)? {
+            0 => Err(nothing(io::ErrorKind::UnexpectedEof.into())),
+            _ => Ok(line.trim_end_matches(['\r', '\n']).to_owned()),
+        }
+    }
+}

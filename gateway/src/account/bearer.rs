@@ -1,0 +1,94 @@
+//! Who presents a session or a token (RFC 6750), and whether it still counts.
+
+use std::collections::BTreeSet;
+
+use birge_proto::{
+    clock::Timestamp,
+    identity::{AccountId, Identity},
+    record::Scope,
+};
+
+use super::{Accounts, secret::Digest};
+
+/// How a session begins.
+const SESSION: &str = "birge_s_";
+/// How a token begins; its name follows, a dot, and the secret.
+const TOKEN: &str = "birge_t_";
+/// Characters of the longest that is looked at.
+const LONGEST: usize = 128;
+
+/// What somebody presented.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Bearer(pub(super) Presented);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Presented {
+    /// A session, by its digest.
+    Session(Digest),
+    /// A token, by its name.
+    Token(String),
+}
+
+impl Bearer {
+    /// Is it a session: did the person sign in?
+    #[must_use]
+    pub fn is_session(&self) -> bool {
+        matches!(self.0, Presented::Session(_))
+    }
+}
+
+/// A session as it is presented.
+pub(super) fn session(secret: &str) -> String {
+    [SESSION, secret].concat()
+}
+
+/// A token as it is presented.
+pub(super) fn token(id: &str, secret: &str) -> String {
+    [TOKEN, id, ".", secret].concat()
+}
+
+impl Accounts {
+    /// Whose this is, or was: who presents a session that is over or a token that was withdrawn
+    /// is known all the same. None where it is nobody's.
+    #[must_use]
+    pub fn bearer(&self, presented: &str) -> Option<(Identity, Bearer)> {
+        if presented.len() > LONGEST {
+            return None;
+        }
+        if presented.starts_with(SESSION) {
+            let session = Digest::of(presented);
+            return Some((self.sessions.person(&session)?, Bearer(Presented::Session(session))));
+        }
+        let (id, _) = presented.strip_prefix(TOKEN)?.split_once('.')?;
+        let (account, _) = id.split_once('-')?;
+        let account: AccountId = account.parse().ok()?;
+        let secrets = self.store.secrets(&account)?;
+        let digest = secrets.tokens.get(id)?;
+        digest.is_of(presented).then(|| (secrets.person, Bearer(Presented::Token(id.to_owned()))))
+    }
+
+    /// What it is good for now; nothing where it counts no more.
+    #[must_use]
+    pub fn scopes(&self, person: &Identity, bearer: &Bearer) -> BTreeSet<Scope> {
+        let now = self.clock.now();
+        if !self.usable(person, now) {
+            return BTreeSet::new();
+        }
+        match &bearer.0 {
+            Presented::Session(session) if self.sessions.lasts(session, now) => Scope::ALL.into(),
+            Presented::Session(_) => BTreeSet::new(),
+            Presented::Token(id) => {
+                let account = self.account(person);
+                let token = account.and_then(|account| account.tokens.get(id).cloned());
+                let token = token.filter(|token| now < token.expires);
+                token.map(|token| token.scopes).unwrap_or_default()
+            }
+        }
+    }
+
+    /// May this person act now: active, and used or confirmed not too long ago?
+    pub(super) fn usable(&self, person: &Identity, now: Timestamp) -> bool {
+        let active = self.catalog.read(|state| state.registry.people().is_active(person));
+        active && self.account(person).is_some_and(|account| !self.dormant(&account, now))
+    }
+}

@@ -1,0 +1,266 @@
+//! The listener for persons, over HTTPS without client certificates: under `/v1` what a person
+//! does for its own account, and with a session or token the gRPC services for figures and for
+//! the log. Whatever else is asked for is refused; of who is known it is recorded.
+
+mod own;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    middleware::{self, Next},
+    routing::{delete, get, post},
+};
+use birge_proto::{
+    problem::{Kind, Problem},
+    wire::{audit_server::AuditServer, query_server::QueryServer},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use serde_json::Value;
+use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::Status;
+
+use super::{
+    audit::AuditService,
+    gate::Gate,
+    query::QueryService,
+    tls::{Credential, Peer},
+    turned::Turned,
+};
+use crate::account::Accounts;
+
+/// How long one connection may live.
+const CONNECTION: Duration = Duration::from_secs(3_600);
+/// How long a client may take to shake hands, or to send a request's head.
+const IDLE: Duration = Duration::from_secs(10);
+/// Connections at once.
+const CONNECTIONS: usize = 512;
+/// Bytes of a request's body under `/v1`.
+const BODY_BYTES: usize = 16 << 10;
+
+/// What is asked of figures and of the log, method by method: nothing else is reached.
+const QUERY: [&str; 3] = ["ListDatasets", "DescribeDataset", "Ask"];
+const AUDIT: [&str; 7] =
+    ["Checkpoint", "Tile", "Consistency", "Inclusion", "Records", "Witnesses", "Hold"];
+
+/// What the handlers stand on.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) gate: Arc<Gate>,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) turned: Arc<Turned>,
+    pub(super) query: QueryServer<QueryService>,
+    pub(super) audit: AuditServer<AuditService>,
+}
+
+impl Desk {
+    fn router(self) -> Router {
+        let own = Router::new()
+            .route("/v1/activation", post(own::begin))
+            .route("/v1/activation/confirm", post(own::activate))
+            .route("/v1/sign-in", post(own::sign_in))
+            .route("/v1/sign-out", post(own::sign_out))
+            .route("/v1/account", get(own::account))
+            .route("/v1/password", post(own::change_password))
+            .route("/v1/tokens", post(own::issue_token))
+            .route("/v1/tokens/{id}", delete(own::withdraw_token))
+            .layer(DefaultBodyLimit::max(BODY_BYTES));
+        let (query, audit) = (self.query.clone(), self.audit.clone());
+        let services = QUERY.iter().fold(Router::new(), |router, method| {
+            router.route_service(&format!("/exchange.v1.Query/{method}"), query.clone())
+        });
+        let services = AUDIT.iter().fold(services, |router, method| {
+            router.route_service(&format!("/exchange.v1.Audit/{method}"), audit.clone())
+        });
+        own.merge(services)
+            .fallback(nothing)
+            .method_not_allowed_fallback(nothing)
+            .layer(middleware::from_fn_with_state(self.clone(), identify))
+            .with_state(self)
+    }
+}
+
+/// Serves until `stop`.
+pub(super) async fn serve(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    desk: Desk,
+    stop: CancellationToken,
+) {
+    let router = desk.router();
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let tracker = TaskTracker::new();
+    loop {
+        let permit = tokio::select! {
+            () = stop.cancelled() => break,
+            permit = Arc::clone(&connections).acquire_owned() => permit,
+        };
+        let Ok(permit) = permit else { break };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors
+            continue;
+        };
+        let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
+        tracker.spawn(async move {
+            let Ok(Ok(stream)) = timeout(IDLE, acceptor.accept(stream)).await else { return };
+            let mut server = auto::Builder::new(TokioExecutor::new());
+            server.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
+            let http2 = &mut server.http2();
+            http2.timer(TokioTimer::new()).max_concurrent_streams(32);
+            http2.keep_alive_interval(Duration::from_secs(20));
+            let service = TowerToHyperService::new(router);
+            let connection = server.serve_connection(TokioIo::new(stream), service);
+            let mut connection = std::pin::pin!(connection);
+            let served = timeout(CONNECTION, async {
+                tokio::select! {
+                    served = connection.as_mut() => served,
+                    () = stop.cancelled() => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                }
+            });
+            drop(served.await);
+            drop(permit);
+        });
+    }
+    tracker.close();
+    drop(timeout(Duration::from_secs(5), tracker.wait()).await);
+}
+
+/// Tells the handlers who presents a session or a token. Who presents one that is nobody's, or
+/// several, is turned away and counted; nothing but this header says who somebody is.
+async fn identify(State(desk): State<Desk>, mut request: Request, next: Next) -> Response<Body> {
+    let grpc = speaks_grpc(request.headers());
+    let presented = match bearer(request.headers()) {
+        Ok(presented) => presented,
+        Err(problem) => {
+            desk.turned.count("authorization-malformed");
+            return respond(grpc, Err(problem));
+        }
+    };
+    let of_the_account = request.uri().path().starts_with("/v1/");
+    match presented {
+        Some(presented) => match desk.accounts.bearer(&presented) {
+            Some((identity, bearer)) => {
+                let peer = Peer { identity, credential: Credential::Bearer(bearer) };
+                request.extensions_mut().insert(peer);
+            }
+            None => {
+                desk.turned.count("bearer-unknown");
+                return respond(grpc, Err(stranger()));
+            }
+        },
+        None if of_the_account => {}
+        None => {
+            desk.turned.count("no-bearer");
+            return respond(grpc, Err(stranger()));
+        }
+    }
+    next.run(request).await
+}
+
+/// The one bearer that is presented, where one is.
+fn bearer(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let malformed = |detail: &str| {
+        Problem::new(Kind::Malformed, detail)
+            .hint("expected one header: Authorization: Bearer SESSION-OR-TOKEN")
+    };
+    let mut presented = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(first), None) = (presented.next(), presented.next()) else {
+        return match headers.contains_key(header::AUTHORIZATION) {
+            true => Err(malformed("there are several Authorization headers")),
+            false => Ok(None),
+        };
+    };
+    let text = first.to_str().ok().and_then(|text| text.split_once(' '));
+    let bearer = text.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let (_, bearer) = bearer.ok_or_else(|| malformed("the Authorization header is no bearer's"))?;
+    Ok(Some(bearer.trim().to_owned()))
+}
+
+async fn nothing(State(desk): State<Desk>, request: Request) -> Response<Body> {
+    let grpc = speaks_grpc(request.headers());
+    let there = "there is nothing of this name for persons";
+    let problem = Problem::new(Kind::NotFound, there)
+        .hint("there is /v1/… for the own account, and the gRPC services Query and Audit");
+    let problem = match request.extensions().get::<Peer>() {
+        Some(peer) => desk.gate.refused(peer, "desk/unknown", problem).await,
+        None => {
+            desk.turned.count("desk-unknown");
+            problem
+        }
+    };
+    respond(grpc, Err(problem))
+}
+
+fn stranger() -> Problem {
+    Problem::new(Kind::NotSignedIn, "no session or token that is known is presented")
+        .hint("sign in: POST /v1/sign-in, or agency-node account sign-in")
+}
+
+fn speaks_grpc(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/grpc"))
+}
+
+/// An answer as JSON, or as a gRPC status where gRPC is spoken. Nothing of it may be kept.
+fn respond(grpc: bool, answer: Result<Value, Problem>) -> Response<Body> {
+    let (status, media_type, value) = match answer {
+        Err(problem) if grpc => return Status::from(problem).into_http(),
+        Ok(value) => (StatusCode::OK, "application/json", value),
+        Err(problem) => (
+            StatusCode::from_u16(problem.kind.http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            "application/problem+json",
+            problem.to_json(),
+        ),
+    };
+    let mut response = Response::new(Body::from(value.to_string()));
+    *response.status_mut() = status;
+    for (name, value) in [
+        (header::CONTENT_TYPE, media_type),
+        (header::CACHE_CONTROL, "private, no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        let name = |value: &&str| (header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+        values.iter().map(name).collect()
+    }
+
+    #[test]
+    fn one_bearer_is_taken_and_no_more() {
+        assert_eq!(bearer(&headers(&[])), Ok(None));
+        for scheme in ["Bearer", "bearer", "BEARER"] {
+            let read = bearer(&headers(&[&format!("{scheme} birge_s_x")]));
+            assert_eq!(read, Ok(Some("birge_s_x".to_owned())));
+        }
+        for wrong in [&["Basic YTpi"][..], &["Bearer"], &["Bearer a", "Bearer b"], &["\u{7f}"]] {
+            let values: Vec<_> =
+                wrong.iter().filter(|v| HeaderValue::from_str(v).is_ok()).collect();
+            let values: Vec<&str> = values.into_iter().copied().collect();
+            assert!(values.is_empty() || bearer(&headers(&values)).is_err(), "{wrong:?}");
+        }
+    }
+}

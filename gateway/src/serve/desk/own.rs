@@ -1,0 +1,211 @@
+//! What a person does for its own account: JSON in, JSON or problem details (RFC 9457) out.
+
+use std::collections::BTreeSet;
+
+use axum::{
+    Extension,
+    body::{Body, Bytes},
+    extract::{Path, State},
+    http::Response,
+};
+use birge_proto::{
+    identity::{AccountId, Identity},
+    problem::{Kind, Problem},
+    record::Scope,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{Desk, respond, stranger};
+use crate::{
+    account::{Bearer, Credentials, Issued, SignedIn},
+    serve::tls::Peer,
+};
+
+type Caller = Option<Extension<Peer>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Begin {
+    account: String,
+    codes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Activate {
+    account: String,
+    codes: Vec<String>,
+    password: String,
+    code: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignIn {
+    account: String,
+    password: String,
+    code: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangePassword {
+    password: String,
+    code: String,
+    new: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueToken {
+    password: String,
+    code: String,
+    scopes: BTreeSet<Scope>,
+    days: u32,
+}
+
+pub(super) async fn begin(State(desk): State<Desk>, body: Bytes) -> Response<Body> {
+    let answer = read(&body).and_then(|Begin { account, codes }| {
+        let (secret, uri) = desk.accounts.begin(&self::account_id(&account)?, &codes)?;
+        Ok(json!({ "secret": secret, "uri": uri }))
+    });
+    desk.counted("activation-failed", answer)
+}
+
+pub(super) async fn activate(State(desk): State<Desk>, body: Bytes) -> Response<Body> {
+    let act = async {
+        let Activate { account, codes, password, code } = read(&body)?;
+        let credentials = Credentials { account: account_id(&account)?, password, code };
+        let (person, exchange) = desk.accounts.activate(&codes, credentials).await?;
+        Ok(json!({ "person": person, "exchange": exchange }))
+    };
+    let answer = act.await;
+    desk.counted("activation-failed", answer)
+}
+
+pub(super) async fn sign_in(State(desk): State<Desk>, body: Bytes) -> Response<Body> {
+    let act = async {
+        let SignIn { account, password, code } = read(&body)?;
+        let credentials = Credentials { account: account_id(&account)?, password, code };
+        let SignedIn { person, session, expires, exchange } =
+            desk.accounts.sign_in(credentials).await?;
+        Ok(json!({
+            "person": person, "session": session, "expires": expires, "exchange": exchange,
+        }))
+    };
+    let answer = act.await;
+    desk.counted("sign-in-failed", answer)
+}
+
+pub(super) async fn sign_out(State(desk): State<Desk>, caller: Caller) -> Response<Body> {
+    desk.own("people/sign-out", caller, async |person, bearer| {
+        let exchange = desk.accounts.sign_out(&person, &bearer).await?;
+        Ok(json!({ "exchange": exchange }))
+    })
+    .await
+}
+
+pub(super) async fn account(State(desk): State<Desk>, caller: Caller) -> Response<Body> {
+    desk.own("people/account", caller, async |person, bearer| {
+        let scopes = desk.accounts.scopes(&person, &bearer);
+        Ok(json!({
+            "person": person, "scopes": scopes, "tokens": desk.accounts.tokens(&person),
+        }))
+    })
+    .await
+}
+
+pub(super) async fn change_password(
+    State(desk): State<Desk>,
+    caller: Caller,
+    body: Bytes,
+) -> Response<Body> {
+    desk.own("people/password", caller, async |person, bearer| {
+        let ChangePassword { password, code, new } = read(&body)?;
+        let credentials = Credentials { account: own_id(&person)?, password, code };
+        let exchange = desk.accounts.change_password(&bearer, credentials, new).await?;
+        Ok(json!({ "exchange": exchange }))
+    })
+    .await
+}
+
+pub(super) async fn issue_token(
+    State(desk): State<Desk>,
+    caller: Caller,
+    body: Bytes,
+) -> Response<Body> {
+    desk.own("people/token", caller, async |person, _| {
+        let IssueToken { password, code, scopes, days } = read(&body)?;
+        let credentials = Credentials { account: own_id(&person)?, password, code };
+        let Issued { id, token, expires, exchange } =
+            desk.accounts.issue_token(credentials, scopes, days).await?;
+        Ok(json!({ "id": id, "token": token, "expires": expires, "exchange": exchange }))
+    })
+    .await
+}
+
+pub(super) async fn withdraw_token(
+    State(desk): State<Desk>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Response<Body> {
+    desk.own("people/token", caller, async |person, _| {
+        let exchange = desk.accounts.withdraw_token(&person, id).await?;
+        Ok(json!({ "exchange": exchange }))
+    })
+    .await
+}
+
+impl Desk {
+    /// Does something for who presents a session: a token is for figures and records only.
+    async fn own(
+        &self,
+        act: &'static str,
+        caller: Caller,
+        work: impl AsyncFnOnce(Identity, Bearer) -> Result<Value, Problem>,
+    ) -> Response<Body> {
+        let Some(Extension(peer)) = caller else {
+            self.turned.count("no-bearer");
+            return respond(false, Err(stranger()));
+        };
+        let answer = match self.gate.admit_person(&peer, act).await {
+            Ok((person, bearer)) => match work(person, bearer).await {
+                Err(problem) if problem.exchange.is_none() => {
+                    Err(self.gate.refused(&peer, act, problem).await)
+                }
+                answer => answer,
+            },
+            Err(problem) => Err(problem),
+        };
+        respond(false, answer)
+    }
+
+    /// Answers somebody who is not identified: failures are recorded in sums.
+    fn counted(&self, reason: &str, answer: Result<Value, Problem>) -> Response<Body> {
+        if answer.as_ref().is_err_and(|problem| problem.exchange.is_none()) {
+            self.turned.count(reason);
+        }
+        respond(false, answer)
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::new(Kind::Malformed, format!("the request's JSON: {error}"))
+            .hint("see the gateway's README for what each request holds")
+    })
+}
+
+/// The account, by its name alone or with role and body.
+fn account_id(text: &str) -> Result<AccountId, Problem> {
+    let name = text.trim().rsplit('/').next().unwrap_or_default();
+    name.parse().map_err(|error| Problem::new(Kind::Malformed, format!("{error}")))
+}
+
+fn own_id(person: &Identity) -> Result<AccountId, Problem> {
+    person
+        .person
+        .clone()
+        .ok_or_else(|| Problem::new(Kind::Internal, format!("{person} is signed in and no person")))
+}
