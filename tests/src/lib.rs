@@ -7,6 +7,7 @@
 //! | [`watch`] | waits for files without sleeping |
 //! | [`exchange`] | a gateway with its folder |
 //! | [`node`] | an agency node with its folder |
+//! | [`person`] | a person with a password and an authenticator |
 //! | [`client`] | a gRPC client with any certificate |
 //! | [`authority`] | certificate authorities, also foreign and careless ones |
 //! | [`batch`] | batches built by hand, sound or broken |
@@ -31,6 +32,7 @@ pub mod client;
 pub mod decree;
 pub mod exchange;
 pub mod node;
+pub mod person;
 pub mod process;
 pub mod template;
 pub mod trace;

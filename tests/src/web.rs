@@ -39,9 +39,21 @@ impl Response {
 /// # Errors
 /// When its configuration does not say.
 pub fn public_address(exchange: &Exchange) -> Result<SocketAddr> {
+    address(exchange, "public")
+}
+
+/// Where the gateway listens for persons.
+///
+/// # Errors
+/// When its configuration does not say.
+pub fn people_address(exchange: &Exchange) -> Result<SocketAddr> {
+    address(exchange, "people")
+}
+
+fn address(exchange: &Exchange, listener: &str) -> Result<SocketAddr> {
     let config: toml::Table = fs::read_to_string(exchange.config())?.parse()?;
-    let listen = config.get("listen").and_then(|listen| listen.get("public"));
-    let address = listen.and_then(toml::Value::as_str).context("no public listener")?;
+    let listen = config.get("listen").and_then(|listen| listen.get(listener));
+    let address = listen.and_then(toml::Value::as_str).context("no such listener")?;
     Ok(address.parse()?)
 }
 
@@ -55,6 +67,21 @@ pub async fn send(
     method: &str,
     path: &str,
 ) -> Result<Response> {
+    send_with(address, roots, method, path, &[], b"").await
+}
+
+/// As [`send`], with these headers and a body.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_with(
+    address: SocketAddr,
+    roots: &RootCertStore,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Response> {
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&TLS13])?
         .with_root_certificates(roots.clone())
@@ -62,7 +89,7 @@ pub async fn send(
     let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from("localhost")?;
     let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-    exchange_one(stream, method, path, b"").await
+    exchange_one(stream, method, path, headers, body).await
 }
 
 /// As [`send`], with a body and without TLS.
@@ -70,7 +97,7 @@ pub async fn send(
 /// # Errors
 /// As [`send`].
 pub async fn plain(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> Result<Response> {
-    exchange_one(TcpStream::connect(address).await?, method, path, body).await
+    exchange_one(TcpStream::connect(address).await?, method, path, &[], body).await
 }
 
 /// One request and its answer.
@@ -78,14 +105,18 @@ async fn exchange_one(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     method: &str,
     path: &str,
+    headers: &[(&str, &str)],
     body: &[u8],
 ) -> Result<Response> {
+    let headers: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = match body.len() {
         0 => String::new(),
         bytes => format!("Content-Length: {bytes}\r\n"),
     };
-    let head =
-        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{length}\r\n");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}{length}\r\n"
+    );
     // One write: a server that refuses early may have closed before a second.
     stream.write_all(&[head.as_bytes(), body].concat()).await?;
     let mut answer = Vec::new();

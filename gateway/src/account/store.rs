@@ -206,7 +206,11 @@ mod tests {
         let person: Identity = "member/NSC/k3jq7x2m".parse().unwrap();
         let account = person.person.clone().unwrap();
         store.add(Secrets::of(person, "Head of statistics".into()), |_| None).unwrap();
-        store.change(&account, |secrets| Ok(secrets.failures = 3)).unwrap();
+        let failed = |secrets: &mut Secrets| {
+            secrets.failures = 3;
+            Ok(())
+        };
+        store.change(&account, failed).unwrap();
         let refused = |_: &mut Secrets| Err::<(), _>(Problem::new(Kind::Malformed, "no"));
         assert!(store.change(&account, refused).is_err());
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;

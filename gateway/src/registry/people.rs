@@ -207,11 +207,11 @@ mod tests {
     }
 
     /// Records it unless it is barred; the kind of problem where it is.
-    fn act(people: &mut People, second: i64, actor: &str, what: AccountAct) -> Option<Kind> {
+    fn act(people: &mut People, second: i64, actor: &str, what: &AccountAct) -> Option<Kind> {
         let (actor, person) = (who(actor), who("member/NSC/k3jq7x2m"));
-        let barred = people.bars(at(second), &actor, &person, &what);
+        let barred = people.bars(at(second), &actor, &person, what);
         if barred.is_none() {
-            people.apply(at(second), &actor, &person, &what);
+            people.apply(at(second), &actor, &person, what);
         }
         barred.map(|(kind, _)| kind)
     }
@@ -222,15 +222,15 @@ mod tests {
     fn an_account_lives_from_naming_to_revocation_and_not_again() {
         let mut people = People::default();
         let all = &mut people;
-        assert_eq!(act(all, 0, MEMBER, AccountAct::SignedIn), Some(Kind::NotFound));
-        assert_eq!(act(all, 0, "agency/NSC", AccountAct::Named), None);
-        assert_eq!(act(all, 1, "agency/NSC", AccountAct::Named), Some(Kind::Conflict));
-        assert_eq!(act(all, 1, MEMBER, AccountAct::SignedIn), Some(Kind::NotSignedIn));
-        assert_eq!(act(all, 2, MEMBER, AccountAct::Activated), None);
-        assert_eq!(act(all, 3, MEMBER, AccountAct::SignedIn), None);
-        assert_eq!(act(all, 4, "agency/NSC", AccountAct::Revoked), None);
+        assert_eq!(act(all, 0, MEMBER, &AccountAct::SignedIn), Some(Kind::NotFound));
+        assert_eq!(act(all, 0, "agency/NSC", &AccountAct::Named), None);
+        assert_eq!(act(all, 1, "agency/NSC", &AccountAct::Named), Some(Kind::Conflict));
+        assert_eq!(act(all, 1, MEMBER, &AccountAct::SignedIn), Some(Kind::NotSignedIn));
+        assert_eq!(act(all, 2, MEMBER, &AccountAct::Activated), None);
+        assert_eq!(act(all, 3, MEMBER, &AccountAct::SignedIn), None);
+        assert_eq!(act(all, 4, "agency/NSC", &AccountAct::Revoked), None);
         for what in [AccountAct::SignedIn, AccountAct::Activated, AccountAct::Named] {
-            assert_eq!(act(all, 5, MEMBER, what), Some(Kind::Conflict));
+            assert_eq!(act(all, 5, MEMBER, &what), Some(Kind::Conflict));
         }
         assert!(!all.is_active(&who(MEMBER)));
     }
@@ -239,17 +239,17 @@ mod tests {
     fn article_3_4_it_takes_two_to_recover_an_account_and_one_twice_is_not_two() {
         let mut people = People::default();
         let all = &mut people;
-        act(all, 0, "agency/NSC", AccountAct::Named);
-        act(all, 0, MEMBER, AccountAct::Activated);
+        act(all, 0, "agency/NSC", &AccountAct::Named);
+        act(all, 0, MEMBER, &AccountAct::Activated);
         let grant = || AccountAct::RecoveryGranted;
-        assert_eq!(act(all, 1, "operator/BIRGE", grant()), Some(Kind::Conflict));
-        assert_eq!(act(all, 1, "operator/BIRGE", AccountAct::RecoveryAsked), None);
-        assert_eq!(act(all, 2, "operator/BIRGE", grant()), Some(Kind::Conflict));
+        assert_eq!(act(all, 1, "operator/BIRGE", &grant()), Some(Kind::Conflict));
+        assert_eq!(act(all, 1, "operator/BIRGE", &AccountAct::RecoveryAsked), None);
+        assert_eq!(act(all, 2, "operator/BIRGE", &grant()), Some(Kind::Conflict));
         let late = 2 + RECOVERY_SECONDS;
-        assert_eq!(act(all, late, "agency/NSC", grant()), Some(Kind::Conflict), "too late");
+        assert_eq!(act(all, late, "agency/NSC", &grant()), Some(Kind::Conflict), "too late");
         assert!(all.is_active(&who(MEMBER)));
-        assert_eq!(act(all, late, "agency/NSC", AccountAct::RecoveryAsked), None);
-        assert_eq!(act(all, late, "operator/BIRGE", grant()), None);
+        assert_eq!(act(all, late, "agency/NSC", &AccountAct::RecoveryAsked), None);
+        assert_eq!(act(all, late, "operator/BIRGE", &grant()), None);
         assert!(!all.is_active(&who(MEMBER)), "the old password counts no more");
     }
 }

@@ -27,6 +27,7 @@
 //! | `witnessing` | what the quorum of witnesses has signed is told from what it has not |
 //! | `starting` | a gateway on an old copy of its data writes nothing |
 //! | `names` | names of persons in records are erased and the log holds |
+//! | `people` | persons sign in, and nobody does in another's name |
 //! | `words` | exit codes, and what is said with them |
 //! | `witness_node` | a node cosigns one history, and finds a second one |
 //! | `demo` | the demonstration tells its story |
@@ -55,6 +56,7 @@ mod log;
 mod matrix;
 mod names;
 mod obligations;
+mod people;
 mod quota;
 mod races;
 mod rebuild;
@@ -68,6 +70,7 @@ mod support;
 mod tampering;
 mod template;
 mod time;
+mod within;
 mod witness_node;
 mod witnessing;
 mod words;

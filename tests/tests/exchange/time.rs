@@ -1,10 +1,10 @@
 //! The journal's time never runs backwards, whatever the machine's clock does.
 
-use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
+use std::{fs, path::Path, process::Command, time::Duration};
 
-use birge_gateway::{Listeners, config::Config, decree::Decree};
+use birge_gateway::decree::Decree;
 use birge_proto::{
-    clock::{Clock, ManualClock, SystemClock, Timestamp},
+    clock::Timestamp,
     record::Event,
     wire::{ListDatasetsRequest, Period, PeriodState},
 };
@@ -16,11 +16,11 @@ use birge_tests::{
     exchange::Exchange,
     template::{self, not_tried},
 };
-use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::timeout;
 
-use crate::support::{
-    accepted, block_on, place, record, records, signed, stop_and_verify, submit, year,
+use crate::{
+    support::{accepted, block_on, place, record, records, signed, stop_and_verify, submit, year},
+    within::{Within, now},
 };
 
 /// The command under a clock whose offset stands in `file` and may change at any time.
@@ -69,41 +69,6 @@ fn a_clock_that_steps_back_does_not_turn_the_journals_time() {
     assert!(times.is_sorted(), "{times:?}");
     assert_eq!(accepted(&records, "agency/NSC"), 3);
     stop_and_verify(&mut exchange);
-}
-
-/// A gateway within this process, on the files and addresses of an exchange that was stopped:
-/// its clock is the test's.
-struct Within {
-    clock: ManualClock,
-    stop: CancellationToken,
-    running: JoinHandle<anyhow::Result<()>>,
-}
-
-impl Within {
-    async fn serve(exchange: &Exchange, now: Timestamp) -> Self {
-        let clock = ManualClock::new(now);
-        let config = Config::load(&exchange.config()).unwrap();
-        let listeners = Listeners::bind(&config.listen).await.unwrap();
-        let stop = CancellationToken::new();
-        let (ready, serving) = oneshot::channel();
-        let shared = Arc::new(clock.clone());
-        let running = birge_gateway::run(config, listeners, shared, false, stop.clone(), |_| {
-            ready.send(()).unwrap();
-        });
-        let running = tokio::spawn(running);
-        serving.await.unwrap();
-        Self { clock, stop, running }
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        self.running.await.unwrap().unwrap();
-    }
-}
-
-/// Whole seconds, as a decree names them.
-fn now() -> Timestamp {
-    Timestamp::from_second(SystemClock.now().as_second() + 1).unwrap()
 }
 
 /// Longer than any answer takes.
