@@ -14,6 +14,7 @@ use birge_proto::{
     identity::Identity,
     manifest::BatchId,
     record::{DecreeName, Event, Record},
+    signatories::Signatories,
     statement::{Says, Signed},
     tlog::cosignature::CosignatureVerifier,
 };
@@ -28,7 +29,7 @@ pub struct Registry {
     participants: BTreeMap<Identity, Participant>,
     counters: BTreeMap<Identity, u64>,
     decrees: Vec<Enacted>,
-    authority_keys: Vec<VerifyingKey>,
+    signatories: Signatories,
     holders: Holders,
     log: Log,
     quorum_lost: bool,
@@ -72,8 +73,9 @@ impl Registry {
         }
         self.log.apply(index, &record.event);
         match &record.event {
-            Event::Genesis { authority_keys, witness_keys, .. } => {
-                self.authority_keys = authority_keys.iter().filter_map(|key| public(key)).collect();
+            Event::Genesis { authority_keys, authority_quorum, witness_keys, .. } => {
+                let pinned = Signatories::pinned(authority_keys, *authority_quorum);
+                self.signatories = pinned.unwrap_or_default();
                 self.holders.pin(witness_keys, record.time);
             }
             Event::DecreeEnacted { decree, in_force_from, .. } => {
@@ -209,10 +211,10 @@ impl Registry {
             .then(|| format!("the decree would be in force from {from}: no decree is retroactive"))
     }
 
-    /// Keys of the authority that signs decrees, pinned when the log began.
+    /// The authority as pinned when the log began; nobody, where that is unsound.
     #[must_use]
-    pub fn authority_keys(&self) -> &[VerifyingKey] {
-        &self.authority_keys
+    pub fn signatories(&self) -> &Signatories {
+        &self.signatories
     }
 
     /// The log's origin and keys.
@@ -335,6 +337,7 @@ mod tests {
                 origin: statement.origin.clone(),
                 log_key: String::new(),
                 authority_keys: vec![],
+                authority_quorum: 1,
                 witness_keys: BTreeMap::new(),
             }),
         );
@@ -369,8 +372,7 @@ mod tests {
                     decree: DecreeName { number: "1".into(), version: version.into() },
                     in_force_from: Timestamp::from_second(from).unwrap(),
                     digest: String::new(),
-                    key_id: String::new(),
-                    signature: String::new(),
+                    signatures: vec![],
                 }),
             );
         }
