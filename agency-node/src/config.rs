@@ -158,6 +158,9 @@ pub struct Trust {
     /// Public keys of the authority, 32 bytes in hex each. Where any is named here, `enrolled.json`
     /// may name no other.
     pub authority_keys: Vec<String>,
+    /// How many of these keys must have signed a decree; 0: all of them. `enrolled.json` must say
+    /// the same.
+    pub authority_quorum: u64,
 }
 
 fn ten() -> u64 {

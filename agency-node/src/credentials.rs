@@ -66,6 +66,9 @@ pub struct Enrolled {
     /// Public keys of the authority that signs decrees and enrolments, 32 bytes in hex each.
     #[serde(default)]
     pub authority_keys: Vec<String>,
+    /// How many of them must have signed a decree; 0, or absent: all of them.
+    #[serde(default)]
+    pub authority_quorum: u64,
 }
 
 /// All that a connection and a signature need.

@@ -11,8 +11,8 @@ use std::{
 
 use anyhow::Context;
 use birge_proto::{
-    envelope::VerifyingKey,
     problem::Problem,
+    signatories::Signatories,
     tlog::{
         Hash,
         checkpoint::{Checkpoint, CheckpointError},
@@ -38,8 +38,8 @@ pub struct Memory {
     held: PathBuf,
     /// The key in `enrolled.json`.
     log: NoteVerifier,
-    /// The authority's keys: what they sign of the log's keys is believed.
-    authority: Vec<VerifyingKey>,
+    /// The authority: what its keys sign of the log's keys is believed.
+    authority: Signatories,
 }
 
 /// Why a checkpoint is not taken.
@@ -85,7 +85,7 @@ impl From<Distrust> for Failure {
             Distrust::Failure(failure) => failure,
             Distrust::Untold(failure) => *failure,
             Distrust::Stranger => Self::Wrong(format!(
-                "{distrust}\nnext: if the log's key was replaced, name the authority's key in \
+                "{distrust}\nnext: if the log's key was replaced, name the authority's keys in \
                  node.toml under [trust] as the decree's publication gives it; if it was not, keep \
                  state/ and receipts/, and tell the Chamber of Accounts"
             )),
@@ -103,7 +103,7 @@ impl Memory {
     ///
     /// # Errors
     /// When the key cannot be read, or what was kept of the others is damaged.
-    pub fn open(home: &Home, vkey: &str, authority: Vec<VerifyingKey>) -> Result<Self, Failure> {
+    pub fn open(home: &Home, vkey: &str, authority: Signatories) -> Result<Self, Failure> {
         let log = NoteVerifier::from_vkey(vkey).map_err(|error| {
             Failure::Wrong(format!(
                 "the log's key in enrolled.json cannot be read: {error}\nnext: ask the operator \
@@ -116,9 +116,9 @@ impl Memory {
         Ok(memory)
     }
 
-    /// The authority's keys that are believed.
+    /// The authority that is believed; without keys, where none is known.
     #[must_use]
-    pub fn authority(&self) -> &[VerifyingKey] {
+    pub fn authority(&self) -> &Signatories {
         &self.authority
     }
 
@@ -166,7 +166,7 @@ impl Memory {
             Err(Distrust::Checkpoint(CheckpointError::Note(NoteError::Unsigned))) => {}
             read => return read,
         }
-        if self.authority.is_empty() {
+        if self.authority.keys().is_empty() {
             return Err(Distrust::Stranger);
         }
         self.learn(link).await.map_err(|failure| Distrust::Untold(failure.into()))?;

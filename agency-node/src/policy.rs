@@ -22,8 +22,10 @@ use std::{
 
 use birge_proto::{
     clock::Timestamp,
-    envelope::{DECREE_TYPE, VerifyingKey, sha256},
+    envelope::{VerifyingKey, sha256},
     identity::Identity,
+    record::KeySignature,
+    signatories::Signatories,
     statement::{Says, Signed, Statement},
     tlog::{
         cosignature::CosignatureVerifier,
@@ -51,37 +53,51 @@ const KEYS: &str = "state/log-keys";
 /// Statements of one answer that are read.
 const STATEMENTS: usize = 1024;
 
-/// The authority's keys that this node believes: those pinned in `node.toml`, else those in
-/// `enrolled.json`; none where neither names any.
+/// The authority that this node believes, its keys and how many of them must have signed a
+/// decree: as pinned in `node.toml`, else as in `enrolled.json`; without keys where neither names
+/// any. Where a file does not say how many, all of the keys that it names must.
 ///
 /// # Errors
-/// When a key cannot be read, or `enrolled.json` names one that is not pinned.
-pub fn authority(trust: &Trust, enrolled: &Enrolled) -> Result<Vec<VerifyingKey>, Failure> {
-    let read = |text: &String, place: &str| {
-        let bytes = hex::decode(text).unwrap_or_default();
-        VerifyingKey::from_bytes(&bytes).map_err(|_| {
+/// When a key cannot be read or no so many can sign, or `enrolled.json` names a key that is not
+/// pinned or says another number.
+pub fn authority(trust: &Trust, enrolled: &Enrolled) -> Result<Signatories, Failure> {
+    let read = |keys: &[String], quorum: u64, place: &str| {
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let quorum = if quorum == 0 { keys.len() as u64 } else { quorum };
+        Signatories::pinned(keys, quorum).map(Some).map_err(|error| {
             Failure::Wrong(format!(
-                "{text:?} in {place} is no key of an authority: expected 32 bytes in hex\nnext: \
-                 compare it with the decree's publication"
+                "the authority's keys in {place}: {error}\nnext: compare them with the decree's \
+                 publication"
             ))
         })
     };
-    let pinned = trust.authority_keys.iter().map(|key| read(key, "node.toml"));
-    let pinned = pinned.collect::<Result<Vec<_>, _>>()?;
-    let told = enrolled.authority_keys.iter().map(|key| read(key, "enrolled.json"));
-    let told = told.collect::<Result<Vec<_>, _>>()?;
-    if pinned.is_empty() {
-        return Ok(told);
-    }
-    match told.iter().find(|key| !pinned.contains(key)) {
-        None => Ok(pinned),
-        Some(stranger) => Err(Failure::Wrong(format!(
+    let pinned = read(&trust.authority_keys, trust.authority_quorum, "node.toml")?;
+    let told = read(&enrolled.authority_keys, enrolled.authority_quorum, "enrolled.json")?;
+    let (pinned, told) = match (pinned, told) {
+        (Some(pinned), Some(told)) => (pinned, told),
+        (one, other) => return Ok(one.or(other).unwrap_or_default()),
+    };
+    let next = "next: compare both with the decree's publication; if the operator's answer is \
+                wrong, tell the Chamber of Accounts";
+    if let Some(stranger) = told.keys().iter().find(|key| !pinned.keys().contains(key)) {
+        return Err(Failure::Wrong(format!(
             "enrolled.json names the authority's key {}, which node.toml does not pin under \
-             [trust]\nnext: compare both with the decree's publication; if the operator's answer is \
-             wrong, tell the Chamber of Accounts",
+             [trust]\n{next}",
             stranger.id()
-        ))),
+        )));
     }
+    if told.quorum() != pinned.quorum() {
+        return Err(Failure::Wrong(format!(
+            "by enrolled.json {} of the authority's keys must have signed a decree, by node.toml \
+             {} (authority_quorum under [trust]; all of the keys that it names, unless it says \
+             how many)\n{next}",
+            told.quorum(),
+            pinned.quorum()
+        )));
+    }
+    Ok(pinned)
 }
 
 /// Asks the gateway what the authority signed, makes the policy from it, and keeps it. Without
@@ -93,9 +109,9 @@ pub async fn refresh(
     home: &Home,
     link: &Link,
     log: &NoteVerifier,
-    authority: &[VerifyingKey],
+    authority: &Signatories,
 ) -> Result<Policy, Failure> {
-    if authority.is_empty() {
+    if authority.keys().is_empty() {
         return Ok(Policy::of_logs(vec![log.clone()]));
     }
     let answer = link.audit().witnesses(WitnessesRequest {}).await;
@@ -192,12 +208,14 @@ struct Stated {
 fn of_answer(
     answer: WitnessesResponse,
     log: &NoteVerifier,
-    authority: &[VerifyingKey],
+    authority: &Signatories,
 ) -> Result<Stated, Failure> {
-    let WitnessesResponse { decree, signature, key_id, witnesses, log_keys } = answer;
-    let key = authority.iter().find(|key| key.id() == key_id);
-    key.and_then(|key| key.verify(DECREE_TYPE, &decree, &signature).ok())
-        .ok_or_else(|| wrong("the decree", "no key of the authority that is trusted signed it"))?;
+    let WitnessesResponse { decree, signatures, witnesses, log_keys } = answer;
+    let signatures: Vec<_> = signatures.into_iter().map(KeySignature::from).collect();
+    authority
+        .tally(&decree, &signatures)
+        .map_err(|error| wrong("the decree in force at the gateway", error))?;
+    let authority = authority.keys();
     let rule = Witnesses::of_bundle(&decree).map_err(|error| wrong("the decree", error))?;
     let lineage = Lineage::of(log, opened(log_keys, authority)?)?;
     let mut keys: BTreeMap<Identity, (Timestamp, Option<CosignatureVerifier>)> = BTreeMap::new();

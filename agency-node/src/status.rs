@@ -151,7 +151,7 @@ pub async fn status(node: &Node) -> Result<Reply, Failure> {
 
 /// Why no checkpoint counts as witnessed at this node.
 fn why_unwitnessed(memory: &Memory) -> Result<Option<String>, Failure> {
-    if memory.authority().is_empty() {
+    if memory.authority().keys().is_empty() {
         let why = "no key of the authority is known\n  next: name it in node.toml under [trust]";
         return Ok(Some(why.to_owned()));
     }

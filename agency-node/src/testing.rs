@@ -58,6 +58,7 @@ pub(crate) fn enrolled() -> Enrolled {
         log_key: String::new(),
         public_url: String::new(),
         authority_keys: vec![],
+        authority_quorum: 0,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What passes as files between the operator and the authority that signs decrees, so that
-//! its key need never touch the operator's machine (decree, article 3(4)).
+//! none of its keys need ever touch the operator's machine (decree, article 3(4)).
 
+mod decree_signature;
 mod log_request;
 
 use std::{
@@ -12,17 +13,20 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use birge_proto::{
     clock::Timestamp,
-    envelope::{DECREE_TYPE, SigningKey, VerifyingKey, sha256},
+    envelope::{SigningKey, VerifyingKey, sha256},
     identity::Identity,
-    record::{Authorised, DecreeName},
+    record::Authorised,
     statement::{Fingerprints, Says, Statement},
     tlog::cosignature::CosignatureVerifier,
 };
 use rustls_pki_types::{CertificateSigningRequestDer, pem::PemObject};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-pub use self::log_request::LogRequest;
-use crate::{decree::Decree, keys};
+pub use self::{
+    decree_signature::{DecreeSignature, founding},
+    log_request::LogRequest,
+};
+use crate::keys;
 
 /// Bytes of the largest file that is read.
 const FILE_BYTES: u64 = 64 << 10;
@@ -58,18 +62,6 @@ pub struct Authorisation {
     /// Id of the authority's key.
     pub key_id: String,
     /// Its signature over the statement, in hex.
-    pub signature: String,
-}
-
-/// The authority's signature over a decree's bundle, made where its key is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct DecreeSignature {
-    /// Of which decree, for people.
-    pub decree: DecreeName,
-    /// Id of the authority's key.
-    pub key_id: String,
-    /// Its signature over the bundle, in hex.
     pub signature: String,
 }
 
@@ -161,58 +153,14 @@ impl Enrolment {
     }
 }
 
-impl DecreeSignature {
-    /// Signs a decree's bundle.
-    ///
-    /// # Errors
-    /// When the bundle is no sound decree.
-    pub fn make(bundle: &[u8], authority: &SigningKey) -> Result<Self> {
-        Ok(Self {
-            decree: Decree::from_bundle(bundle)?.name(),
-            key_id: authority.verifying_key().id(),
-            signature: hex::encode(authority.sign(DECREE_TYPE, bundle)),
-        })
-    }
-
-    /// Reads one.
-    ///
-    /// # Errors
-    /// When the file cannot be read or is not what `gateway decree sign` writes.
-    pub fn read(path: &Path) -> Result<Self> {
-        read(path, "what `gateway decree sign` writes")
-    }
-
-    /// The signature's bytes.
-    ///
-    /// # Errors
-    /// When it is not hex.
-    pub fn bytes(&self) -> Result<Vec<u8>> {
-        hex::decode(&self.signature).context("the decree's signature is not hex")
-    }
-
-    /// Checks it over a decree's bundle.
-    ///
-    /// # Errors
-    /// When `authority` did not sign these very bytes.
-    pub fn verify(&self, bundle: &[u8], authority: &VerifyingKey) -> Result<()> {
-        if self.key_id != authority.id() {
-            let (found, expected) = (&self.key_id, authority.id());
-            bail!("the decree is signed with the key {found}, the authority's is {expected}");
-        }
-        authority.verify(DECREE_TYPE, bundle, &self.bytes()?).context(
-            "the authority signed another decree: give --decree the very folder that it signed",
-        )
-    }
-}
-
-/// The authority's key: the file named, else the one beside the configuration.
+/// A key of the authority: the file named, else the one beside the configuration.
 ///
 /// # Errors
 /// When it cannot be read, saying how to name it.
 pub fn authority_key(named: Option<&Path>, config: &Path) -> Result<SigningKey> {
     let path = named.map_or_else(|| config.with_file_name(AUTHORITY_KEY), PathBuf::from);
     keys::read_signing_key(&path)
-        .context("the authority's key is needed: name its file with --authority")
+        .context("a key of the authority is needed: name its file with --authority")
 }
 
 /// SHA-256 of a certificate request's DER, in hex.
@@ -311,18 +259,5 @@ mod tests {
             change(&mut changed);
             assert!(changed.countersign(ORIGIN, Timestamp::UNIX_EPOCH, &authority).is_err());
         }
-    }
-
-    #[test]
-    fn a_decree_is_signed_where_the_key_is_and_taken_as_it_was_signed() {
-        let authority = SigningKey::generate().unwrap();
-        let mut bundle = birge_schemas::decree::model().unwrap();
-        let signature = DecreeSignature::make(&bundle, &authority).unwrap();
-        signature.verify(&bundle, &authority.verifying_key()).unwrap();
-        let other = SigningKey::generate().unwrap().verifying_key();
-        assert!(signature.verify(&bundle, &other).is_err());
-        bundle.push(b' ');
-        assert!(signature.verify(&bundle, &authority.verifying_key()).is_err());
-        assert!(DecreeSignature::make(b"{}", &authority).is_err());
     }
 }

@@ -94,7 +94,7 @@ enum Command {
         #[arg(long)]
         unwitnessed: bool,
     },
-    /// The key of the authority that signs decrees.
+    /// A key of the authority that signs decrees.
     Authority {
         #[command(subcommand)]
         command: AuthorityCommand,

@@ -24,8 +24,8 @@ pub struct Enacted {
     pub exchange: u64,
     /// When it was enacted.
     pub time: Timestamp,
-    /// The authority's key that signed it.
-    pub key_id: String,
+    /// Ids of the authority's keys that signed it.
+    pub signed_by: Vec<String>,
     /// What it says.
     pub decree: Arc<Decree>,
 }
@@ -55,10 +55,10 @@ impl History {
                 Event::StructuresAdopted { .. } => {
                     structures = Arc::new(Structures::from_bundle(&body(entry)?)?);
                 }
-                Event::DecreeEnacted { key_id, .. } => decrees.push(Enacted {
+                Event::DecreeEnacted { signatures, .. } => decrees.push(Enacted {
                     exchange: entry.index,
                     time: record.time,
-                    key_id,
+                    signed_by: signatures.into_iter().map(|each| each.key_id).collect(),
                     decree: Arc::new(Decree::from_bundle(&body(entry)?)?),
                 }),
                 _ => {}

@@ -11,9 +11,10 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use birge_proto::{
     clock::SharedClock,
-    envelope::{VerifyingKey, sha256},
+    envelope::sha256,
     identity::Identity,
-    record::Event,
+    record::{Event, KeySignature},
+    signatories::Signatories,
     statement::Says,
     tlog::{cosignature::CosignatureVerifier, note::NoteSigner},
 };
@@ -22,7 +23,7 @@ use birge_schemas::{decree, structure::Structures};
 use crate::{
     account::AccountConfig,
     authority::{Authority as CertificateAuthority, Issued},
-    ceremony::{DecreeSignature, Enrolment},
+    ceremony::{self, DecreeSignature, Enrolment},
     config::{Config, Exchange, Listen, Paths, Quota},
     decree::Decree,
     journal::{Class, JournalConfig, Opened},
@@ -43,22 +44,22 @@ pub struct Plan {
     pub listen: Listen,
     /// The decree's folder; the bundled model decree when absent.
     pub decree: Option<PathBuf>,
-    /// Whose signature decrees need.
+    /// Whose signatures decrees need.
     pub authority: Authority,
     /// Enrolments of witnesses whose keys are pinned from the start.
     pub witnesses: Vec<PathBuf>,
 }
 
-/// Whose signature decrees need.
+/// Whose signatures decrees need.
 pub enum Authority {
-    /// A key made here, in a folder of its own that is to be carried away.
+    /// A single key made here, in a folder of its own that is to be carried away.
     Here,
-    /// A key that never was on this machine.
+    /// Keys that never were on this machine.
     Elsewhere {
-        /// Its public half.
-        key: VerifyingKey,
-        /// Its signature over the first decree.
-        decree: DecreeSignature,
+        /// Their public halves, and how many of them must sign.
+        signatories: Signatories,
+        /// What they signed of the first decree.
+        signatures: Vec<DecreeSignature>,
     },
 }
 
@@ -89,9 +90,13 @@ pub async fn init(plan: Plan, clock: SharedClock) -> Result<PathBuf> {
     let decree = Decree::from_bundle(&decree_bytes)?;
     let origin = plan.exchange.origin.clone();
     let witness_keys = witness_keys(&plan, &decree).map_err(Unfit)?;
-    if let Authority::Elsewhere { key, decree } = &plan.authority {
-        decree.verify(&decree_bytes, key).map_err(Unfit)?;
-    }
+    let elsewhere = match plan.authority {
+        Authority::Here => None,
+        Authority::Elsewhere { signatories, signatures } => {
+            let signed = ceremony::founding(&decree_bytes, &signatories, &signatures);
+            Some((signatories, signed.map_err(Unfit)?))
+        }
+    };
 
     create_folder(&plan.dir.join("keys"))?;
     let config = Config {
@@ -111,22 +116,19 @@ pub async fn init(plan: Plan, clock: SharedClock) -> Result<PathBuf> {
     let issued = certificates(&keys, &config, &operator, &clock)?;
 
     let log_key = NoteSigner::new(&origin, keys.create_signing_key("log.key")?)?;
-    let (authority_key, signature) = match plan.authority {
-        Authority::Here => {
-            create_folder(&plan.dir.join("authority"))?;
-            let key = create_signing_key(&plan.dir.join("authority/authority.key"))?;
-            (key.verifying_key(), DecreeSignature::make(&decree_bytes, &key)?)
-        }
-        Authority::Elsewhere { key, decree } => (key, decree),
+    let (signatories, signatures) = match elsewhere {
+        Some(elsewhere) => elsewhere,
+        None => own_authority(&plan.dir, &decree_bytes)?,
     };
-    let enactment = enacted(&decree, &decree_bytes, &authority_key.id(), &signature.bytes()?);
+    let enactment = enacted(&decree, &decree_bytes, signatures);
     let structures = Structures::bundled()?.to_bundle();
     let events = vec![
         (
             Event::Genesis {
                 origin,
                 log_key: log_key.verifier().to_string(),
-                authority_keys: vec![hex::encode(authority_key.0)],
+                authority_keys: signatories.to_hex(),
+                authority_quorum: signatories.quorum(),
                 witness_keys,
             },
             None,
@@ -166,15 +168,25 @@ pub async fn init(plan: Plan, clock: SharedClock) -> Result<PathBuf> {
     Ok(file)
 }
 
+/// An authority of one key, made here, and its signature over the first decree.
+fn own_authority(dir: &Path, decree: &[u8]) -> Result<(Signatories, Vec<KeySignature>)> {
+    create_folder(&dir.join("authority"))?;
+    let key = create_signing_key(&dir.join("authority/authority.key"))?;
+    let signatories = Signatories::new(vec![key.verifying_key()], 1)?;
+    Ok((signatories, vec![DecreeSignature::make(decree, &key)?.into()]))
+}
+
 /// The keys of the witnesses that are known from the start. An authority that is elsewhere
 /// must have countersigned them; one that is made here can only have looked at them.
 fn witness_keys(plan: &Plan, decree: &Decree) -> Result<BTreeMap<Identity, String>> {
     let mut keys = BTreeMap::new();
     for path in &plan.witnesses {
         let enrolment = Enrolment::read(path)?;
-        if let Authority::Elsewhere { key, .. } = &plan.authority {
+        if let Authority::Elsewhere { signatories, .. } = &plan.authority {
             let origin = &plan.exchange.origin;
-            enrolment.verify(origin, &[*key]).with_context(|| path.display().to_string())?;
+            enrolment
+                .verify(origin, signatories.keys())
+                .with_context(|| path.display().to_string())?;
         }
         let Says::Enrolment { identity, signing_key, witness_key, .. } = enrolment.says()? else {
             continue;

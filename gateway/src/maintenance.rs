@@ -7,6 +7,7 @@ use birge_proto::{
     clock::Timestamp,
     identity::Identity,
     record::{Event, Record},
+    signatories::Signatories,
     tlog::policy::Policy,
 };
 use serde_json::{Value, json};
@@ -38,7 +39,8 @@ impl Finding {
     }
 }
 
-/// Checks everything that is stored: the journal's bytes and chain, every record and body,
+/// Checks everything that is stored: the journal's bytes and chain, every record and body, the
+/// authority's signatures over every decree,
 /// every tile against the records, the checkpoint against the tiles. Changes nothing and may
 /// run beside a serving gateway.
 ///
@@ -113,6 +115,7 @@ struct Sequence {
     time: Option<Timestamp>,
     counters: BTreeMap<Identity, u64>,
     log: Log,
+    signatories: Signatories,
     persons: Persons,
 }
 
@@ -171,15 +174,27 @@ impl Sequence {
         }
         self.log.apply(entry.index, &record.event);
         let body = entry.body.as_ref().map(|body| body.read()).transpose()?;
-        let digest = body.map(|body| hex::encode(body.digest()));
+        let digest = body.as_ref().map(|body| hex::encode(body.digest()));
         if digest.as_deref() != digest_of(&record.event) {
             bail!("its body is not the one it digests");
         }
+        let bytes = body.map(|body| body.into_bytes()).unwrap_or_default();
+        self.signed(&record.event, &bytes)
+    }
+
+    /// A decree's bundle must bear the signatures of as many of the authority's keys as the log's
+    /// first record asks for.
+    fn signed(&mut self, event: &Event, body: &[u8]) -> Result<()> {
+        match event {
+            Event::Genesis { authority_keys, authority_quorum, .. } => {
+                self.signatories = Signatories::pinned(authority_keys, *authority_quorum)?;
+            }
+            Event::DecreeEnacted { signatures, .. } => self.signatories.verify(body, signatures)?,
+            _ => {}
+        }
         Ok(())
     }
-}
 
-impl Sequence {
     /// Another log goes on only from one that was frozen for it, and from all of that one.
     fn goes_on(&self, index: u64, log: (&String, &String), last: &str) -> Result<()> {
         let named = self.log.successor().map(|next| (&next.origin, &next.key));
@@ -202,5 +217,56 @@ fn digest_of(event: &Event) -> Option<&str> {
         | Event::SubmissionAccepted { digest, .. }
         | Event::Released { digest, .. } => Some(digest),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use birge_proto::{
+        envelope::{DECREE_TYPE, SigningKey},
+        record::{DecreeName, KeySignature},
+    };
+
+    use super::*;
+
+    #[test]
+    fn article_3_4_a_decree_with_too_few_signatures_or_one_that_does_not_hold_is_found() {
+        let mut keys = [(); 3].map(|()| SigningKey::generate().unwrap());
+        keys.sort_by_key(|key| key.verifying_key().id());
+        let public: Vec<_> = keys.iter().map(|key| hex::encode(key.verifying_key().0)).collect();
+        let genesis = |authority_quorum| Event::Genesis {
+            origin: "birge.example/log".into(),
+            log_key: String::new(),
+            authority_keys: public.clone(),
+            authority_quorum,
+            witness_keys: BTreeMap::new(),
+        };
+        let by = |signing: &[(usize, &[u8])]| Event::DecreeEnacted {
+            decree: DecreeName { number: "1".into(), version: "1".into() },
+            in_force_from: Timestamp::UNIX_EPOCH,
+            digest: String::new(),
+            signatures: signing
+                .iter()
+                .map(|(at, bytes)| KeySignature {
+                    key_id: keys[*at].verifying_key().id(),
+                    signature: hex::encode(keys[*at].sign(DECREE_TYPE, bytes)),
+                })
+                .collect(),
+        };
+        let bundle = b"a decree";
+        let mut sequence = Sequence::default();
+        assert!(sequence.signed(&genesis(4), b"").is_err());
+        assert!(sequence.signed(&by(&[(0, bundle), (1, bundle)]), bundle).is_err(), "no keys yet");
+        sequence.signed(&genesis(2), b"").unwrap();
+        sequence.signed(&by(&[(0, bundle), (2, bundle)]), bundle).unwrap();
+        for wrong in [
+            by(&[(0, bundle)]),
+            by(&[(0, bundle), (0, bundle)]),
+            by(&[(2, bundle), (0, bundle)]),
+            by(&[(0, bundle), (1, b"another")]),
+            by(&[(0, bundle), (1, bundle), (2, b"another")]),
+        ] {
+            assert!(sequence.signed(&wrong, bundle).is_err(), "{wrong:?}");
+        }
     }
 }

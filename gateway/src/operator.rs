@@ -6,9 +6,10 @@ use std::{path::Path, sync::Arc};
 use anyhow::{Context, Result};
 use birge_proto::{
     problem::Problem,
+    record::KeySignature,
     wire::{
-        EnactRequest, EnrolRequest, ListPeopleRequest, Person, PersonRequest, RecoverResponse,
-        RevokeRequest, admin_client::AdminClient, people_client::PeopleClient,
+        self, EnactRequest, EnactResponse, EnrolRequest, ListPeopleRequest, Person, PersonRequest,
+        RecoverResponse, RevokeRequest, admin_client::AdminClient, people_client::PeopleClient,
     },
 };
 use hyper_util::rt::TokioIo;
@@ -45,6 +46,8 @@ pub struct Enrolled {
     pub people_url: String,
     /// Public keys of the authority that signs decrees, in hex.
     pub authority_keys: Vec<String>,
+    /// How many of them must have signed a decree.
+    pub authority_quorum: u64,
 }
 
 /// Why an act of the operator came to nothing.
@@ -90,6 +93,7 @@ pub async fn enrol(config: &Config, enrolment: &Path) -> Result<(Enrolled, u64),
         public_url: format!("https://{host}:{}", config.listen.public.port()),
         people_url: format!("https://{host}:{}", config.listen.people.port()),
         authority_keys: answer.authority_keys,
+        authority_quorum: answer.authority_quorum,
     };
     Ok((enrolled, answer.exchange))
 }
@@ -136,20 +140,23 @@ pub async fn recover_person(config: &Config, who: &str) -> Result<RecoverRespons
     Ok(client.recover(person(who)).await.map_err(refused)?.into_inner())
 }
 
-/// Has a decree enacted that the authority signed; answers with the exchange number and the
-/// moment from which it is in force.
+/// Has a decree enacted that keys of the authority signed; answers with what was recorded.
 ///
 /// # Errors
 /// See [`ActError`].
 pub async fn enact(
     config: &Config,
     bundle: Vec<u8>,
-    signature: &DecreeSignature,
-) -> Result<(u64, String), ActError> {
-    let request =
-        EnactRequest { signature: signature.bytes()?, key_id: signature.key_id.clone(), bundle };
-    let answer = client(config).await?.enact(request).await.map_err(refused)?.into_inner();
-    Ok((answer.exchange, answer.in_force_from))
+    signatures: Vec<DecreeSignature>,
+) -> Result<EnactResponse, ActError> {
+    let wire = |signature: DecreeSignature| {
+        let id = signature.key_id.clone();
+        wire::KeySignature::try_from(KeySignature::from(signature))
+            .with_context(|| format!("the decree's signature by the key {id} is not hex"))
+    };
+    let signatures = signatures.into_iter().map(wire).collect::<Result<_>>()?;
+    let request = EnactRequest { bundle, signatures };
+    Ok(client(config).await?.enact(request).await.map_err(refused)?.into_inner())
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]

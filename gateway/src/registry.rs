@@ -15,6 +15,7 @@ use birge_proto::{
     identity::Identity,
     manifest::BatchId,
     record::{DecreeName, Event, Record},
+    signatories::Signatories,
     statement::{Says, Signed},
     tlog::cosignature::CosignatureVerifier,
 };
@@ -32,7 +33,7 @@ pub struct Registry {
     participants: BTreeMap<Identity, Participant>,
     counters: BTreeMap<Identity, u64>,
     decrees: Vec<Enacted>,
-    authority_keys: Vec<VerifyingKey>,
+    signatories: Signatories,
     holders: Holders,
     people: People,
     log: Log,
@@ -77,8 +78,9 @@ impl Registry {
         }
         self.log.apply(index, &record.event);
         match &record.event {
-            Event::Genesis { authority_keys, witness_keys, .. } => {
-                self.authority_keys = authority_keys.iter().filter_map(|key| public(key)).collect();
+            Event::Genesis { authority_keys, authority_quorum, witness_keys, .. } => {
+                let pinned = Signatories::pinned(authority_keys, *authority_quorum);
+                self.signatories = pinned.unwrap_or_default();
                 self.holders.pin(witness_keys, record.time);
             }
             Event::DecreeEnacted { decree, in_force_from, .. } => {
@@ -223,10 +225,10 @@ impl Registry {
             .then(|| format!("the decree would be in force from {from}: no decree is retroactive"))
     }
 
-    /// Keys of the authority that signs decrees, pinned when the log began.
+    /// The authority as pinned when the log began; nobody, where that is unsound.
     #[must_use]
-    pub fn authority_keys(&self) -> &[VerifyingKey] {
-        &self.authority_keys
+    pub fn signatories(&self) -> &Signatories {
+        &self.signatories
     }
 
     /// The log's origin and keys.

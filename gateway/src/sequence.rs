@@ -108,8 +108,12 @@ impl Order {
         if draft.decree.as_ref().is_some_and(|decree| in_force() != Some(decree)) {
             return Reply::DecreeChanged;
         }
-        if let Some((Event::DecreeEnacted { decree, in_force_from, .. }, _)) = draft.events.first()
+        if let Some((Event::DecreeEnacted { decree, in_force_from, signatures, .. }, _)) =
+            draft.events.first()
         {
+            if let Err(error) = self.registry.signatories().suffices(signatures) {
+                return Reply::Refused(Kind::BadSignature, error.to_string());
+            }
             return match self.registry.bars_decree(decree, *in_force_from, time) {
                 Some(detail) => Reply::Refused(Kind::Conflict, detail),
                 None => Reply::Recorded,
@@ -253,5 +257,49 @@ fn rejection(draft: &Draft, kind: Kind) -> Event {
             Event::QueryRefused { dataset: Some(dataset.clone()), problem, ruling: None }
         }
         _ => Event::ActRefused { act: String::from("sequence"), problem },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use birge_proto::{
+        envelope::{DECREE_TYPE, SigningKey},
+        record::KeySignature,
+    };
+
+    use super::*;
+
+    #[test]
+    fn article_3_4_no_decree_is_sequenced_with_fewer_signatures_than_were_pinned() {
+        let mut keys = [(); 2].map(|()| SigningKey::generate().unwrap());
+        keys.sort_by_key(|key| key.verifying_key().id());
+        let event = |event: Event| Draft::of("operator/BIRGE".parse().unwrap(), event);
+        let mut order = Order::default();
+        let genesis = Event::Genesis {
+            origin: "birge.example/log".into(),
+            log_key: String::new(),
+            authority_keys: keys.iter().map(|key| hex::encode(key.verifying_key().0)).collect(),
+            authority_quorum: 2,
+            witness_keys: BTreeMap::new(),
+        };
+        order.sequence(event(genesis), 0, Timestamp::UNIX_EPOCH);
+        let both = keys.map(|key| KeySignature {
+            key_id: key.verifying_key().id(),
+            signature: hex::encode(key.sign(DECREE_TYPE, b"")),
+        });
+        let mut enact = |signatures: Vec<KeySignature>| {
+            let decree = DecreeName { number: "1".into(), version: "1".into() };
+            let in_force_from = Timestamp::UNIX_EPOCH;
+            let digest = String::new();
+            let enacted = Event::DecreeEnacted { decree, in_force_from, digest, signatures };
+            let (entries, reply) = order.sequence(event(enacted), 1, Timestamp::UNIX_EPOCH);
+            (entries.into_iter().map(|entry| entry.record.event).next(), reply)
+        };
+        for few in [vec![], vec![both[0].clone()], vec![both[0].clone(), both[0].clone()]] {
+            let (recorded, reply) = enact(few);
+            assert!(matches!(reply, Reply::Refused(Kind::BadSignature, _)), "{reply:?}");
+            assert!(matches!(recorded, Some(Event::ActRefused { .. })), "{recorded:?}");
+        }
+        assert_eq!(enact(both.into()).1, Reply::Recorded);
     }
 }

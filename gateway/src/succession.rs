@@ -115,26 +115,26 @@ impl Change {
         Ok(request)
     }
 
-    /// Has the authority's key state it, here.
+    /// Has a key of the authority's state it, here.
     ///
     /// # Errors
-    /// When the key is not the authority's.
+    /// When the key is none of the authority's.
     pub fn countersign(&self, request: &mut LogRequest, authority: &SigningKey) -> Result<()> {
         self.pinned(authority)?;
         request.countersign(self.registry.present(self.clock.now()), authority)
     }
 
-    /// Is this the authority's key?
+    /// Is this a key of the authority's?
     ///
     /// # Errors
     /// When it is not.
     pub fn pinned(&self, authority: &SigningKey) -> Result<()> {
         let key = authority.verifying_key();
-        if self.registry.authority_keys().contains(&key) {
+        if self.registry.signatories().keys().contains(&key) {
             return Ok(());
         }
         let id = key.id();
-        let detail = format!("the key {id} is not the authority's that was pinned at genesis");
+        let detail = format!("the key {id} is none of the authority's that were pinned at genesis");
         Err(refused(detail))
     }
 
@@ -145,7 +145,7 @@ impl Change {
     pub async fn carry_out(self, request: LogRequest) -> Result<Changed> {
         self.fits(&request)?;
         let authorised = request
-            .authorised(self.registry.authority_keys())
+            .authorised(self.registry.signatories().keys())
             .map_err(|error| refused(format!("{error:#}")))?;
         self.timely(&authorised)?;
         let key = request.key()?;

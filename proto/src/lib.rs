@@ -9,6 +9,7 @@
 //! | [`manifest`] | what an agency signs of a batch |
 //! | [`record`] | what the journal records, and its commitment |
 //! | [`statement`] | what the authority says of keys |
+//! | [`signatories`] | the authority's keys, and how many of them sign a decree |
 //! | [`receipt`] | proof that a batch stands in the log |
 //! | [`tlog`] | the log's tree, tiles, notes, checkpoints |
 //! | [`limits`] | how large anything from outside may be |
@@ -23,6 +24,7 @@ pub mod manifest;
 pub mod problem;
 pub mod receipt;
 pub mod record;
+pub mod signatories;
 pub mod statement;
 pub mod tlog;
 

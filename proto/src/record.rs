@@ -221,6 +221,16 @@ pub struct Authorised {
     pub signature: String,
 }
 
+/// What one of the authority's keys signed of a decree's bundle; see [`crate::signatories`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeySignature {
+    /// Id of the key.
+    pub key_id: String,
+    /// Its signature, in hex.
+    pub signature: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

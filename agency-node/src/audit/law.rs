@@ -1,12 +1,13 @@
 //! What must hold from record to record beside the counters: the log begins once, time never
-//! runs backwards, nothing is written to a frozen log, only the one that it names goes on, and no
-//! key counts that the authority did not state to be whose it is.
+//! runs backwards, nothing is written to a frozen log, only the one that it names goes on, no decree
+//! is enacted that too few of the authority's keys signed, and no key counts that the authority did
+//! not state to be whose it is.
 
 use birge_proto::{
     clock::Timestamp,
-    envelope::VerifyingKey,
     identity::Role,
-    record::{Authorised, Event, Record},
+    record::{Event, Record},
+    signatories::Signatories,
     statement::{Says, Statement},
 };
 
@@ -18,11 +19,11 @@ pub(super) struct Law {
     /// Of the log that the last record stands in.
     pub(super) origin: String,
     pub(super) time: Option<Timestamp>,
-    /// Hex.
-    pub(super) authority_keys: Vec<String>,
-    /// The authority's keys that this node believes whatever the log says, in hex; none where
-    /// it was told none.
-    believed: Vec<String>,
+    /// The authority as the log's first record pins it; none where that is closed to this node.
+    pub(super) signatories: Option<Signatories>,
+    /// The authority that this node believes whatever the log says; without keys where it was
+    /// told none.
+    believed: Signatories,
     /// Decrees that were enacted.
     pub(super) decrees: Vec<Enacted>,
     /// Origin and key of the log that is to go on, once this one is frozen.
@@ -31,12 +32,12 @@ pub(super) struct Law {
 
 impl Law {
     /// Goes on after what was verified before.
-    pub(super) fn new(before: &Verified, believed: &[VerifyingKey]) -> Self {
+    pub(super) fn new(before: &Verified, believed: &Signatories) -> Self {
         Self {
             origin: before.origin.clone(),
             time: before.time,
-            authority_keys: before.authority_keys.clone(),
-            believed: believed.iter().map(|key| hex::encode(key.0)).collect(),
+            signatories: before.signatories.clone(),
+            believed: believed.clone(),
             decrees: before.decrees.clone(),
             successor: before.successor.clone(),
         }
@@ -49,19 +50,15 @@ impl Law {
         }
         self.time = Some(record.time);
         match &record.event {
-            Event::Genesis { origin, authority_keys, .. } => {
+            Event::Genesis { origin, authority_keys, authority_quorum, .. } => {
                 if index != 0 {
                     return Err(String::from("the log begins a second time"));
                 }
-                let stranger = authority_keys.iter().find(|key| !self.believed.contains(key));
-                if let Some(stranger) = stranger.filter(|_| !self.believed.is_empty()) {
-                    return Err(format!(
-                        "it pins {stranger} as a key of the authority, which this node does not \
-                         believe"
-                    ));
-                }
+                let pinned = Signatories::pinned(authority_keys, *authority_quorum)
+                    .map_err(|error| format!("the authority that it pins is none: {error}"))?;
+                self.believes(&pinned)?;
                 self.origin.clone_from(origin);
-                self.authority_keys.clone_from(authority_keys);
+                self.signatories = Some(pinned);
                 Ok(())
             }
             _ if index == 0 => Err(String::from("the log does not begin with its genesis")),
@@ -79,9 +76,9 @@ impl Law {
             _ if self.successor.is_some() => {
                 Err(String::from("it was written to the log after that was frozen"))
             }
-            Event::DecreeEnacted { in_force_from, digest, key_id, .. } => {
-                if !self.authority_keys.is_empty() && !self.keys().any(|key| key.id() == *key_id) {
-                    return Err(format!("it is signed with the key {key_id}, not the authority's"));
+            Event::DecreeEnacted { in_force_from, digest, signatures, .. } => {
+                if let Some(signatories) = &self.signatories {
+                    signatories.suffices(signatures).map_err(|error| error.to_string())?;
                 }
                 let (from, digest) = (*in_force_from, digest.clone());
                 self.decrees.push(Enacted { from, digest });
@@ -95,12 +92,33 @@ impl Law {
         }
     }
 
+    /// Checks the authority that the log pins against the one that this node was told of.
+    fn believes(&self, pinned: &Signatories) -> Result<(), String> {
+        let believed = &self.believed;
+        if believed.keys().is_empty() {
+            return Ok(());
+        }
+        if let Some(stranger) = pinned.keys().iter().find(|key| !believed.keys().contains(key)) {
+            let stranger = hex::encode(stranger.0);
+            return Err(format!(
+                "it pins {stranger} as a key of the authority, which this node does not believe"
+            ));
+        }
+        if pinned.quorum() != believed.quorum() {
+            return Err(format!(
+                "it has decrees enacted that {} of the authority's keys signed, and this node \
+                 was told that {} must",
+                pinned.quorum(),
+                believed.quorum()
+            ));
+        }
+        Ok(())
+    }
+
     /// Checks the authority's countersignature under a record about keys. Who does not see the
     /// log's first record does not know the authority's keys, and checks nothing here.
     fn authorised(&self, event: &Event) -> Result<(), String> {
-        if self.authority_keys.is_empty() {
-            return Ok(());
-        }
+        let Some(signatories) = &self.signatories else { return Ok(()) };
         let (says, authorised) = match event {
             Event::ParticipantEnrolled { identity, .. } if identity.role == Role::Operator => {
                 return Ok(());
@@ -130,19 +148,9 @@ impl Law {
             }
             _ => return Ok(()),
         };
-        self.stated(says, authorised)
-    }
-
-    fn keys(&self) -> impl Iterator<Item = VerifyingKey> {
-        let keys = self.authority_keys.iter().filter_map(|key| hex::decode(key).ok());
-        keys.filter_map(|key| VerifyingKey::from_bytes(&key).ok())
-    }
-
-    fn stated(&self, says: Says, authorised: &Authorised) -> Result<(), String> {
-        let keys: Vec<_> = self.keys().collect();
         let statement = Statement { origin: self.origin.clone(), stated: authorised.stated, says };
         statement
-            .verify(authorised, &keys)
+            .verify(authorised, signatories.keys())
             .map_err(|error| format!("what it says of keys does not count: {error}"))
     }
 }
@@ -151,7 +159,10 @@ impl Law {
 mod tests {
     use std::collections::BTreeMap;
 
-    use birge_proto::envelope::SigningKey;
+    use birge_proto::{
+        envelope::SigningKey,
+        record::{Authorised, DecreeName, KeySignature},
+    };
 
     use super::*;
 
@@ -168,12 +179,7 @@ mod tests {
     }
 
     fn genesis(authority: &SigningKey) -> Event {
-        Event::Genesis {
-            origin: ORIGIN.into(),
-            log_key: String::new(),
-            authority_keys: vec![hex::encode(authority.verifying_key().0)],
-            witness_keys: BTreeMap::new(),
-        }
+        pinned(&[authority], 1)
     }
 
     fn enrolled(authorised: Option<Authorised>) -> Event {
@@ -203,7 +209,7 @@ mod tests {
     #[test]
     fn no_key_counts_without_the_authority() {
         let authority = SigningKey::generate().unwrap();
-        let mut law = Law::new(&Verified::default(), &[]);
+        let mut law = Law::new(&Verified::default(), &Signatories::default());
         law.check(0, &record(1, genesis(&authority))).unwrap();
         law.check(1, &record(2, enrolled(Some(countersigned(&authority))))).unwrap();
         let other = countersigned(&SigningKey::generate().unwrap());
@@ -215,29 +221,86 @@ mod tests {
         assert!(law.check(2, &record(3, enrolled(Some(altered)))).is_err());
     }
 
+    fn pinned(keys: &[&SigningKey], authority_quorum: u64) -> Event {
+        let keys = keys.iter().map(|key| hex::encode(key.verifying_key().0));
+        Event::Genesis {
+            origin: ORIGIN.into(),
+            log_key: String::new(),
+            authority_keys: keys.collect(),
+            authority_quorum,
+            witness_keys: BTreeMap::new(),
+        }
+    }
+
+    /// A decree enacted with what these keys are said to have signed.
+    fn enacted(by: &[&SigningKey]) -> Event {
+        let signed = |key: &&SigningKey| KeySignature {
+            key_id: key.verifying_key().id(),
+            signature: String::new(),
+        };
+        Event::DecreeEnacted {
+            decree: DecreeName { number: "1".into(), version: "1".into() },
+            in_force_from: Timestamp::from_second(5).unwrap(),
+            digest: "aa".into(),
+            signatures: by.iter().map(signed).collect(),
+        }
+    }
+
     #[test]
     fn no_authority_counts_but_the_one_believed_and_no_decree_but_its() {
         let (real, other) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
-        let believed = [real.verifying_key()];
+        let believed = Signatories::new(vec![real.verifying_key()], 1).unwrap();
         let mut law = Law::new(&Verified::default(), &believed);
         assert!(law.check(0, &record(1, genesis(&other))).is_err());
         law.check(0, &record(1, genesis(&real))).unwrap();
-        let enacted = |by: &SigningKey| Event::DecreeEnacted {
-            decree: birge_proto::record::DecreeName { number: "1".into(), version: "1".into() },
-            in_force_from: Timestamp::from_second(5).unwrap(),
-            digest: "aa".into(),
-            key_id: by.verifying_key().id(),
-            signature: String::new(),
-        };
-        assert!(law.check(1, &record(2, enacted(&other))).is_err());
-        law.check(1, &record(2, enacted(&real))).unwrap();
+        assert!(law.check(1, &record(2, enacted(&[&other]))).is_err());
+        law.check(1, &record(2, enacted(&[&real]))).unwrap();
         assert_eq!(law.decrees[0].digest, "aa");
+    }
+
+    #[test]
+    fn article_3_4_a_decree_that_too_few_keys_signed_is_found() {
+        let mut keys = [(); 3].map(|()| SigningKey::generate().unwrap());
+        keys.sort_by_key(|key| key.verifying_key().id());
+        let ([a, b, c], stranger) = (&keys, SigningKey::generate().unwrap());
+        let mut law = Law::new(&Verified::default(), &Signatories::default());
+        law.check(0, &record(1, pinned(&[c, a, b], 2))).unwrap();
+        for wrong in [&[][..], &[a], &[a, a], &[b, a], &[&stranger], &[&stranger, &stranger]] {
+            let told = law.check(1, &record(2, enacted(wrong)));
+            assert!(told.is_err(), "{wrong:?}");
+        }
+        let mut with = [a, b, &stranger];
+        with.sort_by_key(|key| key.verifying_key().id());
+        assert!(law.check(1, &record(2, enacted(&with))).is_err(), "a stranger among them");
+        assert!(law.decrees.is_empty());
+        for sound in [&[a, b][..], &[a, c], &[a, b, c]] {
+            law.check(1, &record(2, enacted(sound))).unwrap();
+        }
+    }
+
+    #[test]
+    fn article_3_4_a_log_that_asks_for_other_signatures_than_was_told_is_found() {
+        let keys = [(); 3].map(|()| SigningKey::generate().unwrap());
+        let [a, b, c] = &keys;
+        let believed = keys.iter().map(SigningKey::verifying_key).collect();
+        let believed = Signatories::new(believed, 2).unwrap();
+        let begun = |believed: &Signatories, genesis: Event| {
+            Law::new(&Verified::default(), believed).check(0, &record(1, genesis))
+        };
+        begun(&believed, pinned(&[a, b, c], 2)).unwrap();
+        for quorum in [1, 3] {
+            assert!(begun(&believed, pinned(&[a, b, c], quorum)).is_err(), "{quorum} are asked");
+        }
+        let nobody = Signatories::default();
+        for (keys, quorum) in [(&[][..], 0), (&[], 1), (&[a, a], 2), (&[a, b], 0), (&[a, b], 3)] {
+            assert!(begun(&nobody, pinned(keys, quorum)).is_err(), "{quorum} of {keys:?}");
+        }
     }
 
     #[test]
     fn the_log_begins_once_and_time_goes_on() {
         let authority = SigningKey::generate().unwrap();
-        let mut law = Law::new(&Verified::default(), &[]);
+        let mut law = Law::new(&Verified::default(), &Signatories::default());
         let read = || Event::RecordsRead { from: 0, to: 1 };
         assert!(law.check(0, &record(5, read())).is_err(), "no genesis");
         law.check(0, &record(5, genesis(&authority))).unwrap();
@@ -262,7 +325,7 @@ mod tests {
             Event::LogFrozen { successor, log_key, authorised }
         };
         let law = || {
-            let mut law = Law::new(&Verified::default(), &[]);
+            let mut law = Law::new(&Verified::default(), &Signatories::default());
             law.check(0, &record(1, genesis(&authority))).unwrap();
             law.check(1, &record(1, frozen())).unwrap();
             law

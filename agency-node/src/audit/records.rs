@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use birge_proto::{
-    envelope::VerifyingKey,
     identity::Identity,
     record::{Opening, Record},
+    signatories::Signatories,
     tlog::hash,
     wire::{PersonName, RecordEntry},
 };
@@ -51,7 +51,7 @@ impl Records {
         sees_all: bool,
         filed: Vec<Filed>,
         before: &Verified,
-        authority: &[VerifyingKey],
+        authority: &Signatories,
     ) -> Self {
         let receipts = filed.into_iter().map(|filed| (filed.exchange, filed)).collect();
         let law = Law::new(before, authority);
@@ -132,7 +132,7 @@ impl Records {
         verified.decrees = self.law.decrees;
         verified.counters = self.counters;
         verified.time = self.law.time;
-        verified.authority_keys = self.law.authority_keys;
+        verified.signatories = self.law.signatories;
         match self.receipts.into_values().min_by_key(|filed| filed.exchange) {
             Some(filed) => Err(wrong(
                 format!("the receipt of batch {}", filed.batch),
@@ -182,7 +182,7 @@ mod tests {
     fn records(sees_all: bool) -> Records {
         let before = Verified { origin: "birge.example/log".into(), ..Verified::default() };
         let own = Own::of("agency/MIA".parse().unwrap(), None);
-        Records::new(own, sees_all, vec![], &before, &[])
+        Records::new(own, sees_all, vec![], &before, &Signatories::default())
     }
 
     #[test]

@@ -7,6 +7,7 @@ use anyhow::Context;
 use birge_proto::{
     clock::Timestamp,
     identity::Identity,
+    signatories::Signatories,
     tlog::{
         Hash,
         tile::{self, TilePath},
@@ -39,9 +40,9 @@ pub(super) struct Verified {
     pub(super) counters: BTreeMap<Identity, u64>,
     /// Time of the last record that was shown.
     pub(super) time: Option<Timestamp>,
-    /// The authority's keys that the log's first record pins, in hex; empty where that record
-    /// is closed to this node.
-    pub(super) authority_keys: Vec<String>,
+    /// The authority's keys that the log's first record pins, and how many of them must sign a
+    /// decree; none where that record is closed to this node.
+    pub(super) signatories: Option<Signatories>,
     /// Decrees that were enacted, as far as their records were shown.
     #[serde(default)]
     pub(super) decrees: Vec<Enacted>,

@@ -1,5 +1,5 @@
 use birge_proto::{
-    envelope::SigningKey,
+    envelope::{DECREE_TYPE, SigningKey},
     tlog::{
         checkpoint::Checkpoint,
         cosignature::Cosigner,
@@ -30,6 +30,13 @@ fn case() -> Case {
     }
 }
 
+fn signed(key: &SigningKey, decree: &[u8]) -> birge_proto::wire::KeySignature {
+    birge_proto::wire::KeySignature {
+        key_id: key.verifying_key().id(),
+        signature: key.sign(DECREE_TYPE, decree),
+    }
+}
+
 impl Case {
     fn says(&self, at: i64, says: Says) -> birge_proto::wire::Statement {
         let stated = Timestamp::from_second(at).unwrap();
@@ -48,17 +55,19 @@ impl Case {
         let witnesses =
             WHO.iter().zip(&self.cosigners).map(|(who, key)| self.enrolment(5, who, key));
         WitnessesResponse {
-            signature: self.authority.sign(DECREE_TYPE, &decree),
-            key_id: self.authority.verifying_key().id(),
+            signatures: vec![signed(&self.authority, &decree)],
             decree,
             witnesses: witnesses.collect(),
             log_keys: vec![],
         }
     }
 
+    fn signatories(&self) -> Signatories {
+        Signatories::new(vec![self.authority.verifying_key()], 1).unwrap()
+    }
+
     fn policy(&self, answer: WitnessesResponse) -> Result<Policy, Failure> {
-        of_answer(answer, &self.log.verifier(), &[self.authority.verifying_key()])
-            .map(|stated| stated.policy)
+        of_answer(answer, &self.log.verifier(), &self.signatories()).map(|stated| stated.policy)
     }
 
     fn signed(&self, log: &NoteSigner, by: &[&Cosigner]) -> Vec<u8> {
@@ -100,7 +109,12 @@ fn what_the_authority_did_not_sign_is_refused() {
         case.policy(answer).unwrap_err()
     };
     refused(&|answer| answer.decree[9] ^= 1);
-    refused(&|answer| answer.signature = other.authority.sign(DECREE_TYPE, &answer.decree));
+    refused(&|answer| answer.signatures = vec![signed(&other.authority, &answer.decree)]);
+    refused(&|answer| {
+        let forged = signed(&other.authority, &answer.decree).signature;
+        answer.signatures[0].signature = forged;
+    });
+    refused(&|answer| answer.signatures.clear());
     refused(&|answer| answer.witnesses[3] = other.answer().witnesses.remove(3));
     refused(&|answer| {
         let log_key = case.log.verifier().to_string();
@@ -142,26 +156,57 @@ fn every_key_that_the_authority_stated_is_told_also_when_it_is_retired() {
         case.says(5, Says::LogKeyRetired { log_key: text(&second) }),
     ];
     let log = case.log.verifier();
-    let stated = of_answer(answer, &log, &[case.authority.verifying_key()]).unwrap();
+    let stated = of_answer(answer, &log, &case.signatories()).unwrap();
     assert_eq!(stated.policy.logs(), [third.verifier()]);
     assert_eq!(stated.newest.retired, [text(&case.log), text(&second)]);
     assert_eq!(stated.ever, [log, second.verifier(), third.verifier()]);
 }
 
 #[test]
-fn pinned_keys_are_the_only_ones() {
+fn article_3_4_a_decree_shown_must_bear_as_many_signatures_as_were_told() {
+    let case = case();
+    let [second, third] = [(); 2].map(|()| SigningKey::generate().unwrap());
+    let keys = [&case.authority, &second, &third].map(SigningKey::verifying_key);
+    let signatories = Signatories::new(keys.into(), 2).unwrap();
+    let shown = |by: &[&SigningKey]| {
+        let mut answer = case.answer();
+        answer.signatures = by.iter().map(|key| signed(key, &answer.decree)).collect();
+        of_answer(answer, &case.log.verifier(), &signatories)
+    };
+    shown(&[&third, &case.authority]).unwrap();
+    for by in [&[&second][..], &[&second, &second]] {
+        assert!(shown(by).is_err(), "{by:?}");
+    }
+}
+
+#[test]
+fn pinned_keys_are_the_only_ones_and_so_is_how_many_of_them_sign() {
     let keys: Vec<_> = (0..2).map(|_| SigningKey::generate().unwrap().verifying_key()).collect();
     let texts = |which: &[usize]| which.iter().map(|at| hex::encode(keys[*at].0)).collect();
-    let believed = |pinned: &[usize], told: &[usize]| {
-        let enrolled = Enrolled { authority_keys: texts(told), ..crate::testing::enrolled() };
-        authority(&Trust { authority_keys: texts(pinned) }, &enrolled)
+    let believed = |pinned: (&[usize], u64), told: (&[usize], u64)| {
+        let (authority_keys, authority_quorum) = (texts(told.0), told.1);
+        let enrolled = Enrolled { authority_keys, authority_quorum, ..crate::testing::enrolled() };
+        let (authority_keys, authority_quorum) = (texts(pinned.0), pinned.1);
+        authority(&Trust { authority_keys, authority_quorum }, &enrolled)
     };
-    assert_eq!(believed(&[], &[]).unwrap(), []);
-    assert_eq!(believed(&[], &[0]).unwrap(), keys[..1]);
-    assert_eq!(believed(&[0, 1], &[0]).unwrap(), keys);
-    assert_eq!(believed(&[0], &[]).unwrap(), keys[..1]);
-    assert!(believed(&[0], &[1]).is_err() && believed(&[0], &[0, 1]).is_err());
-    let trust = Trust { authority_keys: vec!["xyz".into()] };
+    let of = |which: &[usize], quorum| {
+        Signatories::new(which.iter().map(|at| keys[*at]).collect(), quorum).unwrap()
+    };
+    assert_eq!(believed((&[], 0), (&[], 0)).unwrap(), Signatories::default());
+    assert_eq!(believed((&[], 0), (&[0], 1)).unwrap(), of(&[0], 1));
+    assert_eq!(believed((&[], 0), (&[0, 1], 0)).unwrap(), of(&[0, 1], 2), "all, unless told");
+    assert_eq!(believed((&[0, 1], 1), (&[0], 1)).unwrap(), of(&[0, 1], 1));
+    assert_eq!(believed((&[0, 1], 0), (&[1, 0], 2)).unwrap(), of(&[0, 1], 2));
+    assert_eq!(believed((&[0], 0), (&[], 0)).unwrap(), of(&[0], 1));
+    let refused = |pinned, told| believed(pinned, told).unwrap_err().to_string();
+    assert!(refused((&[0], 1), (&[1], 1)).contains("does not pin"));
+    assert!(refused((&[0], 1), (&[0, 1], 1)).contains("does not pin"));
+    for (pinned, told) in [(0, 1), (2, 1), (1, 2), (1, 0)] {
+        let words = refused((&[0, 1], pinned), (&[0, 1], told));
+        assert!(words.contains("authority_quorum"), "{words}");
+    }
+    assert!(refused((&[0, 1], 3), (&[], 0)).contains("from 1 to 2"));
+    let trust = Trust { authority_keys: vec!["xyz".into()], authority_quorum: 1 };
     assert!(authority(&trust, &crate::testing::enrolled()).is_err());
 }
 
@@ -186,7 +231,7 @@ fn what_is_kept_is_read_again() {
 fn a_log_that_goes_on_takes_the_place_of_the_frozen_one() {
     let case = case();
     let next = NoteSigner::new("birge.example/log/2", SigningKey::generate().unwrap()).unwrap();
-    let authority = [case.authority.verifying_key()];
+    let authority = case.signatories();
     let of = |origin: &str, at: i64, says: Says| {
         let stated = Timestamp::from_second(at).unwrap();
         let statement = Statement { origin: origin.into(), stated, says };
@@ -227,7 +272,7 @@ fn a_log_that_goes_on_takes_the_place_of_the_frozen_one() {
 fn what_is_older_than_what_was_seen_is_not_taken() {
     let case = case();
     let seen = |answer: WitnessesResponse| {
-        let stated = of_answer(answer, &case.log.verifier(), &[case.authority.verifying_key()]);
+        let stated = of_answer(answer, &case.log.verifier(), &case.signatories());
         stated.map(|stated| (stated.newest, stated.policy.logs().to_vec())).unwrap()
     };
     let next = NoteSigner::new(ORIGIN, SigningKey::generate().unwrap()).unwrap();

@@ -158,6 +158,7 @@ pub(super) mod tests {
     use birge_proto::{
         clock::SystemClock,
         envelope::SigningKey,
+        signatories::Signatories,
         tlog::{
             cosignature::Cosigner,
             hash,
@@ -224,7 +225,7 @@ pub(super) mod tests {
     pub(crate) fn witness(folder: &std::path::Path, log: &NoteVerifier) -> Witness {
         let home = Home::new(folder);
         home.create().unwrap();
-        let memory = Memory::open(&home, &log.to_string(), vec![]).unwrap();
+        let memory = Memory::open(&home, &log.to_string(), Signatories::default()).unwrap();
         let key = SigningKey::generate().unwrap();
         let cosigner = Cosigner::new("birge.example/witness/MIA", key).unwrap();
         Witness { home, memory, cosigner, clock: Arc::new(SystemClock) }

@@ -110,8 +110,8 @@ mod tests {
         let mut state = State { structures: Structures::bundled().unwrap(), ..State::default() };
         let record = json!({
             "time": "2024-01-01T00:00:00Z", "actor": "operator/OPS", "parties": {},
-            "kind": "decree-enacted", "decree": decree.name(), "digest": "", "keyId": "",
-            "inForceFrom": decree.in_force_from(), "signature": "",
+            "kind": "decree-enacted", "decree": decree.name(), "digest": "",
+            "inForceFrom": decree.in_force_from(), "signatures": [],
         });
         let record: Record = serde_json::from_value(record).unwrap();
         assert!(matches!(record.event, Event::DecreeEnacted { .. }));

@@ -1,4 +1,4 @@
-//! What needs the key of the authority that signs decrees, wherever that key is.
+//! What needs a key of the authority that signs decrees, wherever that key is.
 
 use std::{
     fs,
@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 use birge_proto::{
     clock::{Clock, SharedClock},
     envelope::{SigningKey, fingerprint},
+    signatories::Signatories,
+    wire::EnactResponse,
 };
 use birge_schemas::decree;
 use clap::{Args, Subcommand};
@@ -16,45 +18,59 @@ use serde_json::json;
 
 use super::Said;
 use crate::{
-    ceremony::{self, DecreeSignature, Enrolment, LogRequest, authority_key},
+    ceremony::{DecreeSignature, Enrolment, LogRequest, authority_key},
     config::Config,
     init::{self, Authority, Plan},
     keys,
     operator::{self, ActError},
 };
 
-/// Whose signature decrees of a new exchange need, and whose keys are pinned from its start.
+/// Whose signatures decrees of a new exchange need, and whose keys are pinned from its start.
 #[derive(Debug, Args)]
 pub(super) struct Ceremony {
-    /// Public key, in hex, of an authority whose private key is elsewhere; a key is made when
-    /// absent.
-    #[arg(long, value_name = "HEX", requires = "decree_signature")]
-    authority_key: Option<String>,
-    /// That authority's signature over the decree: what `gateway decree sign` wrote.
-    #[arg(long, value_name = "FILE", requires = "authority_key")]
-    decree_signature: Option<PathBuf>,
+    /// Public key, in hex, of the authority, whose private key is elsewhere; may be given several
+    /// times. A single key is made when absent.
+    #[arg(long = "authority-key", value_name = "HEX", requires = "decree_signatures")]
+    authority_keys: Vec<String>,
+    /// How many of these keys must sign a decree. When absent all of them: none that was named
+    /// can be passed over unless it is said here, but when one is lost, no decree can be enacted
+    /// any more.
+    #[arg(long, value_name = "K", requires = "authority_keys")]
+    authority_quorum: Option<u64>,
+    /// What one of these keys signed of the decree, as `gateway decree sign` wrote it; given once
+    /// for each of them that signed.
+    #[arg(long = "decree-signature", value_name = "FILE", requires = "authority_keys")]
+    decree_signatures: Vec<PathBuf>,
     /// Enrolment of a node whose key to witness the log is pinned from the start; may be given
-    /// several times. With --authority-key it must be countersigned.
+    /// several times. With --authority-key one of these keys must have countersigned it.
     #[arg(long = "witness", value_name = "ENROLMENT")]
     witnesses: Vec<PathBuf>,
 }
 
 impl Ceremony {
     pub(super) fn read(self) -> Result<(Authority, Vec<PathBuf>), ActError> {
-        let authority = match (self.authority_key, self.decree_signature) {
-            (Some(key), Some(decree)) => Authority::Elsewhere {
-                key: ceremony::signing_key(&key).context("--authority-key")?,
-                decree: DecreeSignature::read(&decree)?,
-            },
-            _ => Authority::Here,
-        };
-        Ok((authority, self.witnesses))
+        let Self { authority_keys: keys, authority_quorum, decree_signatures, witnesses } = self;
+        if keys.is_empty() {
+            return Ok((Authority::Here, witnesses));
+        }
+        let quorum = authority_quorum.unwrap_or(keys.len() as u64);
+        let signatories = Signatories::pinned(&keys, quorum)
+            .context("--authority-key, with --authority-quorum")?;
+        let signatures = signatures(&decree_signatures)?;
+        Ok((Authority::Elsewhere { signatories, signatures }, witnesses))
     }
 }
 
 /// Makes an exchange.
 pub(super) async fn init(plan: Plan, clock: SharedClock) -> Result<Said> {
     let here = matches!(plan.authority, Authority::Here);
+    let (quorum, count) = match &plan.authority {
+        Authority::Here => (1, 1),
+        Authority::Elsewhere { signatories, .. } => {
+            (signatories.quorum(), signatories.keys().len())
+        }
+    };
+    let rule = rule(quorum, count);
     let file = init::init(plan, clock).await?;
     let (keys, authority) = (file.with_file_name("keys"), file.with_file_name("authority"));
     let carry = if here {
@@ -69,12 +85,16 @@ pub(super) async fn init(plan: Plan, clock: SharedClock) -> Result<Said> {
     let (made, keys) = (file.display(), keys.display());
     let words = format!(
         "made {made}\nBack up {keys} apart from everything else: it holds the keys of the log \
-         and of the certificates.{carry}\nNext: gateway serve --config {made}"
+         and of the certificates.{carry}\n{rule}\nNext: gateway serve --config {made}"
     );
-    Ok((words, json!({ "config": file, "authority": here.then_some(authority) })))
+    let value = json!({
+        "config": file, "authority": here.then_some(authority),
+        "authorityQuorum": quorum,
+    });
+    Ok((words, value))
 }
 
-/// The key of the authority.
+/// A key of the authority.
 #[derive(Debug, Subcommand)]
 pub(super) enum AuthorityCommand {
     /// Make a key, on the authority's own machine, and print its public half.
@@ -102,10 +122,10 @@ impl AuthorityCommand {
     }
 }
 
-/// Where the authority's key is.
+/// Where a key of the authority is.
 #[derive(Debug, Args)]
 pub(super) struct AuthorityFile {
-    /// File with the authority's key; authority/authority.key beside the configuration when
+    /// File with a key of the authority; authority/authority.key beside the configuration when
     /// absent.
     #[arg(long, value_name = "KEYFILE")]
     pub(super) authority: Option<PathBuf>,
@@ -237,9 +257,10 @@ pub(super) struct EnactDecree {
     folder: PathBuf,
     #[command(flatten)]
     key: AuthorityFile,
-    /// What `gateway decree sign` wrote, where the authority's key is elsewhere.
-    #[arg(long, value_name = "FILE", conflicts_with = "authority")]
-    signature: Option<PathBuf>,
+    /// What `gateway decree sign` wrote, where the authority's keys are elsewhere; given once for
+    /// each key that signed.
+    #[arg(long = "signature", value_name = "FILE", conflicts_with = "authority")]
+    signatures: Vec<PathBuf>,
 }
 
 impl EnactDecree {
@@ -247,23 +268,42 @@ impl EnactDecree {
         let config = Config::load(file)?;
         let sign = || {
             let bundle = bundle(&self.folder)?;
-            let signature = match &self.signature {
-                Some(signature) => DecreeSignature::read(signature)?,
-                None => {
-                    let key = authority_key(self.key.authority.as_deref(), file)
-                        .context("or give its signature with --signature");
-                    DecreeSignature::make(&bundle, &key?)?
-                }
-            };
-            anyhow::Ok((bundle, signature))
+            if !self.signatures.is_empty() {
+                return Ok((bundle, signatures(&self.signatures)?));
+            }
+            let key = authority_key(self.key.authority.as_deref(), file)
+                .context("or give what its keys signed, each with --signature");
+            let signature = DecreeSignature::make(&bundle, &key?)?;
+            anyhow::Ok((bundle, vec![signature]))
         };
-        let (bundle, signature) = sign().map_err(ActError::Input)?;
-        let (exchange, from) = operator::enact(&config, bundle, &signature).await?;
+        let (bundle, signatures) = sign().map_err(ActError::Input)?;
+        let enacted = operator::enact(&config, bundle, signatures).await?;
+        let EnactResponse { exchange, in_force_from: from, key_ids, .. } = enacted;
+        let signed = keys(&key_ids);
         Ok((
-            format!("enacted as exchange {exchange}, in force from {from}"),
-            json!({ "exchange": exchange, "inForceFrom": from }),
+            format!("enacted as exchange {exchange}, in force from {from}, signed with {signed}"),
+            json!({ "exchange": exchange, "inForceFrom": from, "keyIds": key_ids }),
         ))
     }
+}
+
+fn signatures(files: &[PathBuf]) -> Result<Vec<DecreeSignature>> {
+    files.iter().map(|file| DecreeSignature::read(file)).collect()
+}
+
+/// Keys of the authority, as words name them.
+pub(super) fn keys(ids: &[String]) -> String {
+    let word = if ids.len() == 1 { "the key" } else { "the keys" };
+    format!("{word} {}", ids.join(", "))
+}
+
+/// How many keys must sign a decree, and what follows from it.
+fn rule(quorum: u64, keys: usize) -> String {
+    let lost = match (keys as u64).saturating_sub(quorum) {
+        0 => String::from("if one is lost, no decree can be enacted any more"),
+        spare => format!("as long as no more than {spare} are lost, decrees can be enacted"),
+    };
+    format!("Decrees need the signatures of {quorum} of the authority's keys, of {keys}: {lost}.")
 }
 
 fn bundle(folder: &Path) -> Result<Vec<u8>> {

@@ -43,9 +43,9 @@ pub(super) enum DecreeCommand {
     Simulate(Simulate),
     /// List the decrees that were enacted.
     History,
-    /// Sign a decree with the authority's key, without enacting it.
+    /// Sign a decree with one of the authority's keys, without enacting it.
     Sign(SignDecree),
-    /// Enact a decree that the authority signs. Needs a running gateway.
+    /// Enact a decree that enough of the authority's keys signed. Needs a running gateway.
     Enact(EnactDecree),
 }
 

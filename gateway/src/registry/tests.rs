@@ -62,6 +62,7 @@ fn what_the_authority_stated_is_put_together_again_until_it_is_revoked() {
             origin: statement.origin.clone(),
             log_key: String::new(),
             authority_keys: vec![],
+            authority_quorum: 1,
             witness_keys: BTreeMap::new(),
         }),
     );
@@ -96,8 +97,7 @@ fn the_decree_in_force_is_the_one_whose_time_has_come() {
                 decree: DecreeName { number: "1".into(), version: version.into() },
                 in_force_from: Timestamp::from_second(from).unwrap(),
                 digest: String::new(),
-                key_id: String::new(),
-                signature: String::new(),
+                signatures: vec![],
             }),
         );
     }

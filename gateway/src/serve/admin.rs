@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use birge_proto::{
     clock::SharedClock,
-    envelope::{DECREE_TYPE, sha256},
+    envelope::sha256,
     identity::{Identity, Role},
     problem::{Kind, Problem},
-    record::{DecreeName, Event},
+    record::{DecreeName, Event, KeySignature},
     wire::{
-        EnactRequest, EnactResponse, EnrolRequest, EnrolResponse, RevokeRequest, RevokeResponse,
-        admin_server::Admin,
+        self, EnactRequest, EnactResponse, EnrolRequest, EnrolResponse, RevokeRequest,
+        RevokeResponse, admin_server::Admin,
     },
 };
 use tonic::{Request, Response, Status, async_trait};
@@ -70,15 +70,14 @@ impl Admin for AdminService {
     }
 }
 
-/// The event of a decree being enacted.
+/// The event of a decree being enacted, with signatures that were verified.
 #[must_use]
-pub fn enacted(decree: &Decree, bundle: &[u8], key_id: &str, signature: &[u8]) -> Event {
+pub fn enacted(decree: &Decree, bundle: &[u8], signatures: Vec<KeySignature>) -> Event {
     Event::DecreeEnacted {
         decree: decree.name(),
         in_force_from: decree.in_force_from(),
         digest: hex::encode(sha256(bundle)),
-        key_id: key_id.to_owned(),
-        signature: hex::encode(signature),
+        signatures,
     }
 }
 
@@ -116,11 +115,13 @@ impl AdminService {
         operator: &Identity,
         request: EnactRequest,
     ) -> Result<EnactResponse, Problem> {
-        self.verify_authority(&request)?;
-        let decree = Decree::from_bundle(&request.bundle)
+        let EnactRequest { bundle, signatures } = request;
+        let signatures = self.signed(&bundle, signatures)?;
+        let key_ids = signatures.iter().map(|signature| signature.key_id.clone()).collect();
+        let decree = Decree::from_bundle(&bundle)
             .map_err(|error| Problem::new(Kind::Malformed, error.to_string()))?;
-        let event = enacted(&decree, &request.bundle, &request.key_id, &request.signature);
-        let draft = Draft::with_body(operator.clone(), event, request.bundle.into());
+        let event = enacted(&decree, &bundle, signatures);
+        let draft = Draft::with_body(operator.clone(), event, bundle.into());
         let exchange = self.record(draft).await.map_err(|problem| match problem.kind {
             Kind::Conflict => problem.under([decree.clauses().amendment.to_string()]),
             _ => problem,
@@ -128,7 +129,7 @@ impl AdminService {
         let DecreeName { number, version } = decree.name();
         let in_force_from = decree.in_force_from().to_string();
         tracing::info!(number, version, in_force_from, exchange, "enacted");
-        Ok(EnactResponse { exchange, number, version, in_force_from })
+        Ok(EnactResponse { exchange, number, version, in_force_from, key_ids })
     }
 
     /// Has an act recorded and waits until it is known; answers with its number.
@@ -143,20 +144,26 @@ impl AdminService {
         }
     }
 
-    fn verify_authority(&self, request: &EnactRequest) -> Result<(), Problem> {
-        let (keys, decree) = self.catalog.read(|state| {
-            (state.registry.authority_keys().to_vec(), state.decree_at(self.clock.now()).ok())
+    /// The signatures that hold, of as many of the authority's keys as must have signed.
+    fn signed(
+        &self,
+        bundle: &[u8],
+        signatures: Vec<wire::KeySignature>,
+    ) -> Result<Vec<KeySignature>, Problem> {
+        let (signatories, decree) = self.catalog.read(|state| {
+            (state.registry.signatories().clone(), state.decree_at(self.clock.now()).ok())
         });
-        let key = keys.iter().find(|key| key.id() == request.key_id);
-        let verified = key.map(|key| key.verify(DECREE_TYPE, &request.bundle, &request.signature));
-        match verified {
-            Some(Ok(())) => Ok(()),
-            _ => Err(Problem::new(
-                Kind::BadSignature,
-                "the decree is not signed by an authority that was pinned when the log began",
-            )
-            .under(decree.map(|decree| decree.clauses().amendment.to_string()))),
-        }
+        let signatures: Vec<_> = signatures.into_iter().map(Into::into).collect();
+        signatories.tally(bundle, &signatures).map_err(|error| {
+            Problem::new(Kind::BadSignature, error.to_string())
+                .under(decree.map(|decree| decree.clauses().amendment.to_string()))
+                .hint(format!(
+                    "have holders of {} of the authority's keys run `gateway decree sign`, each \
+                     on this very folder, and give `gateway decree enact` what each of them \
+                     writes with a --signature of its own",
+                    signatories.quorum()
+                ))
+        })
     }
 }
 

@@ -58,12 +58,13 @@ impl AdminService {
         let exchange = self.record(draft).await?;
         tracing::info!(%identity, exchange, "enrolled");
         let certificate = format!("{}{}", issued.pem, self.authority.certificate);
-        let (log_key, authority_keys) = self.catalog.read(|state| {
+        let (log_key, signatories) = self.catalog.read(|state| {
             let log_key = state.registry.log().active().first().map(ToString::to_string);
-            let keys = state.registry.authority_keys().iter();
-            (log_key.unwrap_or_default(), keys.map(|key| hex::encode(key.0)).collect())
+            (log_key.unwrap_or_default(), state.registry.signatories().clone())
         });
-        Ok(EnrolResponse { certificate, exchange, log_key, authority_keys })
+        let authority_keys = signatories.to_hex();
+        let authority_quorum = signatories.quorum();
+        Ok(EnrolResponse { certificate, exchange, log_key, authority_keys, authority_quorum })
     }
 
     /// Only who is named by the decree in force can be enrolled; answers with the article.
@@ -115,7 +116,7 @@ impl AdminService {
         };
         let (origin, keys) = self.catalog.read(|state| {
             let registry = &state.registry;
-            (registry.log().origin().to_owned(), registry.authority_keys().to_vec())
+            (registry.log().origin().to_owned(), registry.signatories().keys().to_vec())
         });
         let statement = Statement { origin, stated, says };
         statement.verify(&authorised, &keys).map_err(|error| {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use birge_proto::{
     clock::SharedClock,
+    envelope::KeyError,
     problem::{Kind, Problem},
     record::{Event, Record},
     statement::Signed,
-    wire::WitnessesResponse,
+    wire::{self, WitnessesResponse},
 };
 
 use crate::{catalog::Catalog, journal::Reader};
@@ -21,7 +22,7 @@ pub(super) struct Stated {
 }
 
 impl Stated {
-    /// The decree in force with its signature, and the statements on every witness that is
+    /// The decree in force with its signatures, and the statements on every witness that is
     /// enrolled and on the log's keys.
     pub(super) async fn witnesses(&self) -> Result<WitnessesResponse, Problem> {
         let (enacted, witnesses, log_keys) = self.catalog.read(|state| {
@@ -36,28 +37,27 @@ impl Stated {
         let journal = self.journal.clone();
         let read = tokio::task::spawn_blocking(move || decree(&journal, index)).await;
         let unread = |_| Problem::new(Kind::Internal, "the journal could not be read");
-        let (decree, key_id, signature) = read.map_err(unread)??;
+        let (decree, signatures) = read.map_err(unread)??;
         Ok(WitnessesResponse {
             decree,
-            signature,
-            key_id,
+            signatures,
             witnesses: witnesses.into_iter().map(Into::into).collect(),
             log_keys: log_keys.into_iter().map(Into::into).collect(),
         })
     }
 }
 
-/// The decree that record `index` enacted: its bundle, the key's id and the signature.
-fn decree(journal: &Reader, index: u64) -> Result<(Vec<u8>, String, Vec<u8>), Problem> {
+/// The decree that record `index` enacted: its bundle and the signatures.
+fn decree(journal: &Reader, index: u64) -> Result<(Vec<u8>, Vec<wire::KeySignature>), Problem> {
     let damaged = |what: String| Problem::new(Kind::Damaged, format!("record {index}: {what}"));
     let entry = journal.entry(index).map_err(|error| damaged(error.to_string()))?;
     let entry = entry.ok_or_else(|| damaged("there is none".into()))?;
     let record = Record::parse(&entry.record).map_err(|error| damaged(error.to_string()))?;
-    let (Event::DecreeEnacted { key_id, signature, .. }, Some(body)) = (record.event, entry.body)
-    else {
+    let (Event::DecreeEnacted { signatures, .. }, Some(body)) = (record.event, entry.body) else {
         return Err(damaged("no decree is enacted there".into()));
     };
-    let signature = hex::decode(signature).map_err(|error| damaged(error.to_string()))?;
+    let signatures = signatures.into_iter().map(TryInto::try_into).collect::<Result<_, KeyError>>();
+    let signatures = signatures.map_err(|error| damaged(error.to_string()))?;
     let body = body.read().map_err(|error| damaged(error.to_string()))?;
-    Ok((body.into_bytes().into(), key_id, signature))
+    Ok((body.into_bytes().into(), signatures))
 }

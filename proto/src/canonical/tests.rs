@@ -8,7 +8,10 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::{
     manifest::{Action, BatchId},
-    record::{AccountAct, Authorised, Counts, DecreeName, Event, Outcome, Record, Ruling, Scope},
+    record::{
+        AccountAct, Authorised, Counts, DecreeName, Event, KeySignature, Outcome, Record, Ruling,
+        Scope,
+    },
 };
 
 fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
@@ -115,6 +118,7 @@ fn records(text: &str, number: u64, request: &Value) -> Vec<Record> {
             origin: text(),
             log_key: text(),
             authority_keys: vec![text()],
+            authority_quorum: number,
             witness_keys: BTreeMap::from([(identity(), text())]),
         },
         Event::StructuresAdopted { digest: text() },
@@ -122,8 +126,7 @@ fn records(text: &str, number: u64, request: &Value) -> Vec<Record> {
             decree: decree(),
             in_force_from: time,
             digest: text(),
-            key_id: text(),
-            signature: text(),
+            signatures: vec![KeySignature { key_id: text(), signature: text() }],
         },
         Event::ParticipantEnrolled {
             identity: identity(),

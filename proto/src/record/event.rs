@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountAct, Authorised, Counts, DecreeName, Outcome, Ruling};
+use super::{AccountAct, Authorised, Counts, DecreeName, KeySignature, Outcome, Ruling};
 use crate::{
     identity::Identity,
     manifest::{Action, BatchId},
@@ -23,6 +23,8 @@ pub enum Event {
         log_key: String,
         /// Public keys of the authority that signs decrees, in hex.
         authority_keys: Vec<String>,
+        /// How many of these keys must have signed a decree: from 1 to all of them.
+        authority_quorum: u64,
         /// Keys of the witnesses that are known by then, as C2SP vkeys.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         witness_keys: BTreeMap<Identity, String>,
@@ -40,10 +42,9 @@ pub enum Event {
         in_force_from: Timestamp,
         /// SHA-256 of the body.
         digest: String,
-        /// The authority's key that signed it.
-        key_id: String,
-        /// The authority's signature, in hex.
-        signature: String,
+        /// The authority's signatures, of at least as many keys as the log's first record asks
+        /// for: ascending by key, each key once.
+        signatures: Vec<KeySignature>,
     },
     /// A certificate was issued and a signing key registered.
     ParticipantEnrolled {

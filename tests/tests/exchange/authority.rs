@@ -69,7 +69,7 @@ pub(crate) fn enrol(exchange: &Exchange, enrolment: &Enrolment) -> Result<u64, P
 }
 
 /// Runs `gateway` on a machine where there is no exchange.
-fn elsewhere(arguments: &[&str]) -> Output {
+pub(crate) fn elsewhere(arguments: &[&str]) -> Output {
     let mut command = Command::new(&binaries().unwrap().gateway);
     command.args(arguments).args(["--output", "json"]);
     Process::spawn("gateway elsewhere", &mut command).unwrap().wait_end().unwrap()

@@ -7,7 +7,7 @@ use birge_proto::{
     envelope::{DECREE_TYPE, SigningKey},
     problem::{Kind, Problem},
     record::{Event, Record},
-    wire::{EnactRequest, RecordsRequest},
+    wire::{EnactRequest, KeySignature, RecordsRequest},
 };
 use birge_tests::{
     answer::request, client::Client, decree::Draft, exchange::Exchange, node::Node,
@@ -46,7 +46,7 @@ pub(crate) fn decree(exchange: &Exchange, command: &str, draft: &Draft) -> Outpu
 }
 
 /// The problem in the JSON of a refusal.
-fn refusal(output: Output) -> Value {
+pub(crate) fn refusal(output: Output) -> Value {
     let output = output.expect_code(1).unwrap();
     let answer: Value =
         serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
@@ -147,8 +147,10 @@ fn what_may_not_be_enacted_is_refused_under_its_article_and_recorded() {
         let forger = SigningKey::generate().unwrap();
         let true_id = authority.verifying_key().id();
         let signed = |bundle: Vec<u8>, key: &SigningKey| EnactRequest {
-            signature: key.sign(DECREE_TYPE, &bundle),
-            key_id: true_id.clone(),
+            signatures: vec![KeySignature {
+                key_id: true_id.clone(),
+                signature: key.sign(DECREE_TYPE, &bundle),
+            }],
             bundle,
         };
         let forged = block_on(enact(&exchange, signed(sound, &forger)));

@@ -5,6 +5,7 @@
 //! | `admission` | nobody unknown gets in |
 //! | `access` | who may see what of the log, what is due, what an old copy leads to |
 //! | `authority` | the operator alone makes no agency and no decree |
+//! | `signatories` | no decree is enacted that too few of the authority's keys signed |
 //! | `succession` | a key of the log follows on another, and a log ends |
 //! | `tampering` | what was not signed so is not taken; a bad batch changes nothing |
 //! | `template` | whatever file comes, there is a report and no panic |
@@ -63,6 +64,7 @@ mod rebuild;
 mod recorded;
 mod revisions;
 mod services;
+mod signatories;
 mod simulation;
 mod starting;
 mod succession;

@@ -2,6 +2,7 @@ use std::fs;
 
 use birge_proto::{
     envelope::SigningKey,
+    signatories::Signatories,
     tlog::{cosignature::Cosigner, note::add_signature, policy::Policy, proof::consistency},
 };
 
@@ -113,8 +114,9 @@ async fn a_gateway_that_shows_its_newest_but_never_has_time_to_prove_is_a_fork()
 async fn what_a_mirror_shows_by_an_unknown_key_ends_nothing_while_the_gateway_is_away() {
     let log = Log::new();
     let authority = SigningKey::generate().unwrap().verifying_key();
+    let authority = Signatories::new(vec![authority], 1).unwrap();
     let mut case = case(&log, 9, 9, &[]).await;
-    let memory = Memory::open(&case.comparisons.home, &log.verifier().to_string(), vec![authority]);
+    let memory = Memory::open(&case.comparisons.home, &log.verifier().to_string(), authority);
     case.comparisons.memory = memory.unwrap();
     case.comparisons.sources.places = vec![mirror(Log::new().note(12)).await];
     assert_eq!(case.round().await, []);

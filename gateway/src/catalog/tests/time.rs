@@ -3,6 +3,7 @@
 use jiff::ToSpan;
 
 use super::*;
+use crate::{ceremony::DecreeSignature, keys::read_signing_key, serve::admin::enacted};
 
 #[tokio::test]
 async fn a_clock_that_steps_back_brings_no_earlier_decree_back() {
@@ -19,7 +20,9 @@ async fn a_clock_that_steps_back_brings_no_earlier_decree_back() {
     *parameters = changed.to_string();
     let bundle = birge_schemas::decree::to_bundle(&files).unwrap();
     let amendment = Decree::from_bundle(&bundle).unwrap();
-    let enacted = crate::serve::admin::enacted(&amendment, &bundle, "", &[]);
+    let authority = read_signing_key(&scene.dir.path().join("authority/authority.key")).unwrap();
+    let signature = DecreeSignature::make(&bundle, &authority).unwrap();
+    let enacted = enacted(&amendment, &bundle, vec![signature.into()]);
     scene.append("operator/BIRGE", vec![(enacted, Some(bundle.into()))]).await;
     scene.follower.catch_up().unwrap();
 

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Exit, Said},
+    super::{Exit, Said, authority::keys},
     Folder,
 };
 use crate::{
@@ -103,12 +103,16 @@ pub(super) fn history(config: &Path) -> Result<Said> {
     for enacted in &history.decrees {
         let (name, from) = (enacted.decree.name(), enacted.decree.in_force_from());
         words.push(format!(
-            "decree {} of {}: enacted {} as exchange {}, in force from {from}, signed with the key {}",
-            name.number, name.version, enacted.time, enacted.exchange, enacted.key_id
+            "decree {} of {}: enacted {} as exchange {}, in force from {from}, signed with {}",
+            name.number,
+            name.version,
+            enacted.time,
+            enacted.exchange,
+            keys(&enacted.signed_by)
         ));
         values.push(json!({
             "decree": name, "exchange": enacted.exchange, "enacted": enacted.time,
-            "inForceFrom": from, "keyId": enacted.key_id,
+            "inForceFrom": from, "keyIds": enacted.signed_by,
         }));
     }
     Ok((words.join("\n"), values.into()))
