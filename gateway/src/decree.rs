@@ -186,6 +186,18 @@ impl Decree {
         self.calendar.midnight(day)
     }
 
+    /// The day at `moment` where the decree is in force.
+    #[must_use]
+    pub fn day(&self, moment: Timestamp) -> Date {
+        self.calendar.day(moment)
+    }
+
+    /// The time zone where the decree is in force: `Asia/Bishkek`.
+    #[must_use]
+    pub fn time_zone(&self) -> &str {
+        &self.parameters.time_zone
+    }
+
     /// Every article that has a text, in the decree's order.
     #[must_use]
     pub fn articles(&self) -> Vec<String> {
