@@ -4,6 +4,7 @@ mod authority;
 mod decree;
 mod log;
 mod names;
+mod reminders;
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -21,6 +22,7 @@ use self::{
     decree::DecreeCommand,
     log::{LogCommand, LogKeyCommand},
     names::NamesCommand,
+    reminders::RemindersCommand,
 };
 use crate::{
     Ready,
@@ -133,6 +135,11 @@ enum Command {
     Names {
         #[command(subcommand)]
         command: NamesCommand,
+    },
+    /// The reminders that go out by mail to those who owe figures.
+    Reminders {
+        #[command(subcommand)]
+        command: RemindersCommand,
     },
     /// Check journal, records, tiles and checkpoint; ends with 1 and the place of any damage.
     Verify,
@@ -256,6 +263,7 @@ impl Cli {
             Command::LogKey { command } => command.act(&self.config, clock).await?,
             Command::Log { command } => command.act(&self.config, clock).await?,
             Command::Names { command } => command.act(&self.config, clock).await?,
+            Command::Reminders { command } => command.act(&self.config, clock.now())?,
             Command::Verify => maintenance::verify(&Config::load(&self.config)?)?.report(),
             Command::Rebuild => maintenance::rebuild(&Config::load(&self.config)?)?.report(),
         };
