@@ -39,7 +39,7 @@ pub use self::{
     error::DecreeError,
     matrix::{Cell, Matrix, Sheet},
     parameters::{Body, Disclosure, Mandate},
-    replay::{Effect, Replay, Sums},
+    replay::{Change, Effect, Outcome, Replay, Sums},
     request::{Act, Decision, Question, Recorded, Request, SexSplit},
 };
 use self::{
