@@ -145,7 +145,8 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         ),
         stated: Stated { catalog: Arc::clone(&catalog), journal, clock: Arc::clone(&clock) },
         assembly: assembly.clone(),
-    });
+    })
+    .max_decoding_message_size(audit::MESSAGE_BYTES);
     let witness = WitnessServer::new(WitnessService {
         gate: Arc::clone(&gate),
         assembly,

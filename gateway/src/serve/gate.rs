@@ -122,6 +122,16 @@ impl Gate {
         self.recorder.record(Class::Administration, draft).await.map(drop)
     }
 
+    /// Whether a caller that was let in may still be answered.
+    ///
+    /// # Errors
+    /// `NOT_ENROLLED` where it was revoked since.
+    pub(super) fn still_enrolled(&self, peer: &Peer) -> Result<(), Problem> {
+        let detail = || format!("{} was revoked meanwhile", peer.identity);
+        let revoked = || Problem::new(Kind::NotEnrolled, detail());
+        self.enrolled(peer).then_some(()).ok_or_else(revoked)
+    }
+
     /// Is the certificate of this connection still good?
     pub(super) fn enrolled(&self, peer: &Peer) -> bool {
         self.catalog.read(|state| {
