@@ -6,7 +6,7 @@ use birge_proto::{identity::Identity, manifest::BatchId};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    audit::{Asked, export::Form, hold::Hold, report::Report},
+    audit::{Asked, export::Form, hold::Hold, report::Report, simulate::Simulate},
     obligations::Obligations,
     output::Output,
     query::Query,
@@ -156,6 +156,9 @@ pub enum Audit {
     },
     /// Put a legal hold on records, or lift it. For auditors.
     Hold(Hold),
+    /// Ask the draft of a decree everything that was ever decided, and list each decision that
+    /// would change. For auditors; the look is recorded.
+    Simulate(Simulate),
     /// Say what a receipt proves, offline; it needs no node.
     Prove(Prove),
 }
