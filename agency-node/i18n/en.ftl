@@ -56,6 +56,7 @@ kind-query-answered = query answered
 kind-query-refused = query refused
 kind-act-refused = act refused
 kind-records-read = records read
+kind-simulated = draft of a decree simulated
 kind-witness-quorum-lost = quorum of witnesses lost
 kind-witness-quorum-regained = quorum of witnesses regained
 kind-started-unwitnessed = started without witnesses

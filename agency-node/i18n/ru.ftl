@@ -56,6 +56,7 @@ kind-query-answered = запрос исполнен
 kind-query-refused = в запросе отказано
 kind-act-refused = в действии отказано
 kind-records-read = записи прочитаны
+kind-simulated = проект постановления проверен на записях
 kind-witness-quorum-lost = кворум свидетелей утрачен
 kind-witness-quorum-regained = кворум свидетелей восстановлен
 kind-started-unwitnessed = запуск без свидетелей

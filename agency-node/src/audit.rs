@@ -8,6 +8,7 @@
 //! | [`mirror`] | a full copy of the log's public files, each one checked |
 //! | [`report`] | an auditor's signed working paper |
 //! | [`hold`] | a legal hold on records |
+//! | [`simulate`] | what the draft of a decree would change, decision by decision |
 //! | [`prove`] | what a receipt proves, offline |
 //!
 //! `asked` is what they ask for, `shown` what the gateway shows, each record held against the
@@ -29,6 +30,7 @@ mod records;
 pub mod report;
 mod row;
 mod shown;
+pub mod simulate;
 mod tree;
 mod verified;
 pub mod verify;

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     account::Account,
-    audit::{Asked, export::Form, hold::Hold, report::Report},
+    audit::{Asked, export::Form, hold::Hold, report::Report, simulate::Simulate},
     obligations::Obligations,
     output::Output,
     people::People,
@@ -166,6 +166,9 @@ pub enum Audit {
     },
     /// Put a legal hold on records, or lift it. For auditors.
     Hold(Hold),
+    /// Ask the draft of a decree everything that was ever decided, and list each decision that
+    /// would change. For auditors; the look is recorded.
+    Simulate(Simulate),
     /// Say what a receipt proves, offline; it needs no node.
     Prove(Prove),
 }

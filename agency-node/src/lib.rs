@@ -112,6 +112,7 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
                 audit::report::check(&node, &file, key.as_deref()).await
             }
             Audit::Hold(hold) => audit::hold::hold(&node, hold).await,
+            Audit::Simulate(asked) => audit::simulate::simulate(&node, asked).await,
             Audit::Prove(args) => audit::prove::prove(&args, &node.home),
         },
     }

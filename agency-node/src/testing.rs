@@ -6,9 +6,9 @@ use birge_proto::{
     problem::{Kind, Problem},
     wire::{
         CheckpointRequest, CheckpointResponse, ConsistencyRequest, HoldRequest, HoldResponse,
-        InclusionRequest, ProofResponse, RecordEntry, RecordsRequest, StatusRequest,
-        StatusResponse, SubmitRequest, SubmitResponse, TileRequest, TileResponse, WitnessesRequest,
-        WitnessesResponse,
+        InclusionRequest, ProofResponse, RecordEntry, RecordsRequest, SimulateRequest,
+        SimulateResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
+        TileRequest, TileResponse, WitnessesRequest, WitnessesResponse,
         audit_server::{Audit, AuditServer},
         intake_server::{Intake, IntakeServer},
         submit_request::Part,
@@ -240,6 +240,7 @@ impl Intake for Gateway {
 #[async_trait]
 impl Audit for Gateway {
     type RecordsStream = ReceiverStream<Result<RecordEntry, Status>>;
+    type SimulateStream = ReceiverStream<Result<SimulateResponse, Status>>;
 
     async fn checkpoint(
         &self,
@@ -287,6 +288,13 @@ impl Audit for Gateway {
     }
 
     async fn hold(&self, _: Request<HoldRequest>) -> Result<Response<HoldResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn simulate(
+        &self,
+        _: Request<SimulateRequest>,
+    ) -> Result<Response<Self::SimulateStream>, Status> {
         Err(Status::unimplemented(""))
     }
 

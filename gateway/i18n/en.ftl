@@ -17,3 +17,16 @@ explain-no-counts = The dataset counts no persons: nothing in it is a small coun
 explain-instead = Within it would be permitted:
 explain-instead-one = { $detail }, under article { $articles }
 explain-nothing = Nothing within it would be permitted.
+
+# What mails say to the officers of an agency.
+reminder-subject-missing = Birge: figures of { $agency } are missing
+reminder-subject-due = Birge: figures of { $agency } are due
+reminder-to = To the responsible officer and the deputy at { $name } ({ $agency }).
+reminder-law = Decree { $number } of { $version } asks for the following figures, and they have not come yet. Days are those of { $zone }.
+reminder-missing = Missing:
+reminder-due = Due:
+reminder-missing-one = { $dataset } ({ $name }), period { $period }: were due until the end of { $day }, article { $article }
+reminder-due-one = { $dataset } ({ $name }), period { $period }: in time until the end of { $day }, article { $article }
+reminder-how = Hand them in at the agency's node; figures that come late are taken too:
+reminder-obligations = What else is due, and what came, is told by:
+reminder-automatic = The exchange wrote this by itself. A mail of this kind holds no figures, and nobody need answer it.

@@ -17,3 +17,16 @@ explain-no-counts = Набор данных не содержит чисел л�
 explain-instead = В его пределах было бы разрешено:
 explain-instead-one = { $detail }, по статье { $articles }
 explain-nothing = В его пределах ничего не было бы разрешено.
+
+# Что пишут ответственным лицам ведомства.
+reminder-subject-missing = Birge: данные { $agency } не поступили
+reminder-subject-due = Birge: подходит срок передачи данных { $agency }
+reminder-to = Ответственному лицу и заместителю: { $name } ({ $agency }).
+reminder-law = По постановлению { $number } в редакции от { $version } должны быть переданы следующие данные, которые ещё не поступили. Дни указаны по часовому поясу { $zone }.
+reminder-missing = Не поступили в срок:
+reminder-due = Подходит срок:
+reminder-missing-one = { $dataset } ({ $name }), период { $period }: срок истёк в конце дня { $day }, статья { $article }
+reminder-due-one = { $dataset } ({ $name }), период { $period }: принимаются в срок до конца дня { $day }, статья { $article }
+reminder-how = Передайте их на узле ведомства; опоздавшие данные тоже принимаются:
+reminder-obligations = Что ещё должно быть передано и что поступило, показывает:
+reminder-automatic = Это письмо система обмена отправила автоматически. В таких письмах нет самих данных, отвечать на них не нужно.

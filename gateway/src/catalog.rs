@@ -19,6 +19,8 @@ use std::{
 };
 
 use anyhow::Result;
+#[cfg(test)]
+use birge_proto::record::Record;
 use birge_proto::{
     clock::Timestamp,
     identity::Identity,
@@ -71,8 +73,19 @@ impl Catalog {
     /// # Errors
     /// When the journal is damaged, or holds what this version cannot read.
     pub fn open(index: &Path, journal: Reader) -> Result<(Arc<Self>, Follower)> {
-        let size = journal.size();
-        let (index, indexed) = Index::open(index, size)?;
+        let (index, indexed) = Index::open(index, journal.size())?;
+        Self::with(index, indexed, journal)
+    }
+
+    /// What the journal holds now, apart from the index of a serving gateway.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub fn beside(journal: Reader) -> Result<Arc<Self>> {
+        Ok(Self::with(Index::temporary()?, 0, journal)?.0)
+    }
+
+    fn with(index: Index, indexed: u64, journal: Reader) -> Result<(Arc<Self>, Follower)> {
         let catalog = Arc::new(Self {
             state: RwLock::new(State::default()),
             index,
@@ -131,6 +144,21 @@ impl State {
         enacted.and_then(|enacted| self.decrees.get(&enacted.name)).cloned().ok_or_else(|| {
             Problem::new(Kind::NotPermitted, "no decree is in force, so nothing is permitted")
         })
+    }
+
+    /// What is known when nothing but `decree` has come, for tests.
+    #[cfg(test)]
+    pub(crate) fn under(decree: Decree) -> Self {
+        let record = serde_json::json!({
+            "time": "2024-01-01T00:00:00Z", "actor": "operator/OPS", "parties": {},
+            "kind": "decree-enacted", "decree": decree.name(), "digest": "", "keyId": "",
+            "inForceFrom": decree.in_force_from(), "signature": "",
+        });
+        let record: Record = serde_json::from_value(record).unwrap();
+        let mut state = Self { structures: Structures::bundled().unwrap(), ..Self::default() };
+        state.registry.apply(0, &record);
+        state.decrees.insert(decree.name(), Arc::new(decree));
+        state
     }
 
     /// The decree that was in force at `time`, a moment of the journal's.

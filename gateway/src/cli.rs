@@ -5,6 +5,7 @@ mod decree;
 mod log;
 mod names;
 mod people;
+mod reminders;
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -23,6 +24,7 @@ use self::{
     log::{LogCommand, LogKeyCommand},
     names::NamesCommand,
     people::PeopleCommand,
+    reminders::RemindersCommand,
 };
 use crate::{
     Ready,
@@ -143,6 +145,11 @@ enum Command {
     Names {
         #[command(subcommand)]
         command: NamesCommand,
+    },
+    /// The reminders that go out by mail to those who owe figures.
+    Reminders {
+        #[command(subcommand)]
+        command: RemindersCommand,
     },
     /// Check journal, records, tiles and checkpoint; ends with 1 and the place of any damage.
     Verify,
@@ -269,6 +276,7 @@ impl Cli {
             Command::LogKey { command } => command.act(&self.config, clock).await?,
             Command::Log { command } => command.act(&self.config, clock).await?,
             Command::Names { command } => command.act(&self.config, clock).await?,
+            Command::Reminders { command } => command.act(&self.config, clock.now())?,
             Command::Verify => maintenance::verify(&Config::load(&self.config)?)?.report(),
             Command::Rebuild => maintenance::rebuild(&Config::load(&self.config)?)?.report(),
         };

@@ -14,6 +14,7 @@ use crate::{
     account::AccountConfig,
     journal::JournalConfig,
     ledger::LedgerConfig,
+    reminder::config::ReminderConfig,
     witness::{HttpWitness, WitnessConfig},
 };
 
@@ -47,6 +48,9 @@ pub struct Config {
     /// Witnesses that the gateway can reach; the others come by themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub witness: Vec<HttpWitness>,
+    /// Reminders by mail; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminders: Option<ReminderConfig>,
 }
 
 /// Names of this exchange.
@@ -98,6 +102,8 @@ pub struct Paths {
     pub index: PathBuf,
     /// What persons sign in with; to be backed up with the keys.
     pub accounts: PathBuf,
+    /// Who was reminded when; can be lost without harm.
+    pub reminders: PathBuf,
 }
 
 impl Default for Paths {
@@ -108,6 +114,7 @@ impl Default for Paths {
             ledger: "ledger".into(),
             index: "index".into(),
             accounts: "accounts".into(),
+            reminders: "reminders".into(),
         }
     }
 }
@@ -135,17 +142,22 @@ impl Config {
     /// Reads a configuration file and makes its paths absolute.
     ///
     /// # Errors
-    /// When the file cannot be read, does not parse, or holds an unknown key.
+    /// When the file cannot be read, does not parse, holds an unknown key, or what does not go
+    /// together.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(file)
             .map_err(|error| ConfigError::Unreadable(file.to_owned(), error))?;
         let mut config: Self =
             toml::from_str(&text).map_err(|error| ConfigError::Wrong(file.to_owned(), error))?;
         let folder = file.parent().unwrap_or_else(|| Path::new("."));
-        let paths = &mut config.paths;
-        let Paths { keys, journal, ledger, index, accounts } = paths;
-        for path in [keys, journal, ledger, index, accounts] {
+        let Paths { keys, journal, ledger, index, accounts, reminders } = &mut config.paths;
+        let password = config.reminders.as_mut().and_then(|mail| mail.password_file.as_mut());
+        let paths = [keys, journal, ledger, index, accounts, reminders];
+        for path in paths.into_iter().chain(password) {
             *path = folder.join(&*path);
+        }
+        if let Some(Err(unfit)) = config.reminders.as_ref().map(ReminderConfig::check) {
+            return Err(ConfigError::Mail(unfit));
         }
         Ok(config)
     }
@@ -160,6 +172,9 @@ pub enum ConfigError {
     /// It does not parse, or holds an unknown key.
     #[error("the configuration {path} is wrong: {error}", path = .0.display(), error = .1)]
     Wrong(PathBuf, toml::de::Error),
+    /// The mail server cannot be used as the configuration says.
+    #[error("[reminders] of the configuration is wrong: {0}")]
+    Mail(String),
 }
 
 #[cfg(test)]
@@ -178,12 +193,37 @@ mod tests {
         assert_eq!(config.accounts, AccountConfig::default());
         assert_eq!(config.witnesses, WitnessConfig::default());
         assert_eq!(config.witness, []);
+        assert_eq!(config.reminders, None);
+    }
+
+    #[test]
+    fn the_sample_shows_how_to_remind_with_the_defaults() {
+        let sample = include_str!("../../deploy/gateway.sample.toml");
+        let (_, shown) = sample.split_once("# [reminders]").unwrap();
+        let shown = format!("[reminders]{}", shown.replace("\n# ", "\n"));
+        let bare = "[reminders]\nhost = \"mail.birge.example\"\nfrom = \"birge@birge.example\"";
+        let [shown, bare] = [&shown, bare].map(|reminders| {
+            let config: Config = toml::from_str(&format!("{sample}\n{reminders}")).unwrap();
+            config.reminders.unwrap()
+        });
+        assert_eq!(shown.check(), Ok(()));
+        assert_eq!(shown.contact[0].agency.as_str(), "NSC");
+        assert_eq!(shown.port, Some(bare.port()));
+        let without = ReminderConfig {
+            port: None,
+            username: None,
+            password_file: None,
+            contact: vec![],
+            ..shown
+        };
+        assert_eq!(without, bare);
     }
 
     #[test]
     fn the_sample_shows_how_a_witness_is_reached() {
         let sample = include_str!("../../deploy/gateway.sample.toml");
         let (_, shown) = sample.split_once("# [[witness]]").unwrap();
+        let (shown, _) = shown.split_once("\n\n").unwrap();
         let shown = shown.replace("\n# ", "\n");
         let config: Config = toml::from_str(&format!("{sample}\n[[witness]]{shown}")).unwrap();
         assert_eq!(config.witness[0].identity, "agency/NSC".parse().unwrap());

@@ -39,7 +39,7 @@ pub use self::{
     error::DecreeError,
     matrix::{Cell, Matrix, Sheet},
     parameters::{Body, Disclosure, Mandate, WorkingGroup},
-    replay::{Effect, Replay, Sums},
+    replay::{Change, Effect, Outcome, Replay, Sums},
     request::{Act, Decision, Question, Recorded, Request, SexSplit},
 };
 use self::{
@@ -209,6 +209,18 @@ impl Decree {
     #[must_use]
     pub fn midnight(&self, day: Date) -> Option<Timestamp> {
         self.calendar.midnight(day)
+    }
+
+    /// The day at `moment` where the decree is in force.
+    #[must_use]
+    pub fn day(&self, moment: Timestamp) -> Date {
+        self.calendar.day(moment)
+    }
+
+    /// The time zone where the decree is in force: `Asia/Bishkek`.
+    #[must_use]
+    pub fn time_zone(&self) -> &str {
+        &self.parameters.time_zone
     }
 
     /// Every article that has a text, in the decree's order.

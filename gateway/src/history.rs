@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use birge_proto::{
     clock::Timestamp,
-    record::{Event, Record, Verdict},
+    record::{Event, Record},
 };
 use birge_schemas::structure::Structures;
 
@@ -82,7 +82,7 @@ impl History {
     /// # Errors
     /// When a decree of that name was enacted already, or none is in force, or the journal is
     /// damaged.
-    pub fn simulate(&self, draft: &Decree, now: Timestamp) -> Result<Sums> {
+    pub fn simulate(&self, draft: Arc<Decree>, now: Timestamp) -> Result<Sums> {
         let name = draft.name();
         if let Some(same) = self.decrees.iter().find(|enacted| enacted.decree.name() == name) {
             return Err(Wrong(format!(
@@ -93,15 +93,13 @@ impl History {
         }
         let none = || Wrong(String::from("no decree is in force that the draft would follow"));
         let before = self.in_force(draft.in_force_from().max(now)).ok_or_else(none)?;
-        let mut replay = Replay::new(draft, &before.decree, &self.structures);
+        let (before, structures) = (Arc::clone(&before.decree), Arc::clone(&self.structures));
+        let mut replay = Replay::new(draft, before, structures);
         each(&self.journal, |_, record| {
-            let permitted = record.event.verdict() == Some(Verdict::Permitted);
-            if let Some(ruling) = record.event.ruling().filter(|each| each.permit == permitted) {
-                replay.ask(ruling);
-            }
+            replay.replay(&record);
             Ok(())
         })?;
-        Ok(replay.sums())
+        Ok(replay.sums().clone())
     }
 }
 

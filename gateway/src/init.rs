@@ -109,6 +109,7 @@ pub async fn init(plan: Plan, clock: SharedClock) -> Result<PathBuf> {
         accounts: AccountConfig::default(),
         witnesses: WitnessConfig::default(),
         witness: vec![],
+        reminders: None,
     };
     let text = toml::to_string(&config)?;
     let keys = Keys::in_folder(&plan.dir.join("keys"));

@@ -4,9 +4,10 @@
 //! disclosure) and is committed to the [`journal`], in whose writer [`sequence`] has the last
 //! word. The [`ledger`] follows the journal and gives the proof that goes back as a receipt.
 //! The [`catalog`] follows it too and holds what [`query`] answers from. [`erasure`] takes old
-//! names of persons out of it; [`account`] holds what persons sign in with. The [`witness`]es cosign what the ledger signs; by [`succession`]
-//! one of the log's keys follows on another, and one log on another. [`decree`] and
-//! [`disclosure`] are pure. [`run`] puts the parts together and takes them down in order.
+//! names of persons out of it; [`account`] holds what persons sign in with. The [`witness`]es
+//! cosign what the ledger signs; by [`succession`] one of the log's keys follows on another, and
+//! one log on another. [`reminder`]s go to those who owe figures. [`decree`] and [`disclosure`]
+//! are pure. [`run`] puts the parts together and takes them down in order.
 
 pub mod account;
 pub mod authority;
@@ -30,6 +31,7 @@ pub mod operator;
 pub mod query;
 pub mod recorder;
 pub mod registry;
+pub mod reminder;
 pub mod sequence;
 pub mod serve;
 pub mod submission;
@@ -59,6 +61,7 @@ use crate::{
     keys::Keys,
     ledger::Ledger,
     recorder::Recorder,
+    reminder::{Mailer, Reminders},
     sequence::Order,
     serve::Parts,
     witness::{Gatherer, Standing},
@@ -137,6 +140,8 @@ pub async fn run(
     stop: CancellationToken,
     ready: impl FnOnce(Ready),
 ) -> Result<()> {
+    let name = config.exchange.server_names.first();
+    let mailer = config.reminders.as_ref().map(|mail| Mailer::new(mail, name)).transpose()?;
     let keys = Keys::in_folder(&config.paths.keys);
     let opened = Opened::open(&config.paths.journal, config.journal.clone())?;
     let (catalog, follower) = Catalog::open(&config.paths.index, opened.reader())?;
@@ -160,6 +165,11 @@ pub async fn run(
 
     let standing = Standing::unknown();
     let recorder = Recorder::new(journal.clone(), standing.barred());
+    let reminding = config.reminders.clone().zip(mailer).map(|(mail, mailer)| {
+        let (catalog, clock) = (Arc::clone(&catalog), Arc::clone(&clock));
+        let reminders = Reminders::new(mail, mailer, &config.paths.reminders, catalog, clock);
+        tokio::spawn(reminders.run(standing.barred(), stop.clone()))
+    });
     let (mut gatherer, assembly, mut alarm) = Gatherer::new(
         config.witnesses,
         Arc::clone(&catalog),
@@ -228,6 +238,9 @@ pub async fn run(
         }
     };
     stop.cancel();
+    if let Some(reminding) = reminding {
+        drop(timeout(FAREWELL, reminding).await); // a mail that is under way
+    }
     journal.close().await;
     ledger.finish().await;
     following.await?;

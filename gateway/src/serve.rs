@@ -156,7 +156,8 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         ),
         stated: Stated { catalog: Arc::clone(&catalog), journal, clock: Arc::clone(&clock) },
         assembly: assembly.clone(),
-    });
+    })
+    .max_decoding_message_size(audit::MESSAGE_BYTES);
     let desk = Desk {
         gate: Arc::clone(&gate),
         accounts: Arc::clone(&accounts),

@@ -3,9 +3,11 @@
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use fluent_bundle::{FluentArgs, FluentBundle, FluentResource};
+use serde::{Deserialize, Serialize};
 
 /// A language that texts exist in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Language {
     /// English.
     #[default]

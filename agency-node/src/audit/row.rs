@@ -114,6 +114,9 @@ fn detail(event: &Event) -> String {
         }
         Event::ActRefused { act, problem } => format!("{act}: {problem}"),
         Event::RecordsRead { from, to } => format!("records {from} to {to}"),
+        Event::Simulated { digest, records, changed } => {
+            format!("draft {digest}: {changed} decisions in {records} records would change")
+        }
         Event::WitnessQuorumLost { missing, .. } => {
             let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
             format!("without {}", missing.join(", "))

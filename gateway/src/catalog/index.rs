@@ -72,6 +72,14 @@ impl Index {
         Ok(Self::try_open(dir)?)
     }
 
+    /// An index of nothing, which goes away with this.
+    ///
+    /// # Errors
+    /// When no temporary folder can be written.
+    pub(super) fn temporary() -> Result<Self, IndexError> {
+        Ok(Self { db: sled::Config::new().temporary(true).open()? })
+    }
+
     fn try_open(dir: &Path) -> sled::Result<(Self, u64)> {
         let db = sled::Config::new().path(dir).cache_capacity(32 << 20).open()?;
         let position = match db.get(POSITION)? {

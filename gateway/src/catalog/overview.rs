@@ -90,11 +90,7 @@ fn of(period: String, due: Option<Timestamp>, state: PeriodState) -> Period {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use birge_proto::record::{Event, Record};
-    use birge_schemas::{decree as bundle, structure::Structures};
-    use serde_json::json;
+    use birge_schemas::decree as bundle;
 
     use super::*;
     use crate::decree::Decree;
@@ -107,16 +103,7 @@ mod tests {
         *text =
             text.replace("\"rounds\": [\"2024\"]", "\"rounds\": [\"2027\", \"2026\", \"2024\"]");
         let decree = Decree::from_bundle(&bundle::to_bundle(&files).unwrap()).unwrap();
-        let mut state = State { structures: Structures::bundled().unwrap(), ..State::default() };
-        let record = json!({
-            "time": "2024-01-01T00:00:00Z", "actor": "operator/OPS", "parties": {},
-            "kind": "decree-enacted", "decree": decree.name(), "digest": "",
-            "inForceFrom": decree.in_force_from(), "signatures": [],
-        });
-        let record: Record = serde_json::from_value(record).unwrap();
-        assert!(matches!(record.event, Event::DecreeEnacted { .. }));
-        state.registry.apply(0, &record);
-        state.decrees.insert(decree.name(), Arc::new(decree));
+        let state = State::under(decree);
 
         let datasets = overview(&state, "2026-11-25T00:00:00Z".parse().unwrap()).unwrap();
         let stock = datasets.into_iter().find(|dataset| dataset.id == "MIG_STOCK").unwrap();

@@ -125,6 +125,10 @@ impl Calendar {
         Some(earlier.timestamp())
     }
 
+    pub(super) fn day(&self, moment: Timestamp) -> Date {
+        moment.to_zoned(self.zone.clone()).date()
+    }
+
     pub(super) fn midnight(&self, date: Date) -> Option<Timestamp> {
         date.to_zoned(self.zone.clone()).ok().map(|moment| moment.timestamp())
     }

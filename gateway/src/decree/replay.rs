@@ -8,7 +8,7 @@ use std::{
 
 use birge_proto::{
     identity::{AgencyId, Identity},
-    record::{DecreeName, Ruling},
+    record::{DecreeName, Record, Ruling, Verdict},
 };
 use birge_schemas::{detail::Detail, structure::Structures};
 
@@ -66,25 +66,42 @@ pub struct Sums {
 }
 
 /// Asks a draft, and the decree before it, what was asked.
-pub struct Replay<'a> {
-    draft: &'a Decree,
-    before: &'a Decree,
-    structures: &'a Structures,
+pub struct Replay {
+    draft: Arc<Decree>,
+    before: Arc<Decree>,
+    structures: Arc<Structures>,
     access: BTreeMap<(DecreeName, Identity, String, AgencyId, bool), Arc<Access>>,
     sums: Sums,
 }
 
 /// What a decree says to what was asked.
-struct Outcome {
-    permit: bool,
-    given: BTreeSet<Detail>,
-    articles: Vec<String>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Done or refused.
+    pub permit: bool,
+    /// Of a question for figures: the details that are given.
+    pub given: BTreeSet<Detail>,
+    /// The articles that decide.
+    pub articles: Vec<String>,
 }
 
-impl<'a> Replay<'a> {
+/// One decision that would change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// How.
+    pub effect: Effect,
+    /// The dataset, where it is about one.
+    pub dataset: Option<String>,
+    /// What the decree before the draft says.
+    pub was: Outcome,
+    /// What the draft says.
+    pub would_be: Outcome,
+}
+
+impl Replay {
     /// Of `draft` against the decree `before` it.
     #[must_use]
-    pub fn new(draft: &'a Decree, before: &'a Decree, structures: &'a Structures) -> Self {
+    pub fn new(draft: Arc<Decree>, before: Arc<Decree>, structures: Arc<Structures>) -> Self {
         let other = |id: &&String| before.disclosure(id) != draft.disclosure(id);
         let datasets = structures.iter().map(|structure| &structure.id);
         let protection = datasets.filter(other).cloned().collect();
@@ -92,27 +109,40 @@ impl<'a> Replay<'a> {
         Self { draft, before, structures, access: BTreeMap::new(), sums }
     }
 
-    /// Asks what `ruling` decided once more.
-    pub fn ask(&mut self, ruling: &Ruling) {
-        let recorded: Option<Recorded> = serde_json::from_value(ruling.request.clone()).ok();
-        let outcomes = recorded.and_then(|recorded| {
-            let then = self.outcome(self.before, &recorded)?;
-            Some((then, self.outcome(self.draft, &recorded)?, recorded))
-        });
-        let Some((then, draft, recorded)) = outcomes else {
-            self.sums.unknown += 1;
-            return;
-        };
-        self.sums.replayed += 1;
-        if let Some(effect) = effect(&then, &draft) {
-            self.sums.count(effect, &recorded, &draft);
-        }
+    /// Asks once more what `record` says a decree decided; tells how that would change, where
+    /// it would. What was refused for another reason is left out.
+    pub fn replay(&mut self, record: &Record) -> Option<Change> {
+        let permitted = record.event.verdict() == Some(Verdict::Permitted);
+        let ruling = record.event.ruling().filter(|ruling| ruling.permit == permitted)?;
+        self.ask(ruling)
     }
 
-    /// What would change.
+    /// Asks what `ruling` decided once more; tells how that would change, where it would.
+    pub fn ask(&mut self, ruling: &Ruling) -> Option<Change> {
+        let recorded: Option<Recorded> = serde_json::from_value(ruling.request.clone()).ok();
+        let (draft, before) = (Arc::clone(&self.draft), Arc::clone(&self.before));
+        let outcomes = recorded.and_then(|recorded| {
+            let was = self.outcome(&before, &recorded)?;
+            Some((was, self.outcome(&draft, &recorded)?, recorded))
+        });
+        let Some((was, would_be, recorded)) = outcomes else {
+            self.sums.unknown += 1;
+            return None;
+        };
+        self.sums.replayed += 1;
+        let effect = effect(&was, &would_be)?;
+        let (principal, dataset) = match recorded {
+            Recorded::Question(question) => (question.principal.capacity(), Some(question.dataset)),
+            Recorded::Act(request) => (request.principal.capacity(), dataset(request.act)),
+        };
+        self.sums.count(effect, principal, dataset.as_deref(), &would_be);
+        Some(Change { effect, dataset, was, would_be })
+    }
+
+    /// What would change, of all that was asked so far.
     #[must_use]
-    pub fn sums(self) -> Sums {
-        self.sums
+    pub fn sums(&self) -> &Sums {
+        &self.sums
     }
 
     fn outcome(&mut self, decree: &Decree, recorded: &Recorded) -> Option<Outcome> {
@@ -181,23 +211,26 @@ impl Sums {
         !self.changed.is_empty() || !self.protection.is_empty()
     }
 
-    fn count(&mut self, effect: Effect, recorded: &Recorded, draft: &Outcome) {
-        let (principal, dataset) = match recorded {
-            Recorded::Question(question) => (&question.principal, Some(&question.dataset)),
-            Recorded::Act(request) => (&request.principal, dataset(&request.act)),
-        };
+    /// How many decisions would change.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changed.values().sum()
+    }
+
+    fn count(&mut self, effect: Effect, who: Identity, dataset: Option<&str>, draft: &Outcome) {
         *self.changed.entry(effect).or_default() += 1;
-        *self.principals.entry(principal.clone()).or_default().entry(effect).or_default() += 1;
+        *self.principals.entry(who).or_default().entry(effect).or_default() += 1;
         for article in &draft.articles {
             *self.articles.entry(article.clone()).or_default().entry(effect).or_default() += 1;
         }
         if let Some(dataset) = dataset {
-            *self.datasets.entry(dataset.clone()).or_default().entry(effect).or_default() += 1;
+            let dataset = self.datasets.entry(dataset.to_owned()).or_default();
+            *dataset.entry(effect).or_default() += 1;
         }
     }
 }
 
-fn dataset(act: &Act) -> Option<&String> {
+fn dataset(act: Act) -> Option<String> {
     match act {
         Act::Submit { dataset, .. }
         | Act::Query { dataset, .. }

@@ -1,4 +1,5 @@
-//! The audit service: checkpoint, tiles, proofs, and the records that the asker may see.
+//! The audit service: checkpoint, tiles, proofs, the records that the asker may see, and what a
+//! draft would change of what they say was decided.
 
 use std::sync::Arc;
 
@@ -8,10 +9,12 @@ use birge_proto::{
     tlog::Hash,
     wire::{
         CheckpointRequest, CheckpointResponse, ConsistencyRequest, HoldRequest, HoldResponse,
-        InclusionRequest, ProofResponse, RecordEntry, RecordsRequest, TileRequest, TileResponse,
-        WitnessesRequest, WitnessesResponse, audit_server::Audit,
+        InclusionRequest, ProofResponse, RecordEntry, RecordsRequest, SimulateRequest,
+        SimulateResponse, TileRequest, TileResponse, WitnessesRequest, WitnessesResponse,
+        audit_server::Audit,
     },
 };
+use birge_schemas::decree::DECREE_BYTES;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 
@@ -20,6 +23,8 @@ use crate::{ledger::Ledger, witness::Assembly};
 
 const READERS: &[Role] =
     &[Role::Agency, Role::Member, Role::Observer, Role::Auditor, Role::Operator];
+/// Bytes of the longest request: a draft.
+pub(super) const MESSAGE_BYTES: usize = DECREE_BYTES + (1 << 10);
 
 /// The service.
 pub(super) struct AuditService {
@@ -34,6 +39,7 @@ pub(super) struct AuditService {
 #[async_trait]
 impl Audit for AuditService {
     type RecordsStream = ReceiverStream<Result<RecordEntry, Status>>;
+    type SimulateStream = ReceiverStream<Result<SimulateResponse, Status>>;
 
     async fn checkpoint(
         &self,
@@ -110,6 +116,19 @@ impl Audit for AuditService {
             None => Err(Problem::new(Kind::Internal, "the connection carries no identity")),
         };
         self.gate.answer("audit/records", &reader, outcome.map(ReceiverStream::new)).await
+    }
+
+    async fn simulate(
+        &self,
+        request: Request<SimulateRequest>,
+    ) -> Result<Response<Self::SimulateStream>, Status> {
+        let auditor = self.gate.admit(&request, "audit/simulate", &[Role::Auditor]).await?;
+        let size = self.ledger.settled().borrow().checkpoint.size();
+        let outcome = match request.extensions().get::<Peer>().cloned() {
+            Some(peer) => self.records.simulate(peer, request.into_inner().draft, size).await,
+            None => Err(Problem::new(Kind::Internal, "the connection carries no identity")),
+        };
+        self.gate.answer("audit/simulate", &auditor, outcome.map(ReceiverStream::new)).await
     }
 }
 

@@ -176,6 +176,14 @@ impl Gate {
         self.recorder.record(Class::Administration, draft).await.map(drop)
     }
 
+    /// Whether a caller that was let in may still be answered.
+    ///
+    /// # Errors
+    /// `NOT_ENROLLED`, `NOT_SIGNED_IN` where what says who it is counts no more.
+    pub(super) fn still_counts(&self, peer: &Peer) -> Result<(), Problem> {
+        if self.counts(peer) { Ok(()) } else { Err(void(peer)) }
+    }
+
     /// Does what says who this is still count: the certificate, the session, the token?
     pub(super) fn counts(&self, peer: &Peer) -> bool {
         match &peer.credential {

@@ -2,6 +2,7 @@
 //! 9(3)). Each is read from the journal again and checked on the way.
 
 mod filter;
+mod simulation;
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -20,7 +21,7 @@ use self::filter::Filter;
 use super::{gate::Gate, reading, tls::Peer};
 use crate::{
     catalog::Catalog,
-    decree::{Act, Request},
+    decree::{Act, Decision, Request},
     journal::{Class, Entry, Name, Names, Reader},
     recorder::Recorder,
     sequence::{Draft, Reply},
@@ -33,6 +34,8 @@ const CHUNK: u64 = 256;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Streams of one principal at once.
 const STREAMS: usize = 4;
+/// Simulations of one principal at once: each goes through all that there is.
+const SIMULATIONS: usize = 1;
 
 /// Reads records.
 pub(super) struct Records {
@@ -42,6 +45,7 @@ pub(super) struct Records {
     recorder: Recorder,
     clock: SharedClock,
     turns: Turns,
+    simulations: Turns,
 }
 
 /// What a reader may see.
@@ -61,7 +65,8 @@ impl Records {
         recorder: Recorder,
         clock: SharedClock,
     ) -> Self {
-        Self { gate, catalog, journal, recorder, clock, turns: Turns::new(STREAMS) }
+        let (turns, simulations) = (Turns::new(STREAMS), Turns::new(SIMULATIONS));
+        Self { gate, catalog, journal, recorder, clock, turns, simulations }
     }
 
     /// Begins to read; the reading is recorded first.
@@ -91,15 +96,12 @@ impl Records {
             let mut next = from;
             while next < to && !sender.is_closed() {
                 let end = to.min(next + CHUNK);
-                let shown = match gate.counts(&peer) {
-                    true => {
+                let shown = match gate.still_counts(&peer) {
+                    Ok(()) => {
                         let (reader, filter) = (peer.identity.party(), filter.clone());
                         chunk(journal.clone(), reader, rights, filter, next..end).await
                     }
-                    false => {
-                        let detail = format!("{} was revoked meanwhile", peer.identity);
-                        vec![Err(Problem::new(Kind::NotEnrolled, detail).into())]
-                    }
+                    Err(problem) => vec![Err(problem.into())],
                 };
                 if !hand_over(&sender, shown, PATIENCE).await {
                     return;
@@ -141,16 +143,7 @@ impl Records {
     }
 
     fn rights(&self, reader: &Identity) -> Result<Rights, Problem> {
-        let decree = self.catalog.read(|state| state.decree_at(self.clock.now()))?;
-        let decide = |concerned| {
-            decree.decide(&Request {
-                principal: reader.clone(),
-                suspended: decree.suspends(&reader.body),
-                recorded: true,
-                act: Act::ReadRecord { concerned },
-            })
-        };
-        let (own, all) = (decide(true), decide(false));
+        let (own, all) = (self.may_read(reader, true)?, self.may_read(reader, false)?);
         if own.permit || all.permit {
             return Ok(Rights { own: own.permit, all: all.permit });
         }
@@ -158,11 +151,26 @@ impl Records {
             format!("{reader} may read no record under article {}", own.articles.join(", "));
         Err(Problem::new(Kind::NotPermitted, detail).under(own.articles))
     }
+
+    /// Whether somebody may read records that concern it, or those that do not.
+    fn may_read(&self, reader: &Identity, concerned: bool) -> Result<Decision, Problem> {
+        let decree = self.catalog.read(|state| state.decree_at(self.clock.now()))?;
+        Ok(decree.decide(&Request {
+            principal: reader.clone(),
+            suspended: decree.suspends(&reader.body),
+            recorded: true,
+            act: Act::ReadRecord { concerned },
+        }))
+    }
 }
 
 /// Hands entries over one by one. Whether to go on: not after a failure, nor to a reader that
 /// is gone or does not take one within `patience`.
-async fn hand_over(sender: &mpsc::Sender<Shown>, shown: Vec<Shown>, patience: Duration) -> bool {
+async fn hand_over<T>(
+    sender: &mpsc::Sender<Result<T, Status>>,
+    shown: Vec<Result<T, Status>>,
+    patience: Duration,
+) -> bool {
     for entry in shown {
         let failed = entry.is_err();
         let sent = timeout(patience, sender.send(entry)).await;

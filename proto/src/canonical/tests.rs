@@ -202,6 +202,7 @@ fn records(text: &str, number: u64, request: &Value) -> Vec<Record> {
         Event::QueryRefused { dataset: None, problem: text(), ruling: Some(ruling()) },
         Event::ActRefused { act: text(), problem: text() },
         Event::RecordsRead { from: number, to: u64::MAX },
+        Event::Simulated { digest: text(), records: number, changed: 0 },
         Event::NamesErased { before: time, records: number },
         Event::Turned { since: time, counts: findings() },
     ];

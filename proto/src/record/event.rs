@@ -192,6 +192,15 @@ pub enum Event {
         /// Up to before this one.
         to: u64,
     },
+    /// A draft of a decree was asked every decision, and those that would change were told.
+    Simulated {
+        /// SHA-256 of the draft's bundle.
+        digest: String,
+        /// Records that were gone through.
+        records: u64,
+        /// Decisions that would change.
+        changed: u64,
+    },
     /// Too few witnesses sign: checkpoints are shown as sequenced only.
     WitnessQuorumLost {
         /// Leaves of the last checkpoint that the quorum signed; 0 for none.

@@ -39,7 +39,7 @@ impl Record {
 
 impl Event {
     /// Every kind that there is.
-    pub const KINDS: [&'static str; 25] = [
+    pub const KINDS: [&'static str; 26] = [
         "genesis",
         "structures-adopted",
         "decree-enacted",
@@ -54,6 +54,7 @@ impl Event {
         "query-refused",
         "act-refused",
         "records-read",
+        "simulated",
         "witness-quorum-lost",
         "witness-quorum-regained",
         "started-unwitnessed",
@@ -85,6 +86,7 @@ impl Event {
             Self::QueryRefused { .. } => "query-refused",
             Self::ActRefused { .. } => "act-refused",
             Self::RecordsRead { .. } => "records-read",
+            Self::Simulated { .. } => "simulated",
             Self::WitnessQuorumLost { .. } => "witness-quorum-lost",
             Self::WitnessQuorumRegained { .. } => "witness-quorum-regained",
             Self::StartedUnwitnessed { .. } => "started-unwitnessed",
@@ -150,6 +152,7 @@ impl Event {
             | Self::SubmissionChecked { .. }
             | Self::QueryAnswered { .. }
             | Self::RecordsRead { .. }
+            | Self::Simulated { .. }
             | Self::ParticipantEnrolled { .. }
             | Self::ParticipantRevoked { .. }
             | Self::DecreeEnacted { .. }
@@ -168,6 +171,7 @@ mod tests {
     fn a_kind_is_what_the_record_writes() {
         let events = [
             Event::RecordsRead { from: 0, to: 1 },
+            Event::Simulated { digest: String::new(), records: 9, changed: 1 },
             Event::HoldLifted { hold: "one".into() },
             Event::WitnessQuorumRegained { witnessed: 3 },
             Event::ActRefused { act: "admin/enrol".into(), problem: "CONFLICT".into() },

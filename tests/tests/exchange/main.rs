@@ -23,6 +23,7 @@
 //! | `quota` | who asks too much is put off, and nobody else |
 //! | `enactment` | decrees are checked, enacted, and hold from their date |
 //! | `recorded` | every refusal of somebody identified is a record |
+//! | `reminders` | who owes figures is told by mail, once a day, and mail stops nothing else |
 //! | `revisions` | what stands is changed by a revision, and how |
 //! | `auditing` | what auditors list, export, mirror, report and hold is proved |
 //! | `witnessing` | what the quorum of witnesses has signed is told from what it has not |
@@ -62,6 +63,7 @@ mod quota;
 mod races;
 mod rebuild;
 mod recorded;
+mod reminders;
 mod revisions;
 mod services;
 mod signatories;

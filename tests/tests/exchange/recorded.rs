@@ -6,10 +6,11 @@ use birge_proto::{
     record::Event,
     wire::{
         ConsistencyRequest, DescribeDatasetRequest, EnrolRequest, InclusionRequest, Outcome,
-        RecordsRequest, RevokeRequest, StatusRequest, SubmitRequest, TileRequest,
+        RecordsRequest, RevokeRequest, SimulateRequest, StatusRequest, SubmitRequest, TileRequest,
         submit_request::Part,
     },
 };
+use birge_schemas::decree::DECREE_BYTES;
 use birge_tests::{
     answer::request,
     batch::{Batch, Signed},
@@ -102,6 +103,10 @@ impl Scene {
         let unknown = DescribeDatasetRequest { id: "NOTHING".into() };
         let expected = ("query/describe-dataset", Kind::NotFound);
         self.note(by, "an unknown dataset", expected, query.describe_dataset(unknown).await);
+        let expected = ("audit/simulate", Kind::WrongRole);
+        let answer = client.audit().simulate(SimulateRequest { draft: vec![] }).await;
+        let answer = answer.map(|_stream| Response::new(()));
+        self.note(by, "an agency that simulates", expected, answer);
         let revoke = RevokeRequest { identity: by.into(), reason: String::new() };
         let expected = ("admin/revoke", Kind::WrongRole);
         self.note(by, "who is no operator", expected, client.admin().revoke(revoke).await);
@@ -116,6 +121,16 @@ impl Scene {
             let answer = audit.records(RecordsRequest { from, to, filter: None }).await;
             let answer = answer.map(|_stream| Response::new(()));
             self.note(by, what, ("audit/records", Kind::Malformed), answer);
+        }
+        let taken = birge_schemas::decree::model().unwrap();
+        for (what, draft, kind) in [
+            ("no draft", vec![], Kind::Malformed),
+            ("a draft over the limit", vec![b' '; DECREE_BYTES + 1], Kind::Malformed),
+            ("the decree in force as a draft", taken, Kind::Conflict),
+        ] {
+            let answer = audit.simulate(SimulateRequest { draft }).await;
+            let answer = answer.map(|_stream| Response::new(()));
+            self.note(by, what, ("audit/simulate", kind), answer);
         }
         let path = "tile/../../keys/log.key".to_owned();
         let expected = ("audit/tile", Kind::Malformed);

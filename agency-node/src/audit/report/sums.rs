@@ -138,7 +138,9 @@ impl Sums {
                 let (answered, needed) = (*answered, *needed);
                 self.starts.push(Start { since, exchange, answered, needed });
             }
-            Event::RecordsRead { .. } => count(&mut self.readings, &row.actor),
+            Event::RecordsRead { .. } | Event::Simulated { .. } => {
+                count(&mut self.readings, &row.actor);
+            }
             Event::Genesis { .. }
             | Event::DecreeEnacted { .. }
             | Event::ParticipantEnrolled { .. }

@@ -1,6 +1,6 @@
 //! `gateway decree simulate` and `history`: a draft, and the decrees before it.
 
-use std::{collections::BTreeMap, fmt::Display, path::Path};
+use std::{collections::BTreeMap, fmt::Display, path::Path, sync::Arc};
 
 use anyhow::Result;
 use birge_proto::clock::Timestamp;
@@ -30,7 +30,7 @@ pub(in super::super) struct Simulate {
 impl Simulate {
     pub(super) fn act(self, config: &Path, now: Timestamp) -> Result<(Said, Exit)> {
         let (draft, _) = self.draft.read()?;
-        let sums = History::read(&Config::load(config)?)?.simulate(&draft, now)?;
+        let sums = History::read(&Config::load(config)?)?.simulate(Arc::new(draft), now)?;
         let fails = self.fail_on_change && sums.any();
         let exit = if fails { Exit::Refused } else { Exit::Done };
         Ok(((words(&sums), value(&sums)), exit))

@@ -1,5 +1,7 @@
 //! What drafts change is found, whether rules, mandates or thresholds change it.
 
+use std::sync::Arc;
+
 use birge_proto::record::Ruling;
 use birge_schemas::structure::Structures;
 use serde_json::json;
@@ -38,7 +40,8 @@ fn a_lower_threshold_gives_more() {
     let small = claim("agency/MFA", "TRAFFICKING", &[Sex], true);
     assert_eq!(small.never(&[&model()], &structures).against, []);
     assert_eq!(small.never(&[&lower], &structures).against.len(), 1);
-    let sums = Replay::new(&lower, &model(), &structures).sums();
+    let replay = Replay::new(Arc::new(lower), Arc::new(model()), structures);
+    let sums = replay.sums();
     assert!(sums.any() && sums.protection.len() == 6, "{:?}", sums.protection);
 }
 
@@ -85,10 +88,14 @@ fn a_question_is_replayed_of_whoever_the_draft_has_hand_it_in() {
             "released": false,
         }),
     };
-    for (draft, effect) in [(&moved, Effect::Grounds), (&nobody, Effect::Refused)] {
-        let before = model();
-        let mut replay = Replay::new(draft, &before, &structures);
-        replay.ask(&ruling(true));
+    for (draft, effect) in [(moved, Effect::Grounds), (nobody, Effect::Refused)] {
+        let (draft, before) = (Arc::new(draft), Arc::new(model()));
+        let mut replay = Replay::new(draft, before, Arc::clone(&structures));
+        let change = replay.ask(&ruling(true)).unwrap();
+        let dataset = Some("ASYLUM_ABROAD".to_owned());
+        assert_eq!((change.effect, change.dataset), (effect, dataset));
+        assert_eq!((change.was.permit, change.would_be.permit), (true, effect == Effect::Grounds));
+        assert_ne!(change.was.articles, change.would_be.articles);
         let sums = replay.sums();
         assert_eq!(sums.changed, [(effect, 1)].into(), "{sums:?}");
     }
