@@ -52,6 +52,7 @@ kind-submission-accepted = batch accepted
 kind-submission-checked = batch checked only
 kind-submission-rejected = batch refused
 kind-released = figures released
+kind-public-released = released to the public
 kind-query-answered = query answered
 kind-query-refused = query refused
 kind-act-refused = act refused

@@ -52,6 +52,7 @@ kind-submission-accepted = пакет принят
 kind-submission-checked = пакет только проверен
 kind-submission-rejected = пакет отклонён
 kind-released = показатели выпущены
+kind-public-released = обнародовано
 kind-query-answered = запрос исполнен
 kind-query-refused = в запросе отказано
 kind-act-refused = в действии отказано

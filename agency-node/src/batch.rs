@@ -198,6 +198,7 @@ impl Unsigned {
             key_id: key.verifying_key().id(),
             manifest,
             dry_run: false,
+            consent: None,
         };
         Ok(Signed { header, blocks, content })
     }
@@ -222,9 +223,9 @@ fn periods_of(table: &RawTable) -> Vec<String> {
 }
 
 fn content_digest(header: &Header, removes: &[String], blocks: &[Vec<u8>]) -> String {
-    let Header { dataset, version, action, .. } = header;
+    let Header { dataset, version, action, periods, .. } = header;
     let blocks: Vec<_> = blocks.iter().map(|block| BatchId::of(block)).collect();
-    let said = serde_json::json!([dataset, version, action, removes, blocks]);
+    let said = serde_json::json!([dataset, version, action, periods, removes, blocks]);
     hex::encode(sha256(said.to_string().as_bytes()))
 }
 

@@ -8,10 +8,13 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     account::Account,
     audit::{Asked, export::Form, hold::Hold, report::Report, simulate::Simulate},
+    consent::Consent,
     obligations::Obligations,
     output::Output,
     people::People,
     query::Query,
+    versions::Versions,
+    withdraw::Withdraw,
 };
 
 /// A ministry's, a member's and an auditor's side of the exchange.
@@ -45,12 +48,22 @@ pub enum Command {
     },
     /// Hand in a file now.
     Submit(Submit),
+    /// Take back a batch that was wrong.
+    Withdraw(Withdraw),
+    /// The chair's consent to revise frozen periods.
+    Consent {
+        /// What about it.
+        #[command(subcommand)]
+        command: Consent,
+    },
     /// Tell what waits, what was accepted or refused, what is due.
     Status,
     /// Tell what the decree makes due, what came of it, and what it lacks.
     Obligations(Obligations),
     /// Ask for figures.
     Query(Query),
+    /// Tell what ever stood for a dataset's periods, and what became of it.
+    Versions(Versions),
     /// Witness the log and compare it with others', without handing in anything; until stopped.
     Witness,
     /// Deal with alarms; `status` shows those that stand.
@@ -109,6 +122,10 @@ pub struct Submit {
     /// Let the gateway check everything and store nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// For periods that are frozen: hand nothing in, and write here what the working group's
+    /// chair is to consent to.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub ask_consent: Option<PathBuf>,
 }
 
 /// What `audit prove` is told.

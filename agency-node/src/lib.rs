@@ -15,7 +15,8 @@
 //! | [`reject`], [`report`] | what is refused is put aside with its report |
 //! | [`witness`] | cosigns the log's checkpoints, compares them with others', keeps receipts up |
 //!
-//! What people ask of a node: [`submit`] (and validate), [`status`], [`obligations`], [`query`],
+//! What people ask of a node: [`submit`] (and validate), [`withdraw`], [`consent`],
+//! [`versions`], [`status`], [`obligations`], [`query`],
 //! [`audit`], [`alarms`], [`people`] (whom the body has named), [`init`]; and without one,
 //! [`account`] (a person's own). What all of it stands on: [`cli`], [`config`], [`credentials`],
 //! [`connect`], [`memory`] (the largest checkpoint seen), [`policy`] (who must have cosigned),
@@ -28,6 +29,7 @@ pub mod batch;
 pub mod cli;
 pub mod config;
 pub mod connect;
+pub mod consent;
 pub mod credentials;
 pub mod handin;
 pub mod home;
@@ -51,7 +53,9 @@ pub mod status;
 pub mod submit;
 #[cfg(test)]
 mod testing;
+pub mod versions;
 pub mod watch;
+pub mod withdraw;
 pub mod witness;
 
 use crate::{
@@ -85,13 +89,17 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
         }
         Command::Run => watch::run(node).await,
         Command::Validate { file } => submit::validate(&node, &file),
-        Command::Submit(cli::Submit { file, revises, reason, dry_run }) => {
+        Command::Submit(cli::Submit { file, revises, reason, dry_run, ask_consent }) => {
             let said = Said { revises, reason, removes: vec![] };
-            match dry_run {
-                true => submit::dry_run(&node, &file, said).await,
-                false => submit::submit(&node, &file, said).await,
+            match ask_consent {
+                Some(out) => submit::ask_consent(&node, &file, said, &out),
+                None if dry_run => submit::dry_run(&node, &file, said).await,
+                None => submit::submit(&node, &file, said).await,
             }
         }
+        Command::Withdraw(args) => withdraw::withdraw(&node, args).await,
+        Command::Consent { command } => consent::consent(&node, command).await,
+        Command::Versions(args) => versions::versions(&node, args).await,
         Command::Status => status::status(&node).await,
         Command::Obligations(wanted) => obligations::obligations(&node, &wanted).await,
         Command::Query(args) => query::query(&node, &args).await,

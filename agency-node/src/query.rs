@@ -49,6 +49,9 @@ pub struct Query {
     /// Last reference period.
     #[arg(long, value_name = "PERIOD")]
     pub to: Option<String>,
+    /// What was known then: a moment such as 2026-01-31T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<String>,
     /// How the cells are printed.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -77,7 +80,8 @@ pub async fn query(node: &Node, args: &Query) -> Result<Reply, Failure> {
 
 async fn ask(link: &Link, args: &Query) -> Result<Reply, Failure> {
     let Some(dataset) = &args.dataset else { return list(link).await };
-    let request = AskRequest { dataset: dataset.clone(), selections: selections(args)? };
+    let as_of = args.as_of.clone().unwrap_or_default();
+    let request = AskRequest { dataset: dataset.clone(), selections: selections(args)?, as_of };
     let stream = link.query().ask(request).await;
     let mut stream = stream.map_err(|status| connect::problem(&status))?.into_inner();
     let (mut provenance, mut blocks) = (None, vec![]);
@@ -167,6 +171,8 @@ fn about(dataset: &str, provenance: &Provenance, blocks: &[Vec<u8>]) -> Value {
         "answered": provenance.answered,
         "withheld": provenance.withheld,
         "narrowed": provenance.narrowed,
+        "asOf": provenance.as_of,
+        "notes": provenance.notes,
         "digest": key.map(|key| hex::encode(keyed_digest(&key, &blocks.concat()))),
         "digestKey": key.map(hex::encode),
     })
@@ -186,6 +192,12 @@ fn words(provenance: &Provenance) -> String {
     );
     for narrowed in &provenance.narrowed {
         text += &format!("\nnarrowed: {narrowed}");
+    }
+    if !provenance.as_of.is_empty() {
+        text += &format!("\nas it was known on {}", provenance.as_of);
+    }
+    for note in &provenance.notes {
+        text += &format!("\nnote: {note}");
     }
     for batch in &provenance.batches {
         text += &format!("\nrests on batch {batch}");
@@ -210,6 +222,7 @@ mod tests {
             selections: selections.iter().map(|text| (*text).to_owned()).collect(),
             from: Some("2018".into()),
             to: None,
+            as_of: None,
             format: Format::Table,
             account: None,
         }

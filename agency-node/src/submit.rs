@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     batch::{Checked, Said, Unsigned},
     connect::Link,
-    credentials,
+    consent, credentials,
     handin::{self, Queued},
     node::Node,
     outbox::receipts::{self, Filed},
@@ -47,12 +47,52 @@ pub async fn submit(node: &Node, file: &Path, said: Said) -> Result<Reply, Failu
     if batch.informs() {
         return ask(node, &publisher.link, batch, &checked.lines).await;
     }
-    let source = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    hand_over(node, &publisher, batch, name(file)).await
+}
+
+/// Checks and signs a file, and has the working group's chair asked to consent to it; nothing is
+/// handed in.
+///
+/// # Errors
+/// When the file cannot be read, or as for [`consent::ask`].
+pub fn ask_consent(node: &Node, file: &Path, said: Said, out: &Path) -> Result<Reply, Failure> {
+    let mut checked = handin::check(node, file, said)?;
+    let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
+    consent::ask(node, batch, name(file), out)
+}
+
+fn name(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Queues a batch, hands it over, and tells what came of it.
+///
+/// # Errors
+/// As for [`submit`].
+pub async fn hand_over(
+    node: &Node,
+    publisher: &Publisher,
+    batch: Unsigned,
+    source: String,
+) -> Result<Reply, Failure> {
     let (batch, before) = match handin::queue(node, batch, source, false)? {
         Queued::New(entry) => (entry.batch, false),
         Queued::Already(batch) => (batch, true),
     };
-    let delivered = deliver(&publisher, batch).await;
+    deliver_queued(node, publisher, batch, before).await
+}
+
+/// Hands over what waits, up to `batch`, and tells what came of that.
+///
+/// # Errors
+/// As for [`submit`].
+pub async fn deliver_queued(
+    node: &Node,
+    publisher: &Publisher,
+    batch: BatchId,
+    before: bool,
+) -> Result<Reply, Failure> {
+    let delivered = deliver(publisher, batch).await;
     match delivered.map_err(|failure| still_queued(failure, batch))? {
         Delivery::Accepted { filed, report } => Ok(accepted(node, &filed, &report, before)),
         Delivery::Refused(refusal) => Ok(refused(&refusal.problem, &refusal.report)),

@@ -34,7 +34,7 @@ use tokio::sync::watch;
 use self::index::Index;
 pub use self::{
     follow::Follower,
-    holding::{Held, Holding},
+    holding::{Held, Holding, Seen, Version},
     index::{Stage, Submission},
     overview::overview,
     release::{Merged, Release, merge},
@@ -180,6 +180,11 @@ impl State {
         let access =
             known.entry(key).or_insert_with(|| Arc::new(decree.access(principal, figures)));
         Arc::clone(access)
+    }
+
+    /// The figures of every dataset of which any ever stood.
+    pub fn holdings(&self) -> impl Iterator<Item = (&str, &Holding)> {
+        self.holdings.iter().map(|(dataset, holding)| (dataset.as_str(), &**holding))
     }
 
     /// The figures of a dataset.

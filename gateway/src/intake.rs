@@ -255,6 +255,7 @@ impl Intake {
             Stage::Committed => wire::Stage::Committed,
             Stage::Released => wire::Stage::Released,
             Stage::Superseded => wire::Stage::Superseded,
+            Stage::Withdrawn => wire::Stage::Withdrawn,
         };
         Ok(StatusResponse {
             batch: id.to_string(),

@@ -28,6 +28,7 @@ pub mod ledger;
 pub mod log_key;
 pub mod maintenance;
 pub mod operator;
+pub mod public_release;
 pub mod query;
 pub mod recorder;
 pub mod registry;
@@ -201,6 +202,12 @@ pub async fn run(
         recorder.clone(),
         Arc::clone(&clock),
     )?;
+    let releasing = tokio::spawn(public_release::release(
+        Arc::clone(&catalog),
+        recorder.clone(),
+        Arc::clone(&clock),
+        stop.clone(),
+    ));
     let parts = Parts {
         config: &config,
         keys: &keys,
@@ -238,6 +245,7 @@ pub async fn run(
         }
     };
     stop.cancel();
+    drop(releasing.await);
     if let Some(reminding) = reminding {
         drop(timeout(FAREWELL, reminding).await); // a mail that is under way
     }

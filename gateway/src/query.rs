@@ -4,6 +4,7 @@
 
 mod protected;
 mod selection;
+mod versions;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -19,9 +20,9 @@ use birge_proto::{
 use birge_schemas::{detail::Detail, structure::Structure};
 
 use self::protected::ProtectedTable;
-pub use self::selection::Selection;
+pub use self::{selection::Selection, versions::versions};
 use crate::{
-    catalog::{Catalog, Holding},
+    catalog::{Catalog, Holding, Seen},
     decree::{self, Access, Clauses, Decree, Figures, Narrowed, Question, Refusal},
     journal::Class,
     recorder::Recorder,
@@ -47,9 +48,21 @@ pub struct Answer {
 struct Moment {
     structure: Arc<Structure>,
     decree: Arc<Decree>,
-    access: Arc<Access>,
+    /// What may be seen of figures that are public, and before they are (article 8(1)).
+    public: Arc<Access>,
+    early: Arc<Access>,
     owner: Identity,
     holding: Arc<Holding>,
+    now: Timestamp,
+}
+
+/// What of a question is permitted.
+struct Permitted {
+    public: BTreeSet<Detail>,
+    early: BTreeSet<Detail>,
+    seen: Seen,
+    articles: Vec<String>,
+    narrowed: Vec<String>,
 }
 
 /// An answer that waits for its record.
@@ -59,6 +72,8 @@ struct Prepared {
     batches: BTreeSet<BatchId>,
     ruling: Ruling,
     narrowed: Vec<String>,
+    as_of: Option<Timestamp>,
+    notes: Vec<String>,
 }
 
 /// A refusal, with what the decree said where it was asked.
@@ -112,14 +127,15 @@ impl Query {
                     .under([decree.clauses().residual.to_string()])
             })?;
             let owner = Identity::of(Role::Agency, mandate.agency.clone());
-            let figures = Figures {
-                dataset,
-                owner: &owner.body,
-                breakdowns: structure.breakdowns(),
-                released: false,
+            let breakdowns = structure.breakdowns();
+            let access = |released| {
+                let figures = Figures { dataset, owner: &owner.body, breakdowns, released };
+                state.access(&decree, asker, &figures)
             };
             Ok(Moment {
-                access: state.access(&decree, asker, &figures),
+                public: access(true),
+                early: access(false),
+                now: state.registry.present(now),
                 structure: Arc::clone(structure),
                 decree,
                 holding: state.holding(dataset),
@@ -136,7 +152,7 @@ impl Query {
         moment: Moment,
         prepared: Prepared,
     ) -> Result<Option<Answer>, Problem> {
-        let Prepared { table, blocks, batches, ruling, narrowed } = prepared;
+        let Prepared { table, blocks, batches, ruling, narrowed, as_of, notes } = prepared;
         let mut key = [0; 32];
         rand::fill(&mut key)
             .map_err(|_| Problem::new(Kind::Internal, "the system gave no randomness"))?;
@@ -146,10 +162,12 @@ impl Query {
             batches: batches.iter().copied().collect(),
             answered: table.answered,
             withheld: table.withheld,
+            early: table.early,
+            as_of,
             digest: hex::encode(keyed_digest(&key, &blocks.concat())),
             ruling: ruling.clone(),
         };
-        let parties = if moment.owner == *asker { vec![] } else { vec![moment.owner] };
+        let parties = if moment.owner == asker.party() { vec![] } else { vec![moment.owner] };
         let decree = moment.decree.name();
         let draft =
             Draft { parties, decree: Some(decree.clone()), ..Draft::of(asker.clone(), event) };
@@ -168,6 +186,8 @@ impl Query {
             narrowed,
             dataset_version: moment.structure.version.clone(),
             digest_key: key.to_vec(),
+            as_of: as_of.map(|at| at.to_string()).unwrap_or_default(),
+            notes,
         };
         Ok(Some(Answer { provenance, blocks }))
     }
@@ -186,46 +206,105 @@ impl Query {
 
 fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Prepared, Refused> {
     let selection = Selection::parse(&moment.structure, request)?;
-    let seen = |given: &BTreeSet<_>| {
+    let as_of = versions::as_of(&request.as_of, moment.now)?;
+    let asked = |given: &BTreeSet<Detail>, released| {
         let question = Question {
             principal: asker.clone(),
             dataset: moment.structure.id.clone(),
             owner: moment.owner.body.clone(),
             named: selection.named(),
             given: given.iter().map(ToString::to_string).collect(),
-            released: false,
+            released,
         };
         serde_json::to_value(question).unwrap_or_default()
     };
-    let narrowed = moment.access.narrow(&selection.named()).map_err(|refusal| {
-        let ruling = Ruling {
-            decree: moment.decree.name(),
-            permit: false,
-            articles: refusal.articles.clone(),
-            request: seen(&BTreeSet::new()),
-        };
+    let ruled = |permit, articles, request| Ruling {
+        decree: moment.decree.name(),
+        permit,
+        articles,
+        request,
+    };
+    let permitted = permitted(moment, &selection, as_of).map_err(|(refusal, released)| {
+        let request = asked(&BTreeSet::new(), released);
+        let ruling = ruled(false, refusal.articles.clone(), request);
         Refused { problem: refusal_in_words(&moment.structure.id, refusal), ruling: Some(ruling) }
     })?;
-    let table = ProtectedTable::collect(&moment.structure, &moment.holding, &selection, |detail| {
-        narrowed.given.contains(&detail).then(|| moment.access.sees_small_counts(detail))
-    });
+    let Permitted { public, early, seen, mut articles, narrowed } = permitted;
+    let table = ProtectedTable::collect(
+        &moment.structure,
+        moment.holding.seen(seen),
+        &selection,
+        |released, detail| {
+            let (given, access) = match released {
+                true => (&public, &moment.public),
+                false => (&early, &moment.early),
+            };
+            given.contains(&detail).then(|| access.sees_small_counts(detail))
+        },
+    );
     let blocks = table
         .blocks()
         .map_err(|error| Problem::new(Kind::Internal, format!("the answer: {error}")))?;
-    let mut articles = narrowed.articles.clone();
     if table.withheld > 0 {
         let Clauses { small_counts, indirect, .. } = moment.decree.clauses();
         articles.extend([small_counts, indirect].map(ToString::to_string));
         articles = decree::in_order(articles);
     }
-    let ruling = Ruling {
-        decree: moment.decree.name(),
-        permit: true,
-        articles,
-        request: seen(&narrowed.given),
+    let (released, given) = match early.is_empty() || (table.early == 0 && table.answered > 0) {
+        true => (true, &public),
+        false => (false, &early),
     };
-    let batches = moment.holding.batches(&selection);
-    Ok(Prepared { table, blocks, batches, ruling, narrowed: narrowed_in_words(&narrowed) })
+    let ruling = ruled(true, articles, asked(given, released));
+    let batches = moment.holding.batches(&selection, seen);
+    let notes = versions::notes(&moment.holding, &selection, seen);
+    Ok(Prepared { table, blocks, batches, ruling, narrowed, as_of, notes })
+}
+
+/// What the decree permits of a question: of figures that are public, and of others.
+///
+/// # Errors
+/// The refusal, and whether it is of figures that are public.
+fn permitted(
+    moment: &Moment,
+    selection: &Selection,
+    as_of: Option<Timestamp>,
+) -> Result<Permitted, (Refusal, bool)> {
+    let named = selection.named();
+    match (moment.early.narrow(&named), moment.public.narrow(&named)) {
+        (Ok(early), public) => {
+            let mut articles = early.articles.clone();
+            let given = public.map(|public| {
+                articles.extend(public.articles);
+                public.given
+            });
+            Ok(Permitted {
+                public: given.unwrap_or_default(),
+                seen: Seen { as_of, public: false },
+                articles: decree::in_order(articles),
+                narrowed: narrowed_in_words(&early),
+                early: early.given,
+            })
+        }
+        (Err(_), Err(refusal)) => Err((refusal, true)),
+        (Err(refusal), Ok(public)) => {
+            // What is public is given; a period that is named and is not is refused.
+            let seen = Seen { as_of, public: true };
+            let all = Seen { as_of, public: false };
+            let visible: BTreeSet<_> =
+                moment.holding.seen(seen).map(|(period, _)| period).collect();
+            let mut taken = moment.holding.seen(all).map(|(period, _)| period);
+            let hidden = |period| !visible.contains(period) && selection.takes_period(period);
+            if selection.names_periods() && taken.any(hidden) {
+                return Err((refusal, false));
+            }
+            let mut narrowed = narrowed_in_words(&public);
+            let articles = refusal.articles.join(", ");
+            narrowed
+                .push(format!("figures that are not public yet left out under article {articles}"));
+            let (given, articles) = (public.given, public.articles);
+            Ok(Permitted { public: given, early: BTreeSet::new(), seen, articles, narrowed })
+        }
+    }
 }
 
 fn refusal_in_words(dataset: &str, refusal: Refusal) -> Problem {

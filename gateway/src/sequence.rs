@@ -65,7 +65,8 @@ pub enum Reply {
     Recorded,
     /// The batch stands already, at this index. Nothing was recorded.
     Already(u64),
-    /// Another decree has come into force: decide again. Nothing was recorded.
+    /// Another decree has come into force, or another batch stands: decide again. Nothing was
+    /// recorded.
     DecreeChanged,
     /// Refused for this reason; the refusal was recorded, unless the log is
     /// [frozen](Kind::Frozen).
@@ -133,6 +134,10 @@ impl Order {
                 None => Reply::Recorded,
             };
         }
+        if let Some((Event::PublicReleased { .. }, _)) = draft.events.first() {
+            let stands = draft.events.iter().all(|(event, _)| self.stands(event));
+            return if stands { Reply::Recorded } else { Reply::DecreeChanged };
+        }
         let Some((Event::SubmissionAccepted { batch, dataset, periods, revises, .. }, _)) =
             draft.events.first()
         else {
@@ -168,6 +173,17 @@ impl Order {
         let refused = |(event, _): &(Event, _)| event.problem().is_some();
         (revoked && !draft.events.iter().any(refused))
             .then(|| (Kind::NotSignedIn, format!("{} was revoked meanwhile", draft.actor)))
+    }
+}
+
+impl Order {
+    /// Is the batch that is to become public the current one of all its periods?
+    fn stands(&self, event: &Event) -> bool {
+        let Event::PublicReleased { dataset, periods, batch } = event else { return false };
+        let current = |period: &String| {
+            self.registry.current(dataset, std::slice::from_ref(period)) == Some(*batch)
+        };
+        periods.iter().all(current)
     }
 }
 

@@ -62,6 +62,9 @@ pub enum Action {
     Replace,
     /// Takes away the observations that it lists.
     Delete,
+    /// Takes back everything that stands for its reference periods: it was wrong. The batch
+    /// lists no observation. Not an action of SDMX.
+    Withdraw,
 }
 
 /// The signed description of a batch. Parsed from bytes that are kept as they came.

@@ -90,7 +90,8 @@ pub fn request(dataset: &str, codes: &[(&str, &str)]) -> AskRequest {
             to: to.to_owned(),
         }
     });
-    AskRequest { dataset: dataset.to_owned(), selections: selections.collect() }
+    let (dataset, selections) = (dataset.to_owned(), selections.collect());
+    AskRequest { dataset, selections, as_of: String::new() }
 }
 
 fn cells(columns: &Columns) -> impl Iterator<Item = Cell> {

@@ -95,6 +95,7 @@ impl Batch {
             key_id: key.verifying_key().id(),
             manifest: bytes,
             dry_run: false,
+            consent: None,
         };
         Ok(Signed { header, blocks: self.blocks.clone() })
     }

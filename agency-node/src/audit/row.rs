@@ -104,6 +104,9 @@ fn detail(event: &Event) -> String {
             let (new, changed) = (counts.imported, counts.updated);
             format!("batch {batch}: {new} new, {changed} changed, {} deleted{late}", counts.deleted)
         }
+        Event::PublicReleased { periods, batch, .. } => {
+            format!("{} periods, batch {batch}", periods.len())
+        }
         Event::SubmissionChecked { batch, .. } => format!("batch {batch}"),
         Event::Released { cells: all, withheld, .. } => {
             format!("{all} cells, {withheld} withheld")

@@ -29,7 +29,8 @@ pub struct Slip {
     pub source: String,
     /// Did it come through the inbox? Then the file is kept under that name in `sent/`.
     pub from_inbox: bool,
-    /// SHA-256 over dataset, version, action, announced removals and observations, in hex:
+    /// SHA-256 over dataset, version, action, periods where the file names them, announced
+    /// removals and observations, in hex:
     /// the same for the same file handed in again.
     pub content: String,
 }
@@ -181,6 +182,7 @@ pub(crate) mod tests {
             signature: vec![1; 64],
             key_id: "00".into(),
             dry_run: false,
+            consent: None,
         }
     }
 

@@ -7,13 +7,14 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use birge_proto::{
+    clock::Timestamp,
     manifest::BatchId,
     record::{Event, Record},
 };
 use birge_schemas::{detail::Detail, structure::Structures, table::Table, validate, wire};
 use tokio::runtime::Handle;
 
-use super::{Catalog, Held, Merged, Release, State, merge};
+use super::{Catalog, Held, Merged, Release, State, Version, merge};
 use crate::{
     decree::Decree,
     journal::{Body, Entry, Reader},
@@ -45,7 +46,18 @@ enum Change {
     Hold(Accepted),
     Structures(Arc<Structures>),
     Decree(Arc<Decree>),
-    Release { accepted: Accepted, dataset: String, periods: Vec<(String, Held)> },
+    Release {
+        accepted: Accepted,
+        dataset: String,
+        periods: Vec<(String, Version)>,
+    },
+    /// What of a dataset's periods became public, and when.
+    Public {
+        dataset: String,
+        periods: Vec<String>,
+        batch: BatchId,
+        at: Timestamp,
+    },
 }
 
 impl Follower {
@@ -95,6 +107,9 @@ impl Follower {
                 state.registry.apply(accepted.index, &accepted.record);
                 state.release(&dataset, periods);
             }
+            Change::Public { dataset, periods, batch, at } => {
+                state.publish(&dataset, &periods, batch, at);
+            }
         }
         if self.accepted.is_none() {
             state.registry.apply(entry.index, &record);
@@ -135,9 +150,15 @@ impl Follower {
                 let accepted = accepted
                     .filter(|accepted| accepted.batch == *batch)
                     .ok_or_else(|| anyhow!("a release of {batch}, which was not accepted"))?;
-                let periods = self.release(record, dataset, *batch, &accepted.merged, &release)?;
+                let periods = self.release(&accepted, dataset, &release)?;
                 Change::Release { accepted, dataset: dataset.clone(), periods }
             }
+            Event::PublicReleased { dataset, periods, batch } => Change::Public {
+                dataset: dataset.clone(),
+                periods: periods.clone(),
+                batch: *batch,
+                at: record.time,
+            },
             _ => Change::Nothing,
         })
     }
@@ -158,12 +179,14 @@ impl Follower {
 
     fn release(
         &self,
-        record: &Record,
+        accepted: &Accepted,
         dataset: &str,
-        batch: BatchId,
-        merged: &Merged,
         release: &Release,
-    ) -> Result<Vec<(String, Held)>> {
+    ) -> Result<Vec<(String, Version)>> {
+        let Accepted { index, record, batch, merged } = accepted;
+        let Event::SubmissionAccepted { action, .. } = record.event else {
+            bail!("a release of what was not accepted");
+        };
         let holding = self.catalog.read(|state| state.holding(dataset));
         let cells: u64 = merged.slices.values().map(|slice| slice.rows() as u64).sum();
         if cells != release.cells {
@@ -175,31 +198,43 @@ impl Follower {
             let Some(withheld) = release.pattern(period)? else {
                 bail!("the release says nothing of {period}");
             };
-            let before = holding.period(period);
-            let mut batches = before.map(|held| (*held.batches).clone()).unwrap_or_default();
-            batches.insert(batch);
-            let held = Held {
-                earlier: before
-                    .into_iter()
-                    .flat_map(Held::releases)
-                    .map(|(slice, withheld)| (Arc::clone(slice), Arc::clone(withheld)))
-                    .collect(),
+            let before = holding.period(period).and_then(Held::current);
+            let mut batches = before.map(|version| (*version.batches).clone()).unwrap_or_default();
+            batches.insert(*batch);
+            let version = Version {
                 withheld: Arc::new(withheld),
                 details: details(slice.table()),
                 slice: Arc::clone(slice),
                 batches: Arc::new(batches),
-                first_accepted: before.map_or(record.time, |held| held.first_accepted),
+                batch: *batch,
+                action,
+                exchange: *index,
+                accepted: record.time,
+                public: None,
             };
-            periods.push((period.clone(), held));
+            periods.push((period.clone(), version));
         }
         Ok(periods)
     }
 }
 
 impl State {
-    fn release(&mut self, dataset: &str, periods: Vec<(String, Held)>) {
+    fn release(&mut self, dataset: &str, periods: Vec<(String, Version)>) {
         let holding = Arc::make_mut(self.holdings.entry(dataset.to_owned()).or_default());
-        holding.periods.extend(periods);
+        for (period, version) in periods {
+            let held = holding.periods.entry(period).or_insert_with(|| Held { versions: vec![] });
+            held.versions.push(version);
+        }
+    }
+
+    fn publish(&mut self, dataset: &str, periods: &[String], batch: BatchId, at: Timestamp) {
+        let holding = Arc::make_mut(self.holdings.entry(dataset.to_owned()).or_default());
+        for period in periods {
+            let versions = holding.periods.get_mut(period).into_iter();
+            let made = versions.flat_map(|held| &mut held.versions);
+            made.filter(|version| version.batch == batch)
+                .for_each(|version| version.public = Some(at));
+        }
     }
 }
 

@@ -1,44 +1,76 @@
-//! The figures of one dataset: its released periods.
+//! The figures of one dataset: its periods, each in every version that it ever had.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use birge_proto::{clock::Timestamp, manifest::BatchId};
+use birge_proto::{
+    clock::Timestamp,
+    manifest::{Action, BatchId},
+};
 use birge_schemas::{detail::Detail, slice::Slice};
 use roaring::RoaringBitmap;
 
 use crate::query::Selection;
 
-/// The released periods of a dataset.
+/// The periods of a dataset.
 #[derive(Debug, Clone, Default)]
 pub struct Holding {
     pub(super) periods: BTreeMap<String, Held>,
 }
 
-/// One released period.
+/// One period in all its versions, the first one first; there is at least one.
 #[derive(Debug, Clone)]
 pub struct Held {
+    pub(super) versions: Vec<Version>,
+}
+
+/// What stood of a period from the moment at which a batch was accepted.
+#[derive(Debug, Clone)]
+pub struct Version {
     /// The observations, ascending by key.
     pub slice: Arc<Slice>,
     /// Rows withheld under article 7.
     pub(super) withheld: Arc<RoaringBitmap>,
-    /// The earlier releases of this period: what stood, and what of it was withheld.
-    pub(super) earlier: Vec<(Arc<Slice>, Arc<RoaringBitmap>)>,
     /// How finely those that have a value are broken down.
     pub details: BTreeSet<Detail>,
-    /// Batches that made it what it is.
+    /// Batches that made it what it is; the last of them is [`Self::batch`].
     pub(super) batches: Arc<BTreeSet<BatchId>>,
-    /// When its first figures were accepted.
-    pub first_accepted: Timestamp,
+    /// The batch that made it.
+    pub batch: BatchId,
+    /// What that did.
+    pub action: Action,
+    /// Number of the exchange in which it was accepted.
+    pub exchange: u64,
+    /// When.
+    pub accepted: Timestamp,
+    /// When it was released to the public (article 8(1)).
+    pub public: Option<Timestamp>,
+}
+
+/// Who asks, and for when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// What was known at this moment; now where there is none.
+    pub as_of: Option<Timestamp>,
+    /// Only what was public then.
+    pub public: bool,
 }
 
 impl Holding {
     /// The periods of which figures stand, ascending.
-    pub fn periods(&self) -> impl Iterator<Item = (&str, &Held)> {
-        let standing = self.periods.iter().filter(|(_, held)| held.slice.rows() > 0);
-        standing.map(|(period, held)| (period.as_str(), held))
+    pub fn periods(&self) -> impl Iterator<Item = (&str, &Version)> {
+        self.seen(Seen { as_of: None, public: false })
+    }
+
+    /// The periods of which figures stood, ascending, as somebody sees them.
+    pub fn seen(&self, seen: Seen) -> impl Iterator<Item = (&str, &Version)> {
+        let versions = self
+            .periods
+            .iter()
+            .filter_map(move |(period, held)| Some((period.as_str(), held.seen(seen)?)));
+        versions.filter(|(_, version)| version.slice.rows() > 0)
     }
 
     /// One period, even if nothing of it stands any more.
@@ -47,25 +79,61 @@ impl Holding {
         self.periods.get(period)
     }
 
+    /// Every period that ever stood, in all its versions.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Held)> {
+        self.periods.iter().map(|(period, held)| (period.as_str(), held))
+    }
+
     /// The batches that a selection rests on.
     #[must_use]
-    pub fn batches(&self, selection: &Selection) -> BTreeSet<BatchId> {
-        let selected = self.periods().filter(|(period, _)| selection.takes_period(period));
-        selected.flat_map(|(_, held)| held.batches.iter().copied()).collect()
+    pub fn batches(&self, selection: &Selection, seen: Seen) -> BTreeSet<BatchId> {
+        let selected = self.seen(seen).filter(|(period, _)| selection.takes_period(period));
+        selected.flat_map(|(_, version)| version.batches.iter().copied()).collect()
     }
 }
 
 impl Held {
+    /// What stands now.
+    #[must_use]
+    pub fn current(&self) -> Option<&Version> {
+        self.versions.last()
+    }
+
+    /// Every version, the first one first.
+    #[must_use]
+    pub fn versions(&self) -> &[Version] {
+        &self.versions
+    }
+
+    /// When the period's first figures were accepted.
+    #[must_use]
+    pub fn first_accepted(&self) -> Option<Timestamp> {
+        self.versions.first().map(|version| version.accepted)
+    }
+
+    /// The version that somebody sees: the newest that was there then. What was withdrawn is
+    /// gone for the public at once, and comes back for nobody.
+    fn seen(&self, Seen { as_of, public }: Seen) -> Option<&Version> {
+        let then = |at: Timestamp| as_of.is_none_or(|as_of| at <= as_of);
+        let mut newest = self.versions.iter().rev().filter(|version| then(version.accepted));
+        if !public {
+            return newest.next();
+        }
+        newest.find(|version| version.withdraws() || version.public.is_some_and(then))
+    }
+}
+
+impl Version {
+    /// Does it say that what stood is withdrawn?
+    #[must_use]
+    pub fn withdraws(&self) -> bool {
+        self.action == Action::Withdraw
+    }
+
     /// Have its figures this breakdown, be it together with others?
     #[must_use]
     pub fn has(&self, demanded: Detail) -> bool {
         self.details.iter().any(|detail| demanded.within(*detail))
-    }
-
-    /// Every release of the period so far, this one last.
-    pub(super) fn releases(&self) -> impl Iterator<Item = (&Arc<Slice>, &Arc<RoaringBitmap>)> {
-        let earlier = self.earlier.iter().map(|(slice, withheld)| (slice, withheld));
-        earlier.chain([(&self.slice, &self.withheld)])
     }
 
     /// Is the row withheld under article 7?

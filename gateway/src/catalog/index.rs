@@ -44,6 +44,8 @@ pub enum Stage {
     Released,
     /// A later batch took its place for all its periods.
     Superseded,
+    /// It was wrong and was taken back.
+    Withdrawn,
 }
 
 /// The index.
@@ -104,8 +106,13 @@ impl Index {
             } => {
                 if let Some((revised, mut earlier)) = self.known(revises.as_ref())? {
                     let whole = earlier.periods.iter().all(|period| periods.contains(period));
-                    if *action == Action::Replace && whole {
-                        earlier.stage = Stage::Superseded;
+                    let stage = match action {
+                        Action::Replace => Some(Stage::Superseded),
+                        Action::Withdraw => Some(Stage::Withdrawn),
+                        Action::Append | Action::Delete | Action::Information => None,
+                    };
+                    if let Some(stage) = stage.filter(|_| whole) {
+                        earlier.stage = stage;
                         changes.insert(&revised.0, serde_json::to_vec(&earlier)?);
                     }
                 }

@@ -10,7 +10,7 @@ use birge_proto::{
 use birge_schemas::detail::{Breakdown, Detail};
 use jiff::SignedDuration;
 
-use super::State;
+use super::{Held, State, Version};
 use crate::decree::Mandate;
 
 /// How far ahead the next deadline of a dataset is looked for.
@@ -48,22 +48,25 @@ pub fn overview(state: &State, now: Timestamp) -> Result<Vec<Dataset>, Problem> 
             let state = if deadline > now { PeriodState::Due } else { PeriodState::Missing };
             periods.insert(period.clone(), of(period, Some(deadline), state));
         }
-        for (period, held) in holding.periods() {
+        for (period, version) in holding.periods() {
             let deadline = decree.deadline(&structure.id, period);
             // Timeliness is judged by the decree that was in force then (article 11).
-            let then = state.decree_then(held.first_accepted);
+            let first = holding.period(period).and_then(Held::first_accepted);
+            let first = first.unwrap_or(version.accepted);
+            let then = state.decree_then(first);
             let then = then.and_then(|then| then.deadline(&structure.id, period));
-            let late = then.is_some_and(|deadline| held.first_accepted >= deadline);
+            let late = then.is_some_and(|deadline| first >= deadline);
             let due = mandate.filter(|_| deadline.is_some());
             let demanded: BTreeSet<Detail> =
                 due.into_iter().flat_map(Mandate::demanded).chain(sex).collect();
             let came = if late { PeriodState::Late } else { PeriodState::OnTime };
-            let gaps = demanded.iter().filter(|detail| !held.has(**detail));
+            let gaps = demanded.iter().filter(|detail| !version.has(**detail));
             let gaps = gaps.map(|detail| Gap {
                 dimensions: detail.iter().map(|each| each.dimension().to_owned()).collect(),
             });
-            let (gaps, by_sex) = (gaps.collect(), sex.is_some_and(|sex| held.has(sex)));
-            let given = Period { gaps, by_sex, ..of(period.to_owned(), deadline, came) };
+            let (gaps, by_sex) = (gaps.collect(), sex.is_some_and(|sex| version.has(sex)));
+            let public = public(version);
+            let given = Period { gaps, by_sex, public, ..of(period.to_owned(), deadline, came) };
             periods.insert(period.to_owned(), given);
         }
         Dataset {
@@ -85,7 +88,12 @@ pub fn overview(state: &State, now: Timestamp) -> Result<Vec<Dataset>, Problem> 
 
 fn of(period: String, due: Option<Timestamp>, state: PeriodState) -> Period {
     let due = due.map(|due| due.to_string()).unwrap_or_default();
-    Period { period, due, state: state.into(), gaps: vec![], by_sex: false }
+    let public = String::new();
+    Period { period, due, state: state.into(), gaps: vec![], by_sex: false, public }
+}
+
+fn public(version: &Version) -> String {
+    version.public.map(|at| at.to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]

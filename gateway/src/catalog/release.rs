@@ -42,7 +42,8 @@ pub fn merge(
     let mut merged = Merged { slices: BTreeMap::new(), counts: Counts::default() };
     for period in &manifest.periods {
         let batch = handed_in.remove(period).unwrap_or_else(|| Slice::empty(structure, period));
-        let current = holding.period(period).map(|held| held.slice.as_ref());
+        let current = holding.period(period).and_then(Held::current);
+        let current = current.map(|version| version.slice.as_ref());
         let Applied { slice, counts, .. } =
             slice::apply(current, &batch, manifest.action, &manifest.removes)?;
         merged.counts.imported += counts.imported;
@@ -82,8 +83,8 @@ impl Release {
         let mut release =
             Self { method: METHOD.to_owned(), cells: 0, withheld: 0, periods: BTreeMap::new() };
         for (period, slice) in &merged.slices {
-            let earlier = holding.period(period).into_iter().flat_map(Held::releases);
-            let earlier = earlier.map(|(slice, withheld)| (&**slice, &**withheld));
+            let earlier = holding.period(period).into_iter().flat_map(Held::versions);
+            let earlier = earlier.map(|version| (&*version.slice, &*version.withheld));
             let pattern = cells::pattern(slice, earlier, rule)?.withheld;
             release.cells += slice.rows() as u64;
             release.withheld += pattern.len();

@@ -136,6 +136,7 @@ impl Scene {
             key_id: self.key.verifying_key().id(),
             manifest: bytes,
             dry_run: false,
+            consent: None,
         };
         let blocks = blocks.into_iter().map(Into::into).collect();
         let body = submission::Submission { header, blocks }.to_body();
@@ -156,6 +157,7 @@ impl Scene {
             counts: merged.counts,
             findings: BTreeMap::new(),
             late: false,
+            consent: None,
             digest: hex::encode(body.digest()),
             ruling,
         };

@@ -75,6 +75,21 @@ pub struct WorkingGroup {
     pub article: Article,
     /// The participant that presides over it.
     pub chair: AgencyId,
+    /// The one that stands in for it in its own matters.
+    pub deputy: Option<AgencyId>,
+    /// May frozen periods be revised with the chair's consent (article 5(2))?
+    #[serde(default)]
+    pub consents: bool,
+}
+
+impl WorkingGroup {
+    /// Who consents to what `agency` does: never that agency itself.
+    #[must_use]
+    pub fn consents_for(&self, agency: &AgencyId) -> Option<&AgencyId> {
+        let own_matter = self.chair == *agency;
+        let who = if own_matter { self.deputy.as_ref() } else { Some(&self.chair) };
+        who.filter(|who| self.consents && *who != agency)
+    }
 }
 
 /// When figures become public (article 8(1)).
@@ -232,10 +247,12 @@ impl Parameters {
         if let Some(twice) = first_twice(self.disclosure.iter().map(|each| each.dataset.as_str())) {
             return wrong(twice, format!("{twice} has two thresholds; expected one"));
         }
-        if let Some(WorkingGroup { chair, .. }) = &self.working_group
-            && !self.participants.iter().any(|body| body.id == *chair)
-        {
-            return wrong("workingGroup", format!("{chair}, who presides, is no participant"));
+        let group = self.working_group.iter();
+        let presiding = group.flat_map(|group| [Some(&group.chair), group.deputy.as_ref()]);
+        for body in presiding.flatten() {
+            if !self.participants.iter().any(|participant| participant.id == *body) {
+                return wrong("workingGroup", format!("{body}, who presides, is no participant"));
+            }
         }
         for body in &self.witnesses.mandatory {
             if !self.auditors.iter().any(|auditor| auditor.id == *body) {

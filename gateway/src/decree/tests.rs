@@ -88,6 +88,12 @@ fn article_3_2_lets_members_see_what_their_participant_sees() {
     expect(&submit("member/NSC/k3jq7x2m", "MIG_STOCK"), false, &["4(1)", "5(1)"]);
     let group = model().working_group().cloned().unwrap();
     assert_eq!((group.chair.as_str(), group.article.to_string().as_str()), ("NSC", "3(2)"));
+    let consents = |agency: &str| {
+        let agency = agency.parse().unwrap();
+        model().working_group().unwrap().consents_for(&agency).map(ToString::to_string)
+    };
+    assert_eq!(consents("MIA").as_deref(), Some("NSC"));
+    assert_eq!(consents("NSC").as_deref(), Some("MLSSM"), "nobody consents to its own doing");
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! From a signed batch to one that breaks no rule and that the decree permits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use birge_proto::{
     clock::Timestamp,
-    envelope::VerifyingKey,
-    identity::Identity,
+    envelope::{CONSENT_TYPE, VerifyingKey},
+    identity::{AgencyId, Identity, Role},
     manifest::{Action, BatchId, Manifest},
     problem::{Kind, Problem},
-    record::Ruling,
-    wire::{self, SubmitHeader},
+    record::{KeySignature, Ruling},
+    wire::{self, Consent, SubmitHeader},
 };
 use birge_schemas::{
     finding::{Code, Report},
@@ -75,16 +75,21 @@ pub(super) struct Standing {
     pub(super) current: Option<BatchId>,
     /// Those of which anything was accepted.
     pub(super) periods: BTreeSet<String>,
+    /// The keys with which each participant signs.
+    keys: BTreeMap<AgencyId, BTreeMap<String, VerifyingKey>>,
 }
 
 impl Standing {
     pub(super) fn of(registry: &Registry, manifest: &Manifest) -> Self {
         let Manifest { dataset, periods, .. } = manifest;
+        let keys = registry.participants().filter(|(who, _)| who.role == Role::Agency);
+        let keys = keys.map(|(who, known)| (who.body.clone(), known.signing_keys.clone()));
         let stands =
             |period: &&String| registry.current(dataset, std::slice::from_ref(*period)).is_some();
         Self {
             current: registry.current(dataset, periods),
             periods: periods.iter().filter(stands).cloned().collect(),
+            keys: keys.collect(),
         }
     }
 }
@@ -95,6 +100,8 @@ pub(super) struct Permitted {
     pub(super) ruling: Ruling,
     pub(super) late: bool,
     pub(super) disclosure: Disclosure,
+    /// The chair's consent, where periods are frozen.
+    pub(super) consent: Option<KeySignature>,
 }
 
 impl Permitted {
@@ -106,6 +113,7 @@ impl Permitted {
         standing: &Standing,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
+        let consenting = Consenting::of(decree, agency);
         let manifest = checked.valid.manifest();
         let dataset = manifest.dataset.clone();
         let structure = checked.valid.table().structure();
@@ -136,6 +144,10 @@ impl Permitted {
             let problem = Problem::new(Kind::Stale, detail);
             return Err(known.refuse(problem.under([revision])));
         }
+        if manifest.action == Action::Withdraw && manifest.revises.is_none() {
+            let detail = "nothing stands for these periods that could be withdrawn";
+            return Err(known.refuse(Problem::new(Kind::Conflict, detail).under([revision])));
+        }
         let unsaid = manifest.reason.as_deref().unwrap_or_default().trim().is_empty();
         if manifest.revises.is_some() && unsaid {
             let detail = "the batch revises another and does not say why";
@@ -146,12 +158,13 @@ impl Permitted {
         }
         let mut revised =
             manifest.periods.iter().filter(|period| standing.periods.contains(*period));
-        if let Some(period) = revised.find(|period| decree.frozen(period, now)) {
-            let detail = format!(
-                "the period {period} is frozen: it ended too long ago to be revised by the agency alone"
-            );
-            return Err(known.refuse(Problem::new(Kind::NotPermitted, detail).under([revision])));
-        }
+        let consent = match revised.find(|period| decree.frozen(period, now)) {
+            Some(period) => {
+                let consent = consenting.judge(period, &checked.header, standing);
+                Some(consent.map_err(|problem| known.refuse(problem.under([revision])))?)
+            }
+            None => None,
+        };
         let mut first =
             manifest.periods.iter().filter(|period| !standing.periods.contains(*period));
         let late = first.any(|period| {
@@ -165,7 +178,45 @@ impl Permitted {
                     .under([decree.clauses().small_counts.to_string()]),
             )
         })?;
-        Ok(Self { late, disclosure, ruling, checked })
+        Ok(Self { late, disclosure, consent, ruling, checked })
+    }
+}
+
+/// Who consents to a revision of frozen periods (article 5(2)), where the decree has anybody.
+struct Consenting(Option<AgencyId>);
+
+impl Consenting {
+    fn of(decree: &Decree, agency: &Identity) -> Self {
+        let group = decree.working_group();
+        Self(group.and_then(|group| group.consents_for(&agency.body)).cloned())
+    }
+
+    /// The consent, which must be to this very batch and by whoever consents.
+    fn judge(
+        &self,
+        period: &str,
+        header: &SubmitHeader,
+        standing: &Standing,
+    ) -> Result<KeySignature, Problem> {
+        let frozen = format!("the period {period} is frozen: it ended too long ago");
+        let Some(chair) = &self.0 else {
+            let detail = format!("{frozen} to be revised");
+            return Err(Problem::new(Kind::NotPermitted, detail));
+        };
+        let Some(Consent { key_id, signature }) = &header.consent else {
+            let detail = format!("{frozen} to be revised without the consent of {chair}");
+            return Err(Problem::new(Kind::NotPermitted, detail).hint(format!(
+                "ask for it: agency-node submit FILE --reason TEXT --ask-consent REQUEST; {chair} \
+                 gives it with agency-node consent give"
+            )));
+        };
+        let key = standing.keys.get(chair).and_then(|keys| keys.get(key_id));
+        let verified = key.map(|key| key.verify(CONSENT_TYPE, &header.manifest, signature));
+        if !matches!(verified, Some(Ok(()))) {
+            let detail = format!("{chair} has not consented to this very batch");
+            return Err(Problem::new(Kind::BadSignature, detail));
+        }
+        Ok(KeySignature { key_id: key_id.clone(), signature: hex::encode(signature) })
     }
 }
 

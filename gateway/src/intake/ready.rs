@@ -96,7 +96,7 @@ impl Ready {
 
     /// What is recorded of a batch: that it was accepted, and what of it may be given out.
     pub(super) fn events(&self) -> Vec<(Event, Option<Body>)> {
-        let Permitted { checked, ruling, late, .. } = &self.permitted;
+        let Permitted { checked, ruling, late, consent, .. } = &self.permitted;
         let valid = &checked.valid;
         let manifest = valid.manifest();
         let blocks = checked.blocks.clone();
@@ -112,6 +112,7 @@ impl Ready {
             counts: self.merged.counts,
             findings: by_code(valid.report()),
             late: *late,
+            consent: consent.clone(),
             digest: hex::encode(batch.digest()),
             ruling: ruling.clone(),
         };

@@ -11,7 +11,7 @@ use birge_schemas::{
 };
 
 use super::selection::Selection;
-use crate::catalog::{Held, Holding};
+use crate::catalog::Version;
 
 /// Status of a withheld cell: missing, suppressed (`CL_OBS_STATUS`).
 const SUPPRESSED: &str = "Q";
@@ -27,25 +27,29 @@ pub(super) struct ProtectedTable {
     pub(super) answered: u64,
     /// Cells withheld.
     pub(super) withheld: u64,
+    /// Of all these, those that are not public yet.
+    pub(super) early: u64,
 }
 
 impl ProtectedTable {
-    /// Collects the selected cells of a holding. `permitted` says of a detail whether it is
-    /// given at all and, if so, whether with small counts.
+    /// Collects the selected cells of the periods that are seen. `permitted` says of figures
+    /// that are public or not, and of a detail, whether it is given at all and, if so, whether
+    /// with small counts.
     #[must_use]
-    pub(super) fn collect(
+    pub(super) fn collect<'a>(
         structure: &Structure,
-        holding: &Holding,
+        seen: impl Iterator<Item = (&'a str, &'a Version)>,
         selection: &Selection,
-        permitted: impl Fn(Detail) -> Option<bool>,
+        permitted: impl Fn(bool, Detail) -> Option<bool>,
     ) -> Self {
-        let mut protected = Self { table: RawTable::default(), answered: 0, withheld: 0 };
+        let mut protected = Self { table: RawTable::default(), answered: 0, withheld: 0, early: 0 };
         let mut writer = Writer::of(structure);
-        for (period, held) in holding.periods().filter(|(period, _)| selection.takes_period(period))
-        {
+        for (period, held) in seen.filter(|(period, _)| selection.takes_period(period)) {
             let table = held.slice.table();
+            let released = held.public.is_some();
             for row in rows(held, selection) {
-                let Some(raw) = permitted(table.detail(row)) else { continue };
+                let Some(raw) = permitted(released, table.detail(row)) else { continue };
+                protected.early += u64::from(!released);
                 let shown = match (raw, held.withholds(row)) {
                     (true, _) => Shown::Entire,
                     (false, false) if held.withholds_any() => Shown::WithoutWords,
@@ -89,7 +93,7 @@ enum Shown {
     Withheld,
 }
 
-fn rows<'a>(held: &'a Held, selection: &'a Selection) -> impl Iterator<Item = usize> + 'a {
+fn rows<'a>(held: &'a Version, selection: &'a Selection) -> impl Iterator<Item = usize> + 'a {
     let table = held.slice.table();
     let restricted: Vec<_> = selection.restricted().collect();
     (0..table.rows()).filter(move |row| {
@@ -118,7 +122,7 @@ impl<'a> Writer<'a> {
         Self { structure, columns, entries, codes: vec![HashMap::new(); structure.coded().count()] }
     }
 
-    fn push(&mut self, held: &Held, period: &str, row: usize, shown: Shown) {
+    fn push(&mut self, held: &Version, period: &str, row: usize, shown: Shown) {
         let structure = self.structure;
         let table = held.slice.table();
         let mut column = 0;

@@ -77,6 +77,12 @@ impl Selection {
         self.named.clone()
     }
 
+    /// Are periods named one by one?
+    #[must_use]
+    pub fn names_periods(&self) -> bool {
+        !self.periods.is_empty()
+    }
+
     /// Is the period selected? The bounds compare as text, which a period's form allows.
     #[must_use]
     pub fn takes_period(&self, period: &str) -> bool {

@@ -48,7 +48,7 @@ const CONNECTIONS: usize = 512;
 const BODY_BYTES: usize = 16 << 10;
 
 /// What is asked of figures and of the log, method by method: nothing else is reached.
-const QUERY: [&str; 3] = ["ListDatasets", "DescribeDataset", "Ask"];
+const QUERY: [&str; 4] = ["ListDatasets", "DescribeDataset", "Ask", "ListVersions"];
 const AUDIT: [&str; 7] =
     ["Checkpoint", "Tile", "Consistency", "Inclusion", "Records", "Witnesses", "Hold"];
 

@@ -8,7 +8,8 @@ use birge_proto::{
     problem::{Kind, Problem},
     wire::{
         AskRequest, AskResponse, Dataset, DescribeDatasetRequest, DescribeDatasetResponse,
-        ListDatasetsRequest, ListDatasetsResponse, ask_response::Part, query_server::Query,
+        ListDatasetsRequest, ListDatasetsResponse, ListVersionsRequest, ListVersionsResponse,
+        ask_response::Part, query_server::Query,
     },
 };
 use futures::stream::{self, Iter};
@@ -17,7 +18,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::gate::Gate;
 use crate::{
     catalog::{Catalog, overview},
-    query::{Answer, Query as ReadPath},
+    query::{Answer, Query as ReadPath, versions},
 };
 
 /// Who may ask what exists: existence is public, values are not.
@@ -25,6 +26,7 @@ const ANYBODY: &[Role] =
     &[Role::Agency, Role::Member, Role::Observer, Role::Auditor, Role::Operator];
 
 const DESCRIBE: &str = "query/describe-dataset";
+const VERSIONS: &str = "query/list-versions";
 
 /// The service.
 pub(super) struct QueryService {
@@ -54,6 +56,16 @@ impl Query for QueryService {
         let asker = self.gate.admit(&request, DESCRIBE, ANYBODY).await?;
         let outcome = self.describe(&request.into_inner().id);
         self.gate.answer(DESCRIBE, &asker, outcome).await
+    }
+
+    async fn list_versions(
+        &self,
+        request: Request<ListVersionsRequest>,
+    ) -> Result<Response<ListVersionsResponse>, Status> {
+        let asker = self.gate.admit(&request, VERSIONS, ANYBODY).await?;
+        let outcome = self.catalog.read(|state| versions(state, &request.into_inner()));
+        let outcome = outcome.map(|versions| ListVersionsResponse { versions });
+        self.gate.answer(VERSIONS, &asker, outcome).await
     }
 
     async fn ask(&self, request: Request<AskRequest>) -> Result<Response<Self::AskStream>, Status> {

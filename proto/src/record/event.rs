@@ -101,6 +101,10 @@ pub enum Event {
         findings: BTreeMap<String, u64>,
         /// Came after its deadline (article 4(2)).
         late: bool,
+        /// The chair's consent to revise frozen periods (article 5(2)): its signature over the
+        /// batch's manifest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        consent: Option<KeySignature>,
         /// SHA-256 of the body.
         digest: String,
         /// Why it was permitted.
@@ -150,6 +154,15 @@ pub enum Event {
         /// SHA-256 of the body.
         digest: String,
     },
+    /// What of a dataset's periods became public (article 8(1)).
+    PublicReleased {
+        /// Dataset.
+        dataset: String,
+        /// Periods.
+        periods: Vec<String>,
+        /// The batch that made them what they are.
+        batch: BatchId,
+    },
     /// A query was answered.
     QueryAnswered {
         /// Dataset.
@@ -162,6 +175,12 @@ pub enum Event {
         answered: u64,
         /// Cells withheld.
         withheld: u64,
+        /// Of all these, cells that were not public yet (article 8(1)).
+        #[serde(default, skip_serializing_if = "is_zero")]
+        early: u64,
+        /// Asked as of an earlier moment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        as_of: Option<Timestamp>,
         /// Keyed digest of selection, release and columns.
         digest: String,
         /// Why it was permitted.
@@ -283,4 +302,9 @@ pub enum Event {
         /// Records whose names were erased.
         records: u64,
     },
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -39,7 +39,7 @@ impl Record {
 
 impl Event {
     /// Every kind that there is.
-    pub const KINDS: [&'static str; 26] = [
+    pub const KINDS: [&'static str; 27] = [
         "genesis",
         "structures-adopted",
         "decree-enacted",
@@ -50,6 +50,7 @@ impl Event {
         "submission-checked",
         "submission-rejected",
         "released",
+        "public-released",
         "query-answered",
         "query-refused",
         "act-refused",
@@ -82,6 +83,7 @@ impl Event {
             Self::SubmissionChecked { .. } => "submission-checked",
             Self::SubmissionRejected { .. } => "submission-rejected",
             Self::Released { .. } => "released",
+            Self::PublicReleased { .. } => "public-released",
             Self::QueryAnswered { .. } => "query-answered",
             Self::QueryRefused { .. } => "query-refused",
             Self::ActRefused { .. } => "act-refused",
@@ -108,6 +110,7 @@ impl Event {
             Self::SubmissionAccepted { dataset, .. }
             | Self::SubmissionChecked { dataset, .. }
             | Self::Released { dataset, .. }
+            | Self::PublicReleased { dataset, .. }
             | Self::QueryAnswered { dataset, .. } => Some(dataset),
             Self::SubmissionRejected { dataset, .. } | Self::QueryRefused { dataset, .. } => {
                 dataset.as_deref()

@@ -33,10 +33,16 @@ pub(crate) fn check(
     emptiness(context.action, raw, report);
 }
 
-/// Only a replacement may hold no observation: it then takes all away.
+/// Only a replacement may hold no observation: it then takes all away; a withdrawal holds none.
 pub(crate) fn emptiness(action: Action, raw: &RawTable, report: &mut Report) {
-    if raw.rows == 0 && action != Action::Replace {
-        report.push(Finding::new(Code::Format, "at least one observation", "none"));
+    match (raw.rows, action) {
+        (0, Action::Replace | Action::Withdraw) => {}
+        (0, _) => report.push(Finding::new(Code::Format, "at least one observation", "none")),
+        (rows, Action::Withdraw) => {
+            let expected = "no observation: a withdrawal takes back whole periods";
+            report.push(Finding::new(Code::Format, expected, rows.to_string()));
+        }
+        _ => {}
     }
 }
 

@@ -93,12 +93,15 @@ pub fn apply(
     let (mut kept, mut removed, mut refused) = (vec![], vec![], vec![]);
     for pair in Pairs::of(&current.table, &batch.table) {
         match (action, pair) {
-            (Action::Delete, Pair::New(new)) => refused.push(batch.table.key(new as usize)),
+            (Action::Delete | Action::Withdraw, Pair::New(new)) => {
+                refused.push(batch.table.key(new as usize))
+            }
             (_, Pair::New(new)) => {
                 counts.imported += 1;
                 kept.push((1, new));
             }
-            (Action::Replace, Pair::Old(old)) | (Action::Delete, Pair::Both(old, _)) => {
+            (Action::Replace | Action::Withdraw, Pair::Old(old))
+            | (Action::Delete | Action::Withdraw, Pair::Both(old, _)) => {
                 counts.deleted += 1;
                 removed.push(current.table.key(old as usize));
             }

@@ -25,6 +25,7 @@
 //! | `recorded` | every refusal of somebody identified is a record |
 //! | `reminders` | who owes figures is told by mail, once a day, and mail stops nothing else |
 //! | `revisions` | what stands is changed by a revision, and how |
+//! | `versions` | what was known when: as-of, release to the public, withdrawal, consent |
 //! | `auditing` | what auditors list, export, mirror, report and hold is proved |
 //! | `witnessing` | what the quorum of witnesses has signed is told from what it has not |
 //! | `starting` | a gateway on an old copy of its data writes nothing |
@@ -74,6 +75,7 @@ mod support;
 mod tampering;
 mod template;
 mod time;
+mod versions;
 mod within;
 mod witness_node;
 mod witnessing;

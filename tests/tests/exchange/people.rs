@@ -27,19 +27,19 @@ use crate::{
 const DAY: i64 = 86_400;
 
 /// An exchange whose clock is the test's, with some nodes.
-struct Scene {
-    exchange: Exchange,
-    mia: Node,
-    mfa: Node,
-    nsc: Node,
-    auditor: Node,
-    gateway: Within,
-    door: Door,
-    now: Cell<Timestamp>,
+pub(crate) struct Scene {
+    pub(crate) exchange: Exchange,
+    pub(crate) mia: Node,
+    pub(crate) mfa: Node,
+    pub(crate) nsc: Node,
+    pub(crate) auditor: Node,
+    pub(crate) gateway: Within,
+    pub(crate) door: Door,
+    pub(crate) now: Cell<Timestamp>,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let mut exchange = Exchange::start().unwrap();
         let [mia, mfa, nsc, auditor] = ["agency/MIA", "agency/MFA", "agency/NSC", "auditor/COA"]
             .map(|identity| exchange.node(identity).unwrap());
@@ -51,7 +51,7 @@ impl Scene {
     }
 
     /// Lets time pass.
-    fn after(&self, seconds: i64) -> Timestamp {
+    pub(crate) fn after(&self, seconds: i64) -> Timestamp {
         let later = self.now.get() + Duration::from_secs(seconds.unsigned_abs());
         self.now.set(later);
         self.gateway.clock.set(later);
@@ -59,29 +59,40 @@ impl Scene {
     }
 
     /// The moment of the next one-time password.
-    fn next(&self) -> Timestamp {
+    pub(crate) fn next(&self) -> Timestamp {
         self.after(STEP)
     }
 
     /// A person whom a node has named, and who has made the account its own.
-    async fn person(&self, node: &Node, role: &str, name: &str, more: &[&str]) -> Person {
+    pub(crate) async fn person(
+        &self,
+        node: &Node,
+        role: &str,
+        name: &str,
+        more: &[&str],
+    ) -> Person {
         let mut person = Person::named(node, role, name, more).unwrap();
         person.activate(&self.door, self.next()).await.unwrap();
         person
     }
 
-    async fn sign_in(&self, person: &Person) -> String {
+    pub(crate) async fn sign_in(&self, person: &Person) -> String {
         person.sign_in(&self.door, self.next()).await.unwrap()
     }
 
-    async fn records(&self) -> BTreeMap<u64, Record> {
+    /// As [`Self::sign_in`], without letting time pass.
+    pub(crate) async fn sign_in_at(&self, person: &Person, now: Timestamp) -> String {
+        person.sign_in(&self.door, now).await.unwrap()
+    }
+
+    pub(crate) async fn records(&self) -> BTreeMap<u64, Record> {
         // What is recorded now stands in a checkpoint once its own successor does.
         submit(&self.exchange, &self.mia, &trafficking()).await.ok();
         records(&self.exchange, &self.auditor).await
     }
 
     /// The refusal that is recorded under this number: of whom, and the code.
-    async fn refusal(&self, exchange: Option<u64>) -> (String, String) {
+    pub(crate) async fn refusal(&self, exchange: Option<u64>) -> (String, String) {
         let index = exchange.expect("a refusal of somebody known has a number");
         let Record { actor, event, .. } = record(&self.exchange, &self.auditor, index).await;
         (actor.to_string(), event.problem().expect("a refusal").to_owned())

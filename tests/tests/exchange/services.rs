@@ -149,7 +149,7 @@ fn everything_else_in_public_is_a_problem_that_tells_nothing() {
 fn the_public_listener_speaks_no_grpc() {
     let scene = Scene::new();
     let address = web::public_address(&scene.exchange).unwrap();
-    let request = AskRequest { dataset: "TRAFFICKING".to_owned(), selections: vec![] };
+    let request = AskRequest { dataset: "TRAFFICKING".to_owned(), ..AskRequest::default() };
     block_on(async {
         for credentials in [scene.credentials.clone(), scene.credentials.anonymous()] {
             let answered = match Client::connect(address, &credentials).await {

@@ -1,0 +1,210 @@
+//! `agency-node consent`: frozen periods are revised with the consent of the working group's
+//! chair (article 5(2)), a second signature over the very batch. The agency asks for it with a
+//! file (`submit` or `withdraw` with `--ask-consent`), the chair's node signs, and the agency
+//! hands the batch in with what came back.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use birge_proto::{
+    envelope::CONSENT_TYPE,
+    manifest::{BatchId, Manifest},
+    wire::{Consent as WireConsent, submit_request::Part},
+};
+use clap::Subcommand;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::json;
+
+use crate::{
+    batch::{Signed, Unsigned},
+    credentials, home,
+    node::Node,
+    outbox::file::{self, BatchFile, Slip},
+    output::{Exit, Failure, Reply},
+    submit,
+};
+
+/// Where batches wait for consent.
+const AWAITING: &str = "outbox/awaiting";
+
+/// What is done about a consent.
+#[derive(Debug, Subcommand)]
+pub enum Consent {
+    /// Tell what an agency asks the chair to consent to.
+    Show {
+        /// What the agency wrote with --ask-consent.
+        request: PathBuf,
+    },
+    /// Consent, as the chair: sign the very batch.
+    Give {
+        /// What the agency wrote with --ask-consent.
+        request: PathBuf,
+        /// Where to write the consent.
+        #[arg(long, value_name = "FILE", default_value = "consent.json")]
+        out: PathBuf,
+    },
+    /// Hand in the batch that was consented to.
+    Use {
+        /// What the chair wrote.
+        consent: PathBuf,
+    },
+}
+
+/// What an agency asks.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Request {
+    batch: BatchId,
+    /// In hex: the bytes that the agency signed.
+    manifest: String,
+}
+
+/// What the chair answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Given {
+    batch: BatchId,
+    key_id: String,
+    /// In hex.
+    signature: String,
+}
+
+/// Signs a batch and keeps it until its consent comes; writes what the chair is asked.
+///
+/// # Errors
+/// When no officer approves it, or the disk refuses.
+pub fn ask(node: &Node, batch: Unsigned, source: String, out: &Path) -> Result<Reply, Failure> {
+    let key = credentials::signing_key(&node.home, node.identity())?;
+    let history = node.outbox.history()?;
+    let (agency, sender) = (&node.identity().body, &node.config.batch);
+    let Signed { header, blocks, content } =
+        batch.sign(agency, &key, sender, &history, node.clock.now())?;
+    let (batch, manifest) = (BatchId::of(&header.manifest), hex::encode(&header.manifest));
+    home::create_dir(&node.home.join(AWAITING))?;
+    file::write(
+        &awaiting(node, batch),
+        &Slip { source, from_inbox: false, content },
+        header,
+        blocks,
+    )?;
+    write(out, &Request { batch, manifest })?;
+    let shown = out.display();
+    let text = format!(
+        "batch {batch} waits for the chair's consent; nothing was handed in\nNext, at the chair's: \
+         agency-node consent show {shown}, then consent give"
+    );
+    let json = json!({ "batch": batch, "file": out });
+    Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })
+}
+
+/// Does it.
+///
+/// # Errors
+/// When a file is not what it should be, the node signs nothing, or as for
+/// [`submit::submit`].
+pub async fn consent(node: &Node, command: Consent) -> Result<Reply, Failure> {
+    match command {
+        Consent::Show { request } => {
+            let (batch, _, manifest) = read_request(&request)?;
+            let json = serde_json::to_value(&manifest).map_err(anyhow::Error::from)?;
+            let text = words(batch, &manifest);
+            Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })
+        }
+        Consent::Give { request, out } => {
+            let (batch, bytes, manifest) = read_request(&request)?;
+            let key = credentials::signing_key(&node.home, node.identity())?;
+            let signature = hex::encode(key.sign(CONSENT_TYPE, &bytes));
+            let given = Given { batch, key_id: key.verifying_key().id(), signature };
+            write(&out, &given)?;
+            let text = format!(
+                "{}\n{} consents to this: {}\nNext, at the agency's: agency-node consent use",
+                words(batch, &manifest),
+                node.identity(),
+                out.display()
+            );
+            let json = json!({ "batch": batch, "file": out });
+            Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })
+        }
+        Consent::Use { consent } => use_consent(node, &consent).await,
+    }
+}
+
+async fn use_consent(node: &Node, path: &Path) -> Result<Reply, Failure> {
+    let publisher = node.publisher()?;
+    let given: Given = read(path, "a consent: what `agency-node consent give` writes")?;
+    let kept = awaiting(node, given.batch);
+    if !kept.exists() {
+        return Err(Failure::Usage(format!(
+            "no batch {} waits here for consent\nnext: ask for it with --ask-consent",
+            given.batch
+        )));
+    }
+    let signature = hex::decode(&given.signature)
+        .map_err(|_| Failure::Wrong(format!("{}: the signature is not hex", path.display())))?;
+    let mut batch = BatchFile::open(&kept)?;
+    let mut blocks = vec![];
+    while let Some(part) = batch.next_part()? {
+        if let Part::Block(block) = part {
+            blocks.push(block.to_vec());
+        }
+    }
+    let mut header = batch.header;
+    header.consent = Some(WireConsent { key_id: given.key_id, signature });
+    {
+        let _lock = node.home.lock("outbox.lock")?;
+        node.outbox.enqueue(&batch.slip, header, blocks)?;
+    }
+    fs::remove_file(&kept).map_err(anyhow::Error::from)?;
+    submit::deliver_queued(node, &publisher, given.batch, false).await
+}
+
+fn awaiting(node: &Node, batch: BatchId) -> PathBuf {
+    node.home.join(AWAITING).join(format!("{batch}.batch"))
+}
+
+/// The batch, the bytes that were signed, and what they say.
+fn read_request(path: &Path) -> Result<(BatchId, Vec<u8>, Manifest), Failure> {
+    let wrong = |what: String| {
+        let shown = path.display();
+        Failure::Wrong(format!("{shown}: {what}\nnext: ask the agency for its request again"))
+    };
+    let Request { batch, manifest } =
+        read(path, "a request: what `agency-node submit --ask-consent` writes")?;
+    let bytes = hex::decode(manifest).map_err(|_| wrong("the manifest is not hex".into()))?;
+    if BatchId::of(&bytes) != batch {
+        return Err(wrong(format!("the manifest is not that of batch {batch}")));
+    }
+    let manifest = Manifest::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
+    Ok((batch, bytes, manifest))
+}
+
+fn words(batch: BatchId, manifest: &Manifest) -> String {
+    let revises = manifest.revises.map_or_else(|| "nothing".to_owned(), |batch| batch.to_string());
+    format!(
+        "{} of {} for {}: {:?}, {} observations\nbatch    {batch}\nrevises  {revises}\nreason   \
+         {}\napproved by {}, prepared {}",
+        manifest.dataset,
+        manifest.agency,
+        manifest.periods.join(", "),
+        manifest.action,
+        manifest.observations,
+        manifest.reason.as_deref().unwrap_or("none was given"),
+        manifest.approved_by,
+        manifest.prepared,
+    )
+}
+
+fn read<T: DeserializeOwned>(path: &Path, expected: &str) -> Result<T, Failure> {
+    let shown = path.display();
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::Usage(format!("cannot read {shown}: {error}")))?;
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::Wrong(format!("{shown} is not {expected}: {error}")))
+}
+
+fn write(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_vec_pretty(value).map_err(anyhow::Error::from)?;
+    home::write(path, &text)
+}

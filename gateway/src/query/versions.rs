@@ -1,0 +1,77 @@
+//! Which version of each period somebody sees, and what is to be known of it.
+
+use birge_proto::{
+    clock::Timestamp,
+    problem::{Kind, Problem},
+    wire::{self, VersionState},
+};
+
+use super::Selection;
+use crate::catalog::{Held, Holding, Seen, State, Version};
+
+/// The moment that a request asks about: a time of RFC 3339, not one to come.
+///
+/// # Errors
+/// `MALFORMED`, saying what is expected.
+pub(super) fn as_of(text: &str, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let expected = "expected a time of RFC 3339 that is past, such as 2026-01-31T00:00:00Z";
+    let wrong = |detail: String| Problem::new(Kind::Malformed, detail).hint(expected);
+    let at: Timestamp = text.parse().map_err(|_| wrong(format!("{text:?} is no moment")))?;
+    if at > now { Err(wrong(format!("{at} is to come"))) } else { Ok(Some(at)) }
+}
+
+/// What is to be known of the figures of a selection, seen as of an earlier moment: which were
+/// revised or withdrawn since.
+pub(super) fn notes(holding: &Holding, selection: &Selection, seen: Seen) -> Vec<String> {
+    let Some(as_of) = seen.as_of else { return vec![] };
+    let taken = holding.all().filter(|(period, _)| selection.takes_period(period));
+    let note = |(period, held): (&str, &Held)| {
+        let later = held.versions().iter().find(|version| version.accepted > as_of)?;
+        // What was not there then needs no word.
+        held.versions().iter().find(|version| version.accepted <= as_of)?;
+        let what = if later.withdraws() { "withdrawn" } else { "revised" };
+        let (at, exchange) = (later.accepted, later.exchange);
+        Some(format!("{period} was {what} on {at} as exchange {exchange}"))
+    };
+    taken.filter_map(note).collect()
+}
+
+/// Every version of a dataset's periods.
+///
+/// # Errors
+/// `NOT_FOUND` where there is no such dataset.
+pub fn versions(
+    state: &State,
+    request: &wire::ListVersionsRequest,
+) -> Result<Vec<wire::Version>, Problem> {
+    let wire::ListVersionsRequest { dataset, period } = request;
+    if state.structures.get(dataset).is_none() {
+        return Err(Problem::new(Kind::NotFound, format!("there is no dataset {dataset:?}")));
+    }
+    let holding = state.holding(dataset);
+    let periods = holding.all().filter(|(each, _)| period.is_empty() || *each == period.as_str());
+    let versions = periods.flat_map(|(period, held)| {
+        let later = held.versions().iter().skip(1).map(Some).chain([None]);
+        held.versions().iter().zip(later).map(move |(version, next)| wire::Version {
+            period: period.to_owned(),
+            batch: version.batch.to_string(),
+            exchange: version.exchange,
+            accepted: version.accepted.to_string(),
+            public: version.public.map(|at| at.to_string()).unwrap_or_default(),
+            state: state_of(version, next).into(),
+        })
+    });
+    Ok(versions.collect())
+}
+
+fn state_of(version: &Version, next: Option<&Version>) -> VersionState {
+    match next {
+        _ if version.withdraws() => VersionState::Withdrawal,
+        None => VersionState::Current,
+        Some(next) if next.withdraws() => VersionState::Withdrawn,
+        Some(_) => VersionState::Superseded,
+    }
+}
