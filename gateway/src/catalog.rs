@@ -151,8 +151,8 @@ impl State {
     pub(crate) fn under(decree: Decree) -> Self {
         let record = serde_json::json!({
             "time": "2024-01-01T00:00:00Z", "actor": "operator/OPS", "parties": {},
-            "kind": "decree-enacted", "decree": decree.name(), "digest": "", "keyId": "",
-            "inForceFrom": decree.in_force_from(), "signature": "",
+            "kind": "decree-enacted", "decree": decree.name(), "digest": "",
+            "inForceFrom": decree.in_force_from(), "signatures": [],
         });
         let record: Record = serde_json::from_value(record).unwrap();
         let mut state = Self { structures: Structures::bundled().unwrap(), ..Self::default() };
