@@ -71,7 +71,8 @@ pub struct Exchange {
 pub struct Listen {
     /// gRPC over mutual TLS, for everybody who is enrolled.
     pub exchange: SocketAddr,
-    /// HTTPS without client certificates: the log's checkpoint and tiles, nothing else.
+    /// HTTPS without client certificates, for anybody: the log's checkpoint and tiles, and over
+    /// gRPC figures that are public.
     pub public: SocketAddr,
     /// HTTPS without client certificates, for persons: accounts, and with a session or token the
     /// gRPC services for figures and for the log.
@@ -126,6 +127,8 @@ pub struct Quota {
     /// Records that one principal may cause each minute; further requests are refused and
     /// recorded in sums.
     pub records_per_minute: u32,
+    /// Records that all who do not say who they are may cause together each minute.
+    pub public_records_per_minute: u32,
     /// Batches of one principal received at the same time.
     pub submissions_at_once: usize,
     /// Bytes of batches of one principal held in memory at the same time.
@@ -134,7 +137,12 @@ pub struct Quota {
 
 impl Default for Quota {
     fn default() -> Self {
-        Self { records_per_minute: 6_000, submissions_at_once: 4, intake_bytes: 1 << 30 }
+        Self {
+            records_per_minute: 6_000,
+            public_records_per_minute: 600,
+            submissions_at_once: 4,
+            intake_bytes: 1 << 30,
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub use self::{
     clauses::Clauses,
     coverage::{Coverage, Gap, Overruled},
     error::DecreeError,
-    matrix::{Cell, Matrix, Sheet},
+    matrix::{ANYBODY, Cell, Matrix, Sheet},
     parameters::{Body, Disclosure, Mandate, WorkingGroup},
     replay::{Change, Effect, Outcome, Replay, Sums},
     request::{Act, Decision, Question, Recorded, Request, SexSplit},

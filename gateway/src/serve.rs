@@ -108,7 +108,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
     let without_clients = |protocols: &[&[u8]]| {
         anyhow::Ok(TlsAcceptor::from(Arc::new(credentials()?.without_clients(protocols)?)))
     };
-    let public = without_clients(&[b"http/1.1"])?;
+    let public = without_clients(&[b"h2", b"http/1.1"])?;
     let persons = without_clients(&[b"h2", b"http/1.1"])?;
     let revocations = Arc::new(Revocations::new(
         credentials()?,
@@ -121,7 +121,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         Arc::clone(&catalog),
         Arc::clone(&accounts),
         recorder.clone(),
-        config.quota.records_per_minute,
+        (config.quota.records_per_minute, config.quota.public_records_per_minute),
         Arc::clone(&turned),
         Arc::clone(&clock),
     ));
@@ -188,7 +188,9 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
 
-    let public_log = tokio::spawn(public::serve(listeners.public, public, ledger, stop.clone()));
+    let public_log = public::Open { ledger, query: query.clone(), turned: Arc::clone(&turned) };
+    let public_log =
+        tokio::spawn(public::serve(listeners.public, public, public_log, stop.clone()));
     let desk = tokio::spawn(desk::serve(listeners.people, persons, desk, stop.clone()));
     let sums = tokio::spawn(record_sums(Arc::clone(&gate), stop.clone()));
     let connections = tls::accept(

@@ -116,6 +116,8 @@ pub enum Role {
     Member,
     /// A person who belongs to no participant, article 3(2).
     Observer,
+    /// Anybody who does not say who it is, article 6(6).
+    Public,
     /// An auditor of the Chamber of Accounts, article 3(3).
     Auditor,
     /// The technical operator, article 3(4): no right to figures.
@@ -126,8 +128,15 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] =
-        [Self::Agency, Self::Member, Self::Observer, Self::Auditor, Self::Operator, Self::Gateway];
+    pub const ALL: [Self; 7] = [
+        Self::Agency,
+        Self::Member,
+        Self::Observer,
+        Self::Public,
+        Self::Auditor,
+        Self::Operator,
+        Self::Gateway,
+    ];
 
     /// The role as it stands in the URI.
     #[must_use]
@@ -136,6 +145,7 @@ impl Role {
             Self::Agency => "agency",
             Self::Member => "member",
             Self::Observer => "observer",
+            Self::Public => "public",
             Self::Auditor => "auditor",
             Self::Operator => "operator",
             Self::Gateway => "gateway",
@@ -256,7 +266,7 @@ impl FromStr for Identity {
         let fits = match role {
             Role::Member | Role::Observer => person.is_some(),
             Role::Auditor => true,
-            Role::Agency | Role::Operator | Role::Gateway => person.is_none(),
+            Role::Agency | Role::Public | Role::Operator | Role::Gateway => person.is_none(),
         };
         if fits { Ok(Self { role, body: body.parse()?, person }) } else { Err(shape()) }
     }
@@ -302,7 +312,7 @@ pub enum IdentityError {
     #[error("{0:?} is not the short name of a body: expected 2 to 16 of A–Z and 0–9")]
     Body(String),
     /// No such role.
-    #[error("{0:?} is not a role: expected agency, member, observer, auditor or operator")]
+    #[error("{0:?} is not a role: expected agency, member, observer, public, auditor or operator")]
     Role(String),
     /// The account is misspelt.
     #[error("{0:?} is not the name of an account: expected 8 of a–z and 2–7")]

@@ -88,7 +88,9 @@ impl Witnesses {
             && match identity.role {
                 Role::Agency => self.participants.contains(&identity.body),
                 Role::Auditor => self.quorum.mandatory.contains(&identity.body),
-                Role::Member | Role::Observer | Role::Operator | Role::Gateway => false,
+                Role::Member | Role::Observer | Role::Public | Role::Operator | Role::Gateway => {
+                    false
+                }
             }
     }
 

@@ -174,11 +174,10 @@ impl Accounts {
                 let detail = format!("{} presides over the working group", group.chair);
                 refused(detail, group.article.to_string())
             }
-            (Role::Agency | Role::Operator | Role::Gateway, ..) => Err(Problem::new(
-                Kind::Malformed,
-                format!("{} is no role of a person", role.as_str()),
-            )
-            .hint("expected member, observer or auditor")),
+            (Role::Agency | Role::Public | Role::Operator | Role::Gateway, ..) => Err(
+                Problem::new(Kind::Malformed, format!("{} is no role of a person", role.as_str()))
+                    .hint("expected member, observer or auditor"),
+            ),
         }
     }
 

@@ -16,7 +16,8 @@ const NOBODY: &str = "UNNAMED";
 /// Before figures are public and after (article 8(1)).
 const RELEASED: [bool; 2] = [false, true];
 
-/// Of whom something is said.
+/// Of whom something is said. What is said of a participant is said of its members, too: they
+/// act for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Who {
     /// Of everybody.
@@ -77,10 +78,19 @@ impl Who {
     fn is(&self, principal: &Identity) -> bool {
         match self {
             Self::Anybody => true,
-            Self::Role(role) => principal.role == *role,
-            Self::Body(identity) => principal == identity,
+            Self::Role(role) => principal.role == *role || principal.party().role == *role,
+            Self::Body(identity) => acts_for(principal, identity),
         }
     }
+}
+
+/// Is it this body, or does it act for it?
+fn acts_for(principal: &Identity, body: &Identity) -> bool {
+    principal == body || principal.party() == *body
+}
+
+fn one_of(bodies: &[Identity], principal: &Identity) -> bool {
+    bodies.iter().any(|body| acts_for(principal, body))
 }
 
 impl FromStr for Who {
@@ -93,7 +103,7 @@ impl FromStr for Who {
         let role = text.parse().map(Self::Role);
         role.or_else(|_| Identity::capacity_of(text).map(Self::Body)).map_err(|_| {
             format!(
-                "{text:?}: expected anybody, agency, member, observer, auditor, operator, or such \
+                "{text:?}: expected anybody, agency, member, observer, public, auditor, operator, or such \
                  as agency/NSC"
             )
         })
@@ -104,7 +114,7 @@ impl Claim {
     /// Is there anybody of whom one of the decrees speaks and who is meant?
     #[must_use]
     pub fn means_somebody(&self, decrees: &[&Decree]) -> bool {
-        space(decrees).iter().any(|each| self.who.is(each) && !self.except.contains(each))
+        space(decrees).iter().any(|each| self.who.is(each) && !one_of(&self.except, each))
     }
 
     /// Is it so that they never see it, broken down so or more finely, by any of these decrees?
@@ -135,7 +145,7 @@ impl Claim {
         if let Who::Body(identity) = &self.who {
             everybody.insert(identity.clone());
         }
-        everybody.retain(|each| self.who.is(each) && !self.except.contains(each));
+        everybody.retain(|each| self.who.is(each) && !one_of(&self.except, each));
         for (decree, principal, released) in decrees.iter().flat_map(|decree| {
             let each = everybody.iter();
             each.flat_map(move |each| RELEASED.map(|released| (decree, each, released)))
@@ -195,7 +205,7 @@ pub fn changes_only(
                     Way::Wider => is.covers(was),
                     Way::Narrower => was.covers(is),
                 };
-                let named = only_for.is_empty() || only_for.contains(principal);
+                let named = only_for.is_empty() || one_of(only_for, principal);
                 if !allowed || (was != is && !named) {
                     tried.add(Found::of(after, now.as_ref(), principal, structure, detail));
                 }

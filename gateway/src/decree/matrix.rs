@@ -9,6 +9,8 @@ use super::{Access, Decree, Disclosure, Figures};
 const OPERATOR: &str = "OPERATOR";
 /// The short name under which observers stand: they come from bodies that it does not name.
 const OBSERVER: &str = "OBSERVER";
+/// The short name under which the public stands.
+pub const ANYBODY: &str = "ANYBODY";
 
 /// What a decree gives to everybody of every dataset that somebody must hand in.
 #[derive(Debug, Clone)]
@@ -130,8 +132,8 @@ impl Row {
     }
 }
 
-/// Everybody of whom the decree speaks: participants, their members, observers, auditors, the
-/// operator.
+/// Everybody of whom the decree speaks: participants, their members, observers, the public,
+/// auditors, the operator.
 pub(super) fn principals(decree: &Decree) -> Vec<Identity> {
     let named = |role, bodies: &[super::Body]| {
         let identity = |body: &super::Body| Identity::of(role, body.id.clone());
@@ -146,6 +148,7 @@ pub(super) fn principals(decree: &Decree) -> Vec<Identity> {
     };
     let observer = decree.working_group().and_then(|_| OBSERVER.parse().ok());
     let observer = observer.map(|body| Identity::of(Role::Observer, body));
-    let people = members.into_iter().chain(observer);
+    let public = ANYBODY.parse().ok().map(|body| Identity::of(Role::Public, body));
+    let people = members.into_iter().chain(observer).chain(public);
     participants.into_iter().chain(people).chain(auditors).chain(operator).collect()
 }

@@ -227,20 +227,19 @@ fn article_6_5_narrows_the_figures_on_trafficking() {
 }
 
 #[test]
-fn article_6_6_shows_observers_three_datasets_once_they_are_public() {
-    let observer = "observer/IOM/k3jq7x2m";
-    for dataset in ["MIG_STOCK", "ASYLUM_ABROAD", "REMITTANCES"] {
-        expect(&released(query(observer, dataset, &[])), true, &["6(6)"]);
-        expect(&released(query(observer, dataset, &[Region])), false, &["1"]);
+fn article_6_6_shows_observers_and_the_public_three_datasets_once_they_are_public() {
+    for who in ["observer/IOM/k3jq7x2m", "public/ANYBODY"] {
+        for dataset in ["MIG_STOCK", "ASYLUM_ABROAD", "REMITTANCES"] {
+            expect(&released(query(who, dataset, &[])), true, &["6(6)"]);
+            expect(&released(query(who, dataset, &[Region])), false, &["1"]);
+        }
+        expect(&released(query(who, "REFUGEES", &[])), false, &["1"]);
+        expect(&small_counts(who, "MIG_STOCK"), false, &["7(1)"]);
     }
-    expect(&released(query(observer, "REFUGEES", &[])), false, &["1"]);
-    expect(&small_counts(observer, "MIG_STOCK"), false, &["7(1)"]);
 }
 
 #[test]
-fn article_7_1_withholds_small_counts_but_from_submitter_and_statisticians() {
-    expect(&small_counts("agency/NSC", "TRAFFICKING"), true, &["6(2)", "7(3)"]);
-    expect(&small_counts("agency/MIA", "TRAFFICKING"), true, &["6(3)", "7(3)"]);
+fn article_7_1_withholds_small_counts() {
     expect(&small_counts("agency/MFA", "TRAFFICKING"), false, &["7(1)"]);
     let trafficking = Disclosure { threshold: 10, zeros_withheld: true };
     assert_eq!(model().disclosure("TRAFFICKING"), Some(trafficking));
@@ -250,8 +249,16 @@ fn article_7_1_withholds_small_counts_but_from_submitter_and_statisticians() {
 }
 
 #[test]
-fn article_8_1_keeps_figures_from_observers_until_they_are_public() {
+fn article_7_3_gives_small_counts_to_who_hands_them_in_and_who_makes_statistics() {
+    expect(&small_counts("agency/NSC", "TRAFFICKING"), true, &["6(2)", "7(3)"]);
+    expect(&small_counts("agency/MIA", "TRAFFICKING"), true, &["6(3)", "7(3)"]);
+    expect(&small_counts("agency/MIA", "MIG_STOCK"), false, &["7(1)"]);
+}
+
+#[test]
+fn article_8_1_keeps_figures_from_observers_and_the_public_until_they_are_public() {
     expect(&query("observer/IOM/k3jq7x2m", "MIG_STOCK", &[]), false, &["8(1)"]);
+    expect(&query("public/ANYBODY", "MIG_STOCK", &[]), false, &["8(1)"]);
     expect(&query("agency/SBS", "MIG_STOCK", &[]), true, &["6(1)"]);
 }
 

@@ -32,7 +32,7 @@ use tonic::Status;
 use super::{
     audit::AuditService,
     gate::Gate,
-    query::QueryService,
+    query::{self, QueryService},
     tls::{Credential, Peer},
     turned::Turned,
 };
@@ -47,8 +47,7 @@ const CONNECTIONS: usize = 512;
 /// Bytes of a request's body under `/v1`.
 const BODY_BYTES: usize = 16 << 10;
 
-/// What is asked of figures and of the log, method by method: nothing else is reached.
-const QUERY: [&str; 4] = ["ListDatasets", "DescribeDataset", "Ask", "ListVersions"];
+/// What is asked of the log, method by method: nothing else is reached.
 const AUDIT: [&str; 7] =
     ["Checkpoint", "Tile", "Consistency", "Inclusion", "Records", "Witnesses", "Hold"];
 
@@ -75,7 +74,7 @@ impl Desk {
             .route("/v1/tokens/{id}", delete(own::withdraw_token))
             .layer(DefaultBodyLimit::max(BODY_BYTES));
         let (query, audit) = (self.query.clone(), self.audit.clone());
-        let services = QUERY.iter().fold(Router::new(), |router, method| {
+        let services = query::METHODS.iter().fold(Router::new(), |router, method| {
             router.route_service(&format!("/exchange.v1.Query/{method}"), query.clone())
         });
         let services = AUDIT.iter().fold(services, |router, method| {
@@ -170,6 +169,9 @@ async fn identify(State(desk): State<Desk>, mut request: Request, next: Next) ->
             return respond(grpc, Err(stranger()));
         }
     }
+    if !of_the_account && !grpc {
+        return nothing(State(desk), request).await;
+    }
     next.run(request).await
 }
 
@@ -212,13 +214,13 @@ fn stranger() -> Problem {
         .hint("sign in: POST /v1/sign-in, or agency-node account sign-in")
 }
 
-fn speaks_grpc(headers: &HeaderMap) -> bool {
+pub(super) fn speaks_grpc(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     kind.is_some_and(|kind| kind.starts_with("application/grpc"))
 }
 
 /// An answer as JSON, or as a gRPC status where gRPC is spoken. Nothing of it may be kept.
-fn respond(grpc: bool, answer: Result<Value, Problem>) -> Response<Body> {
+pub(super) fn respond(grpc: bool, answer: Result<Value, Problem>) -> Response<Body> {
     let (status, media_type, value) = match answer {
         Err(problem) if grpc => return Status::from(problem).into_http(),
         Ok(value) => (StatusCode::OK, "application/json", value),

@@ -77,7 +77,7 @@ impl AdminService {
         let (bodies, article) = match identity.role {
             Role::Agency => (decree.participants(), decree.clauses().participants),
             Role::Auditor => (decree.auditors(), decree.clauses().auditors),
-            Role::Member | Role::Observer | Role::Operator | Role::Gateway => {
+            Role::Member | Role::Observer | Role::Public | Role::Operator | Role::Gateway => {
                 let detail = format!("{identity} cannot be enrolled: only agency/… and auditor/…");
                 return Err(malformed(detail));
             }

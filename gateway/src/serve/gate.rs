@@ -8,7 +8,7 @@ use birge_proto::{
     problem::{Kind, Problem},
     record::Event,
 };
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -30,24 +30,28 @@ pub(super) struct Gate {
     /// By certificate, so that a revoked one cannot use up what its successor needs; of a person
     /// whatever it presents.
     quota: DefaultKeyedRateLimiter<(Identity, String)>,
+    /// Of all who do not say who they are together, so that strangers cannot fill the log.
+    public: DefaultDirectRateLimiter,
     turned: Arc<Turned>,
     clock: SharedClock,
 }
 
 impl Gate {
-    /// A gate that lets one principal cause so many records a minute.
+    /// A gate that lets one principal cause so many records a minute, and all the public together
+    /// so many.
     #[must_use]
     pub(super) fn new(
         catalog: Arc<Catalog>,
         accounts: Arc<Accounts>,
         recorder: Recorder,
-        records_per_minute: u32,
+        (records_per_minute, of_the_public): (u32, u32),
         turned: Arc<Turned>,
         clock: SharedClock,
     ) -> Self {
-        let rate = NonZeroU32::new(records_per_minute).unwrap_or(NonZeroU32::MIN);
-        let quota = RateLimiter::keyed(Quota::per_minute(rate));
-        Self { catalog, accounts, recorder, quota, turned, clock }
+        let rate = |rate| Quota::per_minute(NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN));
+        let quota = RateLimiter::keyed(rate(records_per_minute));
+        let public = RateLimiter::direct(rate(of_the_public));
+        Self { catalog, accounts, recorder, quota, public, turned, clock }
     }
 
     /// The caller, if it may do `act` in one of these roles, and its session or token is good for
@@ -113,11 +117,13 @@ impl Gate {
     }
 
     fn within_quota(&self, peer: &Peer) -> Result<(), Problem> {
-        let credential = match &peer.credential {
-            Credential::Certificate(serial) => serial.clone(),
-            Credential::Bearer(_) => String::new(),
+        let of = |credential| self.quota.check_key(&(peer.identity.clone(), credential)).is_ok();
+        let within = match &peer.credential {
+            Credential::Certificate(serial) => of(serial.clone()),
+            Credential::Bearer(_) => of(String::new()),
+            Credential::Nothing => self.public.check().is_ok(),
         };
-        if self.quota.check_key(&(peer.identity.clone(), credential)).is_ok() {
+        if within {
             return Ok(());
         }
         self.turned.count(format!("over-quota {}", peer.identity));
@@ -192,6 +198,7 @@ impl Gate {
                 participant.is_some_and(|participant| participant.serials.contains(serial))
             }),
             Credential::Bearer(bearer) => !self.accounts.scopes(&peer.identity, bearer).is_empty(),
+            Credential::Nothing => true,
         }
     }
 }
@@ -204,7 +211,7 @@ fn void(peer: &Peer) -> Problem {
             Problem::new(Kind::NotEnrolled, detail)
                 .hint("ask the technical operator to enrol this node again")
         }
-        Credential::Bearer(_) => {
+        Credential::Bearer(_) | Credential::Nothing => {
             let detail = format!("this session or token of {who} is over, or was revoked");
             Problem::new(Kind::NotSignedIn, detail).hint("sign in again")
         }

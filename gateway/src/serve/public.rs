@@ -1,17 +1,23 @@
-//! The public listener: the log's checkpoint and tiles over HTTPS, for anybody, as C2SP's
+//! The public listener, for anybody. Over HTTPS the log's checkpoint and tiles, as C2SP's
 //! tlog-tiles lays them out; under `/frozen/<n>`, from 1 on, those of the logs that it goes on
-//! from, whose tree is the beginning of its own. Nothing else is served here.
+//! from, whose tree is the beginning of its own. Over gRPC the figures that are public (articles
+//! 6(6), 8(1)). Nothing else is served here.
 
 use std::sync::Arc;
 
 use axum::{
     Router,
     body::Body,
-    extract::{Path, State},
+    extract::{Path, Request, State},
     http::{Response, StatusCode, header},
+    middleware::{self, Next},
     routing::get,
 };
-use birge_proto::problem::{Kind, Problem};
+use birge_proto::{
+    identity::{Identity, Role},
+    problem::{Kind, Problem},
+    wire::query_server::QueryServer,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -21,8 +27,14 @@ use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::reading;
-use crate::ledger::Ledger;
+use super::{
+    desk::{respond, speaks_grpc},
+    query::{self, QueryService},
+    reading,
+    tls::{Credential, Peer},
+    turned::Turned,
+};
+use crate::{decree::ANYBODY, ledger::Ledger};
 
 /// How long one public connection may live.
 const CONNECTION: std::time::Duration = std::time::Duration::from_secs(60);
@@ -33,13 +45,24 @@ const IDLE: std::time::Duration = std::time::Duration::from_secs(10);
 /// Public connections at once.
 const CONNECTIONS: usize = 256;
 
+/// What is open to anybody.
+pub(super) struct Open {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) query: QueryServer<QueryService>,
+    pub(super) turned: Arc<Turned>,
+}
+
 /// Serves until `stop`.
 pub(super) async fn serve(
     listener: TcpListener,
     acceptor: TlsAcceptor,
-    ledger: Arc<Ledger>,
+    open: Open,
     stop: CancellationToken,
 ) {
+    let Open { ledger, query, turned } = open;
+    let figures = query::METHODS.iter().fold(Router::new(), |router, method| {
+        router.route_service(&format!("/exchange.v1.Query/{method}"), query.clone())
+    });
     let router = Router::new()
         .route("/checkpoint", get(checkpoint))
         .route("/tile/{*path}", get(tile))
@@ -50,8 +73,9 @@ pub(super) async fn serve(
                 tile(ledger, Path(path)).await
             }),
         )
-        .fallback(|| async { response(Err(nothing())) })
-        .with_state(ledger);
+        .with_state(ledger)
+        .merge(figures.layer(middleware::from_fn_with_state(turned, as_the_public)))
+        .fallback(|| async { response(Err(nothing())) });
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let tracker = TaskTracker::new();
     loop {
@@ -73,8 +97,9 @@ pub(super) async fn serve(
             let served = timeout(CONNECTION, async {
                 let stream = acceptor.accept(stream).await.ok()?;
                 let service = TowerToHyperService::new(router);
-                let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
+                let mut server = auto::Builder::new(TokioExecutor::new());
                 server.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
+                server.http2().timer(TokioTimer::new()).max_concurrent_streams(16);
                 server.serve_connection(TokioIo::new(stream), service).await.ok()
             });
             drop(served.await);
@@ -83,6 +108,29 @@ pub(super) async fn serve(
     }
     tracker.close();
     drop(timeout(std::time::Duration::from_secs(5), tracker.wait()).await);
+}
+
+/// Whoever asks here is the public, whatever it presents; who presents something is told where
+/// that counts.
+async fn as_the_public(
+    State(turned): State<Arc<Turned>>,
+    mut request: Request,
+    next: Next,
+) -> Response<Body> {
+    if !speaks_grpc(request.headers()) {
+        return response(Err(nothing()));
+    }
+    if request.headers().contains_key(header::AUTHORIZATION) {
+        turned.count("bearer-in-public");
+        let detail = "nobody signs in here: this is the address for the public";
+        let problem = Problem::new(Kind::Malformed, detail)
+            .hint("present a session or token at the address for persons");
+        return respond(speaks_grpc(request.headers()), Err(problem));
+    }
+    let Ok(body) = ANYBODY.parse() else { return response(Err(nothing())) };
+    let identity = Identity::of(Role::Public, body);
+    request.extensions_mut().insert(Peer { identity, credential: Credential::Nothing });
+    next.run(request).await
 }
 
 async fn checkpoint(State(ledger): State<Arc<Ledger>>) -> Response<Body> {
@@ -97,7 +145,8 @@ async fn frozen(State(ledger): State<Arc<Ledger>>, Path(log): Path<usize>) -> Re
 }
 
 fn nothing() -> Problem {
-    let there = "there is only /checkpoint and /tile/…, and the same under /frozen/<n>";
+    let there = "there is only /checkpoint and /tile/…, the same under /frozen/<n>, and the gRPC \
+                 service exchange.v1.Query";
     Problem::new(Kind::NotFound, there)
 }
 

@@ -23,7 +23,9 @@ use crate::{
 
 /// Who may ask what exists: existence is public, values are not.
 const ANYBODY: &[Role] =
-    &[Role::Agency, Role::Member, Role::Observer, Role::Auditor, Role::Operator];
+    &[Role::Agency, Role::Member, Role::Observer, Role::Public, Role::Auditor, Role::Operator];
+/// The methods, by name: all that persons and the public reach.
+pub(super) const METHODS: [&str; 4] = ["ListDatasets", "DescribeDataset", "Ask", "ListVersions"];
 
 const DESCRIBE: &str = "query/describe-dataset";
 const VERSIONS: &str = "query/list-versions";

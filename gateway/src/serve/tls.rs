@@ -54,6 +54,8 @@ pub(super) enum Credential {
     Certificate(String),
     /// A person's session or token.
     Bearer(Bearer),
+    /// Nothing: it is the public.
+    Nothing,
 }
 
 /// A connection whose other end is identified.

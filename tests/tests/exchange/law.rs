@@ -27,8 +27,10 @@ fn the_matrix_tells_every_decision_as_text_table_and_page() {
     let text = decree(&exchange, &["matrix", &model], 0).stdout;
     for line in [
         "TRAFFICKING, handed in by MIA: counts from 1 to 9, and zeros, are withheld",
-        "  agency/MFA       by SEX (article 6(1))",
-        "  auditor/COA      nothing",
+        "  agency/MFA         by SEX (article 6(1))",
+        "  observer/OBSERVER  nothing",
+        "  public/ANYBODY     by INDICATOR and SEX and AGE and COUNTERPART_AREA, once public (article 6(6))",
+        "  auditor/COA        nothing",
     ] {
         assert!(text.lines().any(|each| each == line), "{line:?} is missing in {text}");
     }
@@ -40,7 +42,8 @@ fn the_matrix_tells_every_decision_as_text_table_and_page() {
         serde_json::from_str(&decree(&exchange, &["check", &model, "--output", "json"], 0).stdout)
             .unwrap();
     assert_eq!(checked["decisions"], rows.len());
-    let regional = ["TRAFFICKING", "MIA", "agency/MLSSM", "REF_AREA", "true", "false", "6(5)"];
+    let regional =
+        ["TRAFFICKING", "MIA", "member/MLSSM", "REF_AREA", "true", "true", "false", "6(5)"];
     assert!(rows.iter().any(|row| row == regional[..]), "{table}");
 
     let page = folders.path().join("matrix.html");

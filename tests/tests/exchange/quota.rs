@@ -175,3 +175,32 @@ fn an_idle_sender_holds_up_itself_alone() {
         assert_went_on(another.await.unwrap(), begun);
     });
 }
+
+/// All who do not say who they are share one quota: strangers cannot fill the log.
+#[test]
+fn the_public_together_causes_no_more_records_than_its_quota() {
+    let mut exchange = Exchange::start().unwrap();
+    let auditor = exchange.node("auditor/COA").unwrap();
+    exchange.stop().unwrap().expect_code(0).unwrap();
+    exchange.set("quota", "public_records_per_minute", QUOTA as i64).unwrap();
+    exchange.serve().unwrap();
+    let begun = Instant::now();
+    block_on(async {
+        let address = birge_tests::web::public_address(&exchange).unwrap();
+        let anonymous = Credentials::of(&auditor).unwrap().anonymous();
+        let mut put_off = 0;
+        for _ in 0..QUESTIONS {
+            let client = Client::connect(address, &anonymous).await.unwrap();
+            match client.ask(request("MIG_STOCK", &[])).await {
+                Err(problem) if problem.kind == Kind::OverQuota => put_off += 1,
+                _ => {}
+            }
+        }
+        let refilled = QUOTA * (begun.elapsed().as_secs() as usize + 1) / 60 + 1;
+        assert!(put_off >= QUESTIONS - QUOTA - refilled, "only {put_off} put off");
+        let records = records(&exchange, &auditor).await;
+        let of_the_public =
+            records.values().filter(|record| record.actor.to_string() == "public/ANYBODY").count();
+        assert!(of_the_public <= QUOTA + refilled, "{of_the_public}");
+    });
+}

@@ -144,9 +144,9 @@ fn everything_else_in_public_is_a_problem_that_tells_nothing() {
     }
 }
 
-/// Not even who is enrolled can ask for figures at the public door.
+/// At the public door even who is enrolled is the public.
 #[test]
-fn the_public_listener_speaks_no_grpc() {
+fn the_public_listener_gives_no_figures_that_are_not_public() {
     let scene = Scene::new();
     let address = web::public_address(&scene.exchange).unwrap();
     let request = AskRequest { dataset: "TRAFFICKING".to_owned(), ..AskRequest::default() };

@@ -15,8 +15,9 @@ use birge_tests::{
     PATIENCE,
     answer::{Answer, request},
     batch::Batch,
-    client::Client,
+    client::{Client, Credentials},
     node::Node,
+    web,
 };
 use serde_json::Value;
 
@@ -59,6 +60,13 @@ impl Scene {
     async fn ask(&self, node: &Node, request: AskRequest) -> Answer {
         let client = Client::of(node, self.exchange.address()).await.unwrap();
         client.ask(request).await.unwrap()
+    }
+
+    /// Whoever comes to the public door.
+    async fn anybody(&self) -> Client {
+        let address = web::public_address(&self.exchange).unwrap();
+        let anonymous = Credentials::of(&self.mia).unwrap().anonymous();
+        Client::connect(address, &anonymous).await.unwrap()
     }
 
     async fn states(&self, year: i16) -> Vec<(VersionState, bool)> {
@@ -183,12 +191,31 @@ fn article_8_1_figures_become_public_at_their_time_for_all_at_once_and_not_befor
         let narrowed = open.provenance.unwrap().narrowed.join(" ");
         assert!(narrowed.contains("not public yet") && narrowed.contains("8(1)"), "{narrowed}");
 
+        let anybody = scene.anybody().await;
+        let refused = anybody.ask(asked.clone()).await.unwrap_err();
+        assert_eq!(refused.articles, ["8(1)"]);
+        assert_eq!(scene.refusal(refused.exchange).await.0, "public/ANYBODY");
+
         scene.after(until(release));
         scene.public(2024, 1).await;
         scene.public(2023, 1).await;
         let answer = scene.door.ask(&session, asked.clone()).await.unwrap();
         assert_eq!(women(&answer), Some(100.0));
         assert_eq!(answer.provenance.unwrap().articles, ["6(6)"]);
+        let answer = anybody.ask(asked.clone()).await.unwrap();
+        assert_eq!(women(&answer), Some(100.0));
+        let asking = record(&scene.exchange, &scene.auditor, answer.provenance.unwrap().exchange);
+        assert_eq!(asking.await.actor.to_string(), "public/ANYBODY");
+        for dataset in ["TRAFFICKING", "REFUGEES"] {
+            let refused = anybody.ask(request(dataset, &[])).await.unwrap_err();
+            assert_eq!(refused.kind, Kind::NotPermitted, "{dataset}");
+        }
+        // Who presents something there is told that it counts elsewhere.
+        let mut presented = tonic::Request::new(asked.clone());
+        presented
+            .metadata_mut()
+            .insert("authorization", format!("Bearer {session}").parse().unwrap());
+        assert!(anybody.query().ask(presented).await.is_err());
         let records = scene.records().await;
         let released: Vec<_> = records
             .values()
@@ -239,7 +266,7 @@ fn article_5_2_a_wrong_batch_is_withdrawn_with_a_reason_and_kept_for_what_was_kn
         let session = scene.sign_in(&observer).await;
         assert_eq!(women(&scene.door.ask(&session, of_year(2024)).await.unwrap()), Some(100.0));
 
-        let why = "the register was counted twice: 57 women";
+        let why = "a register was counted twice, fifty-seven women too many";
         scene.node(&scene.nsc, &["withdraw", &batch, "--reason", " ", "--periods", "2024"], 1);
         scene.node(&scene.nsc, &["withdraw", &batch, "--reason", why, "--periods", "2019"], 2);
         scene.node(&scene.nsc, &["withdraw", &"0".repeat(64), "--reason", why], 2);
@@ -265,7 +292,7 @@ fn article_5_2_a_wrong_batch_is_withdrawn_with_a_reason_and_kept_for_what_was_kn
         let recorded = record(&scene.exchange, &scene.auditor, index).await;
         let Event::SubmissionAccepted { action, .. } = &recorded.event else { panic!("accepted") };
         assert_eq!(*action, Action::Withdraw);
-        assert!(!serde_json::to_string(&recorded).unwrap().contains("57"));
+        assert!(!serde_json::to_string(&recorded).unwrap().contains("fifty"));
         // Withdrawn is withdrawn; but what is right may be handed in, as a revision of it.
         let withdrawal = told["batch"].as_str().unwrap().parse().unwrap();
         let again = scene.stock(2024, 95, Action::Append, None).await.unwrap_err();

@@ -144,12 +144,13 @@ fn forked(exchange: &mut Exchange, other: &Node) -> Exchange {
     exchange.stop().unwrap().expect_code(0).unwrap();
     let dir = exchange.dir().join("fork");
     copy(&exchange.home(), &dir.join("gateway")).unwrap();
-    let (listen, public) = (free_address().unwrap(), free_address().unwrap());
+    let [listen, public, people] = [(); 3].map(|()| free_address().unwrap());
     let file = dir.join("gateway/gateway.toml");
     let mut config: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
     let addresses = config["listen"].as_table_mut().unwrap();
     addresses.insert("exchange".into(), listen.to_string().into());
     addresses.insert("public".into(), public.to_string().into());
+    addresses.insert("people".into(), people.to_string().into());
     fs::write(&file, config.to_string()).unwrap();
     fs::write(dir.join("address"), listen.to_string()).unwrap();
     other.set("gateway", "url", format!("https://localhost:{}", listen.port())).unwrap();

@@ -69,7 +69,7 @@ pub(super) fn unknown(policy: &Policy, parameters: &Parameters) -> Option<Entity
             "Dataset" => !parameters.disclosure.iter().any(|rule| rule.dataset == id),
             // No decree names an operator or a person: a rule that did would be for nobody who is
             // checked.
-            "Operator" | "Member" | "Observer" => true,
+            "Operator" | "Member" | "Observer" | "Public" => true,
             _ => false,
         }
     })
@@ -86,6 +86,7 @@ fn principal(request: &Request, parameters: &Parameters) -> Option<Entity> {
             vec![("participant", named(&parameters.participants)), ("suspended", suspended)],
         ),
         Role::Observer => ("Observer", vec![]),
+        Role::Public => ("Public", vec![]),
         Role::Auditor => ("Auditor", vec![("named", named(&parameters.auditors))]),
         // The gateway itself has no more right to figures than who runs it.
         Role::Operator | Role::Gateway => ("Operator", vec![]),

@@ -74,7 +74,8 @@ impl Asked<'_> {
     /// Articles 6(1) to 6(6) and 8(1).
     fn shown(&self) -> (bool, Vec<&'static str>) {
         let mut forbidden = self.forbidden();
-        if self.role == "observer" && !self.released {
+        let outside = ["observer", "public"].contains(&self.role);
+        if outside && !self.released {
             forbidden.push("8(1)");
         }
         if !forbidden.is_empty() {
@@ -85,7 +86,7 @@ impl Asked<'_> {
             region && self.dataset == dataset && bodies.contains(&self.body)
         };
         let open = ["MIG_STOCK", "ASYLUM_ABROAD", "REMITTANCES"].contains(&self.dataset);
-        if self.role == "observer" && open && !region {
+        if outside && open && !region {
             return (true, vec!["6(6)"]);
         }
         let grounds = [
@@ -135,6 +136,7 @@ fn every_decision_is_the_one_that_the_text_asks_for() {
         ("member", "NBKR"),
         ("member", "XYZ"),
         ("observer", "IOM"),
+        ("public", "ANYBODY"),
         ("auditor", "COA"),
         ("auditor", "XYZ"),
         ("operator", "OPS"),
@@ -163,7 +165,7 @@ fn every_decision_is_the_one_that_the_text_asks_for() {
             }
         }
     }
-    assert_eq!(decisions, 2 * 2 * 18 * (16 + 4 + 8 + 8 + 32 + 2 + 32));
+    assert_eq!(decisions, 2 * 2 * 19 * (16 + 4 + 8 + 8 + 32 + 2 + 32));
 }
 
 /// Articles 4(2), 5(2), 8(1), by local time, which is six hours ahead of UTC.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use birge_tests::{
     authority::{Authority, Years},
-    client::{Client, Credentials},
+    client::Credentials,
     exchange::TRUST_DOMAIN,
     person::Told,
 };
