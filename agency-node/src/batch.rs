@@ -6,7 +6,7 @@ use birge_proto::{
     clock::Timestamp,
     envelope::{MANIFEST_TYPE, SigningKey, sha256},
     identity::AgencyId,
-    manifest::{Action, BatchId, Manifest},
+    manifest::{Action, BatchId, Manifest, Salt},
     problem::{Kind, Problem},
     wire::SubmitHeader,
 };
@@ -191,6 +191,7 @@ impl Unsigned {
             prepared: now,
             observations,
             blocks: blocks.iter().map(|block| BatchId::of(block)).collect(),
+            salt: Salt::generate().map_err(anyhow::Error::from)?,
         };
         let manifest = manifest.to_bytes().map_err(anyhow::Error::from)?;
         let header = SubmitHeader {

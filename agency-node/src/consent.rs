@@ -11,6 +11,7 @@ use std::{
 use birge_proto::{
     envelope::CONSENT_TYPE,
     manifest::{BatchId, Manifest},
+    problem::Kind,
     wire::{Consent as WireConsent, submit_request::Part},
 };
 use clap::Subcommand;
@@ -44,6 +45,13 @@ pub enum Consent {
         /// Where to write the consent.
         #[arg(long, value_name = "FILE", default_value = "consent.json")]
         out: PathBuf,
+    },
+    /// Tell which batches wait here for consent.
+    List,
+    /// Let a batch go that no consent will come for.
+    Drop {
+        /// The batch.
+        batch: BatchId,
     },
     /// Hand in the batch that was consented to.
     Use {
@@ -107,15 +115,15 @@ pub fn ask(node: &Node, batch: Unsigned, source: String, out: &Path) -> Result<R
 pub async fn consent(node: &Node, command: Consent) -> Result<Reply, Failure> {
     match command {
         Consent::Show { request } => {
-            let (batch, _, manifest) = read_request(&request)?;
+            let (batch, manifest) = read_request(&request)?;
             let json = serde_json::to_value(&manifest).map_err(anyhow::Error::from)?;
             let text = words(batch, &manifest);
             Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })
         }
         Consent::Give { request, out } => {
-            let (batch, bytes, manifest) = read_request(&request)?;
+            let (batch, manifest) = read_request(&request)?;
             let key = credentials::signing_key(&node.home, node.identity())?;
-            let signature = hex::encode(key.sign(CONSENT_TYPE, &bytes));
+            let signature = hex::encode(key.sign(CONSENT_TYPE, batch.to_string().as_bytes()));
             let given = Given { batch, key_id: key.verifying_key().id(), signature };
             write(&out, &given)?;
             let text = format!(
@@ -127,6 +135,12 @@ pub async fn consent(node: &Node, command: Consent) -> Result<Reply, Failure> {
             let json = json!({ "batch": batch, "file": out });
             Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })
         }
+        Consent::List => list(node),
+        Consent::Drop { batch } => {
+            drop_batch(node, batch)?;
+            let (text, json) = (format!("let go: {batch}"), json!({ "batch": batch }));
+            Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })
+        }
         Consent::Use { consent } => use_consent(node, &consent).await,
     }
 }
@@ -136,10 +150,7 @@ async fn use_consent(node: &Node, path: &Path) -> Result<Reply, Failure> {
     let given: Given = read(path, "a consent: what `agency-node consent give` writes")?;
     let kept = awaiting(node, given.batch);
     if !kept.exists() {
-        return Err(Failure::Usage(format!(
-            "no batch {} waits here for consent\nnext: ask for it with --ask-consent",
-            given.batch
-        )));
+        return Err(not_waiting(given.batch));
     }
     let signature = hex::decode(&given.signature)
         .map_err(|_| Failure::Wrong(format!("{}: the signature is not hex", path.display())))?;
@@ -156,16 +167,60 @@ async fn use_consent(node: &Node, path: &Path) -> Result<Reply, Failure> {
         let _lock = node.home.lock("outbox.lock")?;
         node.outbox.enqueue(&batch.slip, header, blocks)?;
     }
-    fs::remove_file(&kept).map_err(anyhow::Error::from)?;
-    submit::deliver_queued(node, &publisher, given.batch, false).await
+    let reply = submit::deliver_queued(node, &publisher, given.batch, false).await?;
+    // Where the consent was none, another may be had for the same batch.
+    if reply.json["problem"]["code"] != Kind::BadSignature.code() {
+        drop_batch(node, given.batch)?;
+    }
+    Ok(reply)
+}
+
+/// The batches that wait for consent.
+///
+/// # Errors
+/// When a file is damaged.
+pub fn waiting(node: &Node) -> Result<Vec<(BatchId, Manifest)>, Failure> {
+    let Ok(files) = fs::read_dir(node.home.join(AWAITING)) else { return Ok(vec![]) };
+    let mut waiting = vec![];
+    for path in files.flatten().map(|file| file.path()) {
+        if path.extension().is_some_and(|extension| extension == "batch") {
+            let file = BatchFile::open(&path)?;
+            waiting.push((BatchId::of(&file.header.manifest), file.manifest));
+        }
+    }
+    waiting.sort_by_key(|(_, manifest)| manifest.prepared);
+    Ok(waiting)
+}
+
+fn list(node: &Node) -> Result<Reply, Failure> {
+    let waiting = waiting(node)?;
+    let text = match waiting.is_empty() {
+        true => String::from("no batch waits for consent"),
+        false => waiting.iter().map(|(id, it)| words(*id, it)).collect::<Vec<_>>().join("\n\n"),
+    };
+    let json =
+        waiting.iter().map(|(batch, manifest)| json!({ "batch": batch, "manifest": manifest }));
+    let json = json!({ "waiting": json.collect::<Vec<_>>() });
+    Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })
+}
+
+fn drop_batch(node: &Node, batch: BatchId) -> Result<(), Failure> {
+    fs::remove_file(awaiting(node, batch)).map_err(|_| not_waiting(batch))
+}
+
+fn not_waiting(batch: BatchId) -> Failure {
+    Failure::Usage(format!(
+        "no batch {batch} waits here for consent\nnext: see which do: agency-node consent list; or \
+         ask for it with --ask-consent"
+    ))
 }
 
 fn awaiting(node: &Node, batch: BatchId) -> PathBuf {
     node.home.join(AWAITING).join(format!("{batch}.batch"))
 }
 
-/// The batch, the bytes that were signed, and what they say.
-fn read_request(path: &Path) -> Result<(BatchId, Vec<u8>, Manifest), Failure> {
+/// The batch, and what its manifest says.
+fn read_request(path: &Path) -> Result<(BatchId, Manifest), Failure> {
     let wrong = |what: String| {
         let shown = path.display();
         Failure::Wrong(format!("{shown}: {what}\nnext: ask the agency for its request again"))
@@ -177,7 +232,7 @@ fn read_request(path: &Path) -> Result<(BatchId, Vec<u8>, Manifest), Failure> {
         return Err(wrong(format!("the manifest is not that of batch {batch}")));
     }
     let manifest = Manifest::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
-    Ok((batch, bytes, manifest))
+    Ok((batch, manifest))
 }
 
 fn words(batch: BatchId, manifest: &Manifest) -> String {

@@ -41,6 +41,14 @@ pub enum People {
     },
     /// Tell whom the body has named, what each account is, and when it was used.
     List,
+    /// Invite a person anew whose invitation was lost or has expired.
+    Invite {
+        /// Such as member/NSC/k3jq7x2m.
+        person: Identity,
+        /// Where to write the invitation.
+        #[arg(long, value_name = "FILE", default_value = "invitation.json")]
+        out: PathBuf,
+    },
     /// Keep a person whom you went over: a dormant account can be used again.
     Confirm {
         /// Such as member/NSC/k3jq7x2m.
@@ -78,7 +86,14 @@ pub async fn people(node: &Node, command: People) -> Result<Reply, Failure> {
         People::Name { role, name, from, out } => {
             let body = from.map(String::from).unwrap_or_default();
             let request = NamePersonRequest { role: role.as_str().into(), name, body };
-            name_person(node, &link, request, &out).await
+            free(&out)?;
+            let answer = link.people().name(request).await;
+            named(node, answer.map_err(|status| connect::problem(&status))?.into_inner(), &out)
+        }
+        People::Invite { person, out } => {
+            free(&out)?;
+            let answer = link.people().invite(of(&person)).await;
+            named(node, answer.map_err(|status| connect::problem(&status))?.into_inner(), &out)
         }
         People::List => list(&link).await,
         People::Confirm { person } => {
@@ -106,16 +121,8 @@ fn done(text: String, person: &Identity, exchange: u64) -> Result<Reply, Failure
     Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })
 }
 
-async fn name_person(
-    node: &Node,
-    link: &Link,
-    request: NamePersonRequest,
-    out: &Path,
-) -> Result<Reply, Failure> {
-    free(out)?;
-    let answer = link.people().name(request).await;
-    let NamePersonResponse { person, invitation, expires, exchange } =
-        answer.map_err(|status| connect::problem(&status))?.into_inner();
+fn named(node: &Node, named: NamePersonResponse, out: &Path) -> Result<Reply, Failure> {
+    let NamePersonResponse { person, invitation, expires, exchange } = named;
     invitation_of(node, &person, invitation, &expires)?.write(out)?;
     let file = out.display();
     let text = format!(

@@ -1,5 +1,6 @@
-//! `agency-node withdraw`: takes back a batch that was wrong. What it brought is given out no
-//! more; who asks what was known before is told that it was withdrawn.
+//! `agency-node withdraw`: takes back what was wrong, by the batch that brought it and whole
+//! periods. What stood for them is given out no more; a participant who asks what was known
+//! before is told that it was withdrawn, the public is not shown it again.
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use crate::{
     consent,
     mapping::Blanks,
     node::Node,
+    outbox::Past,
     output::{Failure, Reply},
     report,
     source::{Header, Input, Lines},
@@ -29,6 +31,9 @@ pub struct Withdraw {
     /// Periods of it; all when absent.
     #[arg(long, value_delimiter = ',', value_name = "PERIODS")]
     pub periods: Vec<String>,
+    /// Take back what other batches brought for these periods, too.
+    #[arg(long)]
+    pub everything: bool,
     /// For periods that are frozen: hand nothing in, and write here what the working group's
     /// chair is to consent to.
     #[arg(long, value_name = "FILE")]
@@ -40,8 +45,8 @@ pub struct Withdraw {
 /// # Errors
 /// When this node handed in no such batch, or as for [`submit::submit`].
 pub async fn withdraw(node: &Node, args: Withdraw) -> Result<Reply, Failure> {
-    let Withdraw { batch, reason, periods, ask_consent } = args;
-    let unsigned = unsigned(node, batch, periods, reason)?;
+    let Withdraw { batch, reason, periods, everything, ask_consent } = args;
+    let unsigned = unsigned(node, batch, periods, reason, everything)?;
     let source = format!("withdrawal of {batch}");
     match ask_consent {
         Some(out) => consent::ask(node, unsigned, source, &out),
@@ -54,8 +59,10 @@ fn unsigned(
     batch: BatchId,
     mut periods: Vec<String>,
     reason: String,
+    everything: bool,
 ) -> Result<Unsigned, Failure> {
-    let past = node.outbox.history()?.into_iter().find(|past| past.batch == batch);
+    let history = node.outbox.history()?;
+    let past = history.iter().find(|past| past.batch == batch).cloned();
     let past = past.ok_or_else(|| {
         Failure::Usage(format!(
             "this node handed in no batch {batch}\nnext: see which it did: agency-node status"
@@ -66,15 +73,24 @@ fn unsigned(
         return Err(Failure::Usage(format!("batch {batch} has no period {other}: it has {own}")));
     }
     if periods.is_empty() {
-        periods = past.periods;
+        periods.clone_from(&past.periods);
     }
     periods.sort();
     periods.dedup();
+    let others = others(&history, &past, &periods);
+    if !others.is_empty() && !everything {
+        let others = others.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return Err(Failure::Usage(format!(
+            "for these periods other batches stand, too, and would be withdrawn with {batch}: \
+             {others}\nnext: if all of it is wrong, say --everything; else take back single \
+             observations with a file of the action D"
+        )));
+    }
     let structure = node.structures.get(&past.dataset).ok_or_else(|| {
         Failure::Wrong(format!("{} is no dataset that this version knows", past.dataset))
     })?;
     let header = Header {
-        dataset: past.dataset,
+        dataset: past.dataset.clone(),
         version: structure.version.clone(),
         agency: None,
         action: Action::Withdraw,
@@ -94,4 +110,17 @@ fn unsigned(
     let (agency, now) = (&node.identity().body, node.clock.now());
     let checked = batch::check(&node.structures, agency, Ok(input), said, now);
     checked.batch.ok_or_else(|| Failure::Wrong(report::text(&checked.report, &checked.lines)))
+}
+
+/// The other batches that stand for these periods: those handed in since everything was last
+/// replaced or withdrawn.
+fn others(history: &[Past], past: &Past, periods: &[String]) -> Vec<BatchId> {
+    let touches = |other: &&Past| {
+        other.dataset == past.dataset && other.periods.iter().any(|it| periods.contains(it))
+    };
+    let touching: Vec<_> = history.iter().filter(touches).collect();
+    let anew = |other: &&Past| matches!(other.action, Action::Replace | Action::Withdraw);
+    let since = touching.iter().rposition(anew).unwrap_or(0);
+    let standing = touching[since..].iter().map(|other| other.batch);
+    standing.filter(|other| *other != past.batch).collect()
 }

@@ -38,7 +38,7 @@ use crate::{
     catalog::Catalog,
     journal::Class,
     recorder::Recorder,
-    registry::Account,
+    registry::{Account, AccountState},
     sequence::{Draft, Reply},
 };
 
@@ -89,7 +89,25 @@ impl Accounts {
         let store = Arc::new(Store::open(folder)?);
         let local = Local::new(Arc::clone(&store));
         let sessions = Sessions::default();
-        Ok(Self { config, issuer, store, local, sessions, catalog, recorder, clock })
+        let accounts = Self { config, issuer, store, local, sessions, catalog, recorder, clock };
+        accounts.reconcile();
+        Ok(accounts)
+    }
+
+    /// Brings the secrets in line with the records, where a crash came between.
+    fn reconcile(&self) {
+        for secrets in self.store.all() {
+            let Some(id) = &secrets.person.person else { continue };
+            match self.account(&secrets.person).map(|account| account.state) {
+                None => self.store.remove(id),
+                Some(AccountState::Revoked) if secrets.name.is_empty() => {}
+                Some(AccountState::Revoked) => {
+                    self.forget(&secrets.person, |secrets| secrets.name.clear());
+                }
+                Some(AccountState::Recovering) => self.forget(&secrets.person, |_| {}),
+                Some(AccountState::Invited | AccountState::Active) => {}
+            }
+        }
     }
 
     /// What the records say of an account.
@@ -117,11 +135,11 @@ impl Accounts {
         act: AccountAct,
         name: Option<String>,
     ) -> Result<u64, Problem> {
+        // What shuts somebody out goes first; what a person does for itself stops nothing.
         let class = match act {
-            AccountAct::SignedIn | AccountAct::SignedOut | AccountAct::Locked { .. } => {
-                Class::Reading
-            }
-            _ => Class::Administration,
+            AccountAct::Revoked | AccountAct::RecoveryGranted => Class::Administration,
+            _ if actor.person.is_some() => Class::Reading,
+            _ => Class::Submission,
         };
         let by = self.account(person).map(|account| account.by);
         let event = Event::Account { person: person.clone(), act };

@@ -23,12 +23,12 @@ use anyhow::Result;
 use birge_proto::record::Record;
 use birge_proto::{
     clock::Timestamp,
-    identity::Identity,
+    identity::{AgencyId, Identity},
     manifest::BatchId,
     problem::{Kind, Problem},
     record::DecreeName,
 };
-use birge_schemas::structure::Structures;
+use birge_schemas::{detail::Detail, structure::Structures};
 use tokio::sync::watch;
 
 use self::index::Index;
@@ -40,7 +40,7 @@ pub use self::{
     release::{Merged, Release, merge},
 };
 use crate::{
-    decree::{Access, Decree, Figures},
+    decree::{self, Access, Decree, Figures},
     journal::Reader,
     registry::Registry,
 };
@@ -162,7 +162,7 @@ impl State {
     }
 
     /// The decree that was in force at `time`, a moment of the journal's.
-    fn decree_then(&self, time: Timestamp) -> Option<&Arc<Decree>> {
+    pub fn decree_then(&self, time: Timestamp) -> Option<&Arc<Decree>> {
         self.registry.decree_at(time).and_then(|enacted| self.decrees.get(&enacted.name))
     }
 
@@ -180,6 +180,20 @@ impl State {
         let access =
             known.entry(key).or_insert_with(|| Arc::new(decree.access(principal, figures)));
         Arc::clone(access)
+    }
+
+    /// What of a dataset is open to who is no participant once it is public: to observers and to
+    /// anybody (articles 6(6), 8(1)).
+    #[must_use]
+    pub fn open(
+        &self,
+        decree: &Decree,
+        dataset: &str,
+        owner: &AgencyId,
+        breakdowns: Detail,
+    ) -> [Arc<Access>; 2] {
+        let figures = Figures { dataset, owner, breakdowns, released: true };
+        decree::outsiders().map(|outsider| self.access(decree, &outsider, &figures))
     }
 
     /// The figures of every dataset of which any ever stood.

@@ -37,7 +37,7 @@ pub use self::{
     clauses::Clauses,
     coverage::{Coverage, Gap, Overruled},
     error::DecreeError,
-    matrix::{ANYBODY, Cell, Matrix, Sheet},
+    matrix::{Cell, Matrix, Sheet, outsiders},
     parameters::{Body, Disclosure, Mandate, WorkingGroup},
     replay::{Change, Effect, Outcome, Replay, Sums},
     request::{Act, Decision, Question, Recorded, Request, SexSplit},

@@ -233,7 +233,7 @@ fn certificates(
     let (authority, key) = CertificateAuthority::create(trust_domain, now)?;
     keys.write("ca.key", &key)?;
     keys.write("ca.crt", &authority.certificate)?;
-    let gateway: Identity = "gateway/BIRGE".parse()?;
+    let gateway = Identity::gateway();
     let (server, key) = authority.issue_own(&gateway, trust_domain, server_names, now)?;
     keys.write("tls.key", &key)?;
     keys.write("tls.crt", &server.pem)?;

@@ -112,10 +112,11 @@ impl Intake {
         loop {
             let (now, decree, holding, standing, twin) = self.catalog.read(|state| {
                 let manifest = checked.manifest();
-                let standing = Standing::of(&state.registry, manifest);
+                let holding = state.holding(&manifest.dataset);
+                let standing = Standing::of(&state.registry, &holding, manifest);
                 let twin = state.registry.batch(&id);
                 let now = state.registry.present(self.clock.now());
-                (now, state.decree_at(now), state.holding(&manifest.dataset), standing, twin)
+                (now, state.decree_at(now), holding, standing, twin)
             });
             if let Some(index) = twin {
                 return Ok(self.already(&id, index, checked.report()).await?);

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, fs};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use birge_proto::{
     clock::Timestamp,
     identity::Identity,
-    record::{Event, Record},
+    record::{Event, Record, SigningKeys},
     signatories::Signatories,
     tlog::policy::Policy,
 };
@@ -116,6 +116,7 @@ struct Sequence {
     counters: BTreeMap<Identity, u64>,
     log: Log,
     signatories: Signatories,
+    keys: SigningKeys,
     persons: Persons,
 }
 
@@ -173,6 +174,7 @@ impl Sequence {
             self.goes_on(entry.index, (origin, log_key), last)?;
         }
         self.log.apply(entry.index, &record.event);
+        self.keys.check(&record, true).map_err(|what| anyhow!(what))?;
         let body = entry.body.as_ref().map(|body| body.read()).transpose()?;
         let digest = body.as_ref().map(|body| hex::encode(body.digest()));
         if digest.as_deref() != digest_of(&record.event) {

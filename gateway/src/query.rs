@@ -19,7 +19,7 @@ use birge_proto::{
 };
 use birge_schemas::{detail::Detail, structure::Structure};
 
-use self::protected::ProtectedTable;
+use self::protected::{Given, ProtectedTable};
 pub use self::{selection::Selection, versions::versions};
 use crate::{
     catalog::{Catalog, Holding, Seen},
@@ -51,6 +51,8 @@ struct Moment {
     /// What may be seen of figures that are public, and before they are (article 8(1)).
     public: Arc<Access>,
     early: Arc<Access>,
+    /// What of it is open to who is no participant.
+    open: [Arc<Access>; 2],
     owner: Identity,
     holding: Arc<Holding>,
     now: Timestamp,
@@ -135,6 +137,7 @@ impl Query {
             Ok(Moment {
                 public: access(true),
                 early: access(false),
+                open: state.open(&decree, dataset, &owner.body, breakdowns),
                 now: state.registry.present(now),
                 structure: Arc::clone(structure),
                 decree,
@@ -239,7 +242,10 @@ fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Pr
                 true => (&public, &moment.public),
                 false => (&early, &moment.early),
             };
-            given.contains(&detail).then(|| access.sees_small_counts(detail))
+            given.contains(&detail).then(|| Given {
+                raw: access.sees_small_counts(detail),
+                early: !released || !moment.open.iter().any(|open| open.permits(detail)),
+            })
         },
     );
     let blocks = table
@@ -250,7 +256,8 @@ fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Pr
         articles.extend([small_counts, indirect].map(ToString::to_string));
         articles = decree::in_order(articles);
     }
-    let (released, given) = match early.is_empty() || (table.early == 0 && table.answered > 0) {
+    let any = table.answered + table.withheld > 0;
+    let (released, given) = match early.is_empty() || (table.early == 0 && any) {
         true => (true, &public),
         false => (false, &early),
     };
@@ -294,13 +301,16 @@ fn permitted(
                 moment.holding.seen(seen).map(|(period, _)| period).collect();
             let mut taken = moment.holding.seen(all).map(|(period, _)| period);
             let hidden = |period| !visible.contains(period) && selection.takes_period(period);
-            if selection.names_periods() && taken.any(hidden) {
+            let any_hidden = taken.any(hidden);
+            if selection.names_periods() && any_hidden {
                 return Err((refusal, false));
             }
             let mut narrowed = narrowed_in_words(&public);
-            let articles = refusal.articles.join(", ");
-            narrowed
-                .push(format!("figures that are not public yet left out under article {articles}"));
+            if any_hidden {
+                let articles = refusal.articles.join(", ");
+                let words = "figures that are not public yet left out under article";
+                narrowed.push(format!("{words} {articles}"));
+            }
             let (given, articles) = (public.given, public.articles);
             Ok(Permitted { public: given, early: BTreeSet::new(), seen, articles, narrowed })
         }

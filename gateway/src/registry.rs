@@ -118,9 +118,10 @@ impl Registry {
             Event::ParticipantRevoked { identity, serials } => {
                 self.revoked.extend(serials.iter().cloned());
                 self.participants.insert(identity.clone(), Participant::default());
+                self.people.body_revoked(identity);
             }
             Event::Account { person, act } => {
-                self.people.apply(record.time, &record.actor, person, act);
+                self.people.apply(index, record.time, &record.actor, (person, act));
             }
             Event::SubmissionAccepted { batch, dataset, periods, .. } => {
                 self.batches.insert(*batch, index);
@@ -163,6 +164,13 @@ impl Registry {
     #[must_use]
     pub fn participant(&self, identity: &Identity) -> Option<&Participant> {
         self.participants.get(identity).filter(|participant| !participant.serials.is_empty())
+    }
+
+    /// Whose signing key that counts this is, by its id.
+    #[must_use]
+    pub fn signs(&self, key_id: &str) -> Option<&Identity> {
+        let holds = |known: &Participant| known.signing_keys.contains_key(key_id);
+        self.participants.iter().find(|(_, known)| holds(known)).map(|(identity, _)| identity)
     }
 
     /// Every identity that was ever enrolled.

@@ -63,6 +63,8 @@ pub struct Reminders {
     away: bool,
     /// Whom the server would not take a mail to, on a day: they are not tried again on it.
     refused: BTreeSet<(Date, String)>,
+    /// Those that it put off: told of once.
+    put_off: BTreeSet<(Date, String)>,
 }
 
 /// What would be sent at `now`, by what is remembered in `folder`.
@@ -109,8 +111,8 @@ impl Reminders {
         catalog: Arc<Catalog>,
         clock: SharedClock,
     ) -> Self {
-        let (told, refused) = (Told::read(folder), BTreeSet::new());
-        Self { config, mailer, catalog, clock, told, sent: 0, away: false, refused }
+        let (told, refused, put_off) = (Told::read(folder), BTreeSet::new(), BTreeSet::new());
+        Self { config, mailer, catalog, clock, told, sent: 0, away: false, refused, put_off }
     }
 
     /// Reminds until `stop`, once nothing is `barred`: on an old copy of its data the gateway
@@ -148,6 +150,7 @@ impl Reminders {
         let owed = self.catalog.read(|state| Owed::at(state, now, self.config.ahead()));
         let Ok(owed) = owed else { return true }; // no decree: nothing is owed
         self.refused.retain(|(day, _)| *day == owed.today);
+        self.put_off.retain(|(day, _)| *day == owed.today);
         for reminder in reminders(&owed, &self.config, &self.told) {
             if stop.is_cancelled() {
                 return true;
@@ -177,6 +180,12 @@ impl Reminders {
                 );
                 self.refused.insert(key);
                 return true;
+            }
+            Err(Unsent::PutOff(error)) => {
+                if self.put_off.insert(key) {
+                    tracing::warn!(%agency, capacity, error, "the mail server puts a reminder off");
+                }
+                return true; // the next look tries again; the others are told now
             }
             Err(Unsent::Away(error)) => {
                 if !std::mem::replace(&mut self.away, true) {

@@ -138,7 +138,7 @@ impl Order {
             let stands = draft.events.iter().all(|(event, _)| self.stands(event));
             return if stands { Reply::Recorded } else { Reply::DecreeChanged };
         }
-        let Some((Event::SubmissionAccepted { batch, dataset, periods, revises, .. }, _)) =
+        let Some((Event::SubmissionAccepted { batch, dataset, periods, revises, consent, .. }, _)) =
             draft.events.first()
         else {
             return Reply::Recorded;
@@ -150,6 +150,11 @@ impl Order {
         let signer = draft.signed_by.as_ref();
         if !keys.is_some_and(|keys| signer.is_some_and(|key| keys.contains_key(&key.id()))) {
             let detail = format!("{} was revoked before its batch was committed", draft.actor);
+            return Reply::Refused(Kind::NotEnrolled, detail);
+        }
+        let consenting = consent.as_ref().map(|consent| self.registry.signs(&consent.key_id));
+        if consenting.is_some_and(|who| who.is_none_or(|who| *who == draft.actor)) {
+            let detail = String::from("who consented to the batch was revoked meanwhile");
             return Reply::Refused(Kind::NotEnrolled, detail);
         }
         let current = self.registry.current(dataset, periods);
@@ -179,7 +184,7 @@ impl Order {
 impl Order {
     /// Is the batch that is to become public the current one of all its periods?
     fn stands(&self, event: &Event) -> bool {
-        let Event::PublicReleased { dataset, periods, batch } = event else { return false };
+        let Event::PublicReleased { dataset, periods, batch, .. } = event else { return false };
         let current = |period: &String| {
             self.registry.current(dataset, std::slice::from_ref(period)) == Some(*batch)
         };
@@ -255,6 +260,7 @@ fn rejection(draft: &Draft, kind: Kind) -> Event {
                 problem,
                 findings: findings.clone(),
                 ruling: Some(ruling.clone()),
+                articles: vec![],
             }
         }
         Some((Event::ParticipantEnrolled { .. }, _)) => {

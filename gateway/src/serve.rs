@@ -164,6 +164,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         turned: Arc::clone(&turned),
         query: query.clone(),
         audit: audit.clone(),
+        tries: desk::tries(),
     };
     let people = PeopleServer::new(PeopleService { gate: Arc::clone(&gate), accounts });
     let witness = WitnessServer::new(WitnessService {
@@ -236,7 +237,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
 }
 
 async fn record_sums(gate: Arc<Gate>, stop: CancellationToken) -> Result<()> {
-    let gateway: Identity = "gateway/BIRGE".parse()?;
+    let gateway = Identity::gateway();
     loop {
         let stopping = tokio::time::timeout(SUMS, stop.cancelled()).await.is_ok();
         if let Err(problem) = gate.record_turned(&gateway).await {

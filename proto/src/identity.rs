@@ -178,6 +178,18 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The gateway itself, which acts where nobody asked it to.
+    #[must_use]
+    pub fn gateway() -> Self {
+        Self::of(Role::Gateway, AgencyId(String::from("BIRGE")))
+    }
+
+    /// Anybody who does not say who it is.
+    #[must_use]
+    pub fn public() -> Self {
+        Self::of(Role::Public, AgencyId(String::from("ANYBODY")))
+    }
+
     /// A system of a body.
     #[must_use]
     pub fn of(role: Role, body: AgencyId) -> Self {

@@ -3,10 +3,15 @@
 
 use std::{fmt, str::FromStr};
 
+use aws_lc_rs::rand;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{envelope::sha256, identity::AgencyId, limits};
+use crate::{
+    envelope::{KeyError, sha256},
+    identity::AgencyId,
+    limits,
+};
 
 /// The name of a batch: SHA-256 of its manifest's bytes, in hex as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -100,6 +105,42 @@ pub struct Manifest {
     pub observations: u64,
     /// SHA-256 of each block's bytes in order, in hex.
     pub blocks: Vec<BatchId>,
+    /// 128 random bits in hex, so that nobody finds the figures by trying which give the batch's
+    /// name: that is told to many.
+    pub salt: Salt,
+}
+
+/// 128 random bits, in hex as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Salt([u8; 16]);
+
+impl Salt {
+    /// New ones.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn generate() -> Result<Self, KeyError> {
+        let mut bytes = [0; 16];
+        rand::fill(&mut bytes).map_err(|_| KeyError::Randomness)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl TryFrom<String> for Salt {
+    type Error = ManifestError;
+
+    fn try_from(text: String) -> Result<Self, ManifestError> {
+        let mut bytes = [0; 16];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| ManifestError::Salt)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl From<Salt> for String {
+    fn from(salt: Salt) -> Self {
+        hex::encode(salt.0)
+    }
 }
 
 impl Manifest {
@@ -158,6 +199,9 @@ pub enum ManifestError {
     /// Not a digest.
     #[error("expected a SHA-256 digest: 64 hexadecimal digits")]
     BatchId,
+    /// Not random bits.
+    #[error("expected a salt: 32 hexadecimal digits")]
+    Salt,
 }
 
 #[cfg(test)]
@@ -179,6 +223,7 @@ mod tests {
             prepared: "2026-01-01T00:00:00Z".parse().unwrap(),
             observations: 3,
             blocks: vec![BatchId([7; 32])],
+            salt: Salt::generate().unwrap(),
         }
     }
 

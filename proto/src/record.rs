@@ -5,6 +5,7 @@
 //! not hold the record and its opening (decree, article 9).
 
 mod account;
+mod consent;
 mod event;
 mod reading;
 
@@ -18,6 +19,7 @@ use crate::{canonical, envelope::KeyError, identity::Identity};
 
 pub use self::{
     account::{AccountAct, Scope},
+    consent::SigningKeys,
     event::Event,
     reading::Verdict,
 };

@@ -153,6 +153,7 @@ mod tests {
             prepared: "2025-01-01T00:00:00Z".parse().unwrap(),
             observations: 1,
             blocks: vec![],
+            salt: birge_proto::manifest::Salt::generate().unwrap(),
         }
     }
 

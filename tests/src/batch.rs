@@ -10,7 +10,7 @@ use serde_json::Value;
 use birge_proto::{
     clock::{Clock, SystemClock},
     envelope::{MANIFEST_TYPE, SigningKey},
-    manifest::{Action, BatchId, Manifest},
+    manifest::{Action, BatchId, Manifest, Salt},
     wire::{Column, Columns, End, SubmitHeader, SubmitRequest, submit_request::Part},
 };
 
@@ -66,6 +66,7 @@ impl Batch {
             prepared: SystemClock.now(),
             observations: rows.len() as u64,
             blocks: vec![],
+            salt: Salt::generate()?,
         };
         Ok(Self { manifest, blocks })
     }

@@ -7,6 +7,8 @@ use birge_proto::clock::Timestamp;
 use birge_schemas::decree::{self, Files};
 use serde_json::{Value, json};
 
+use crate::country;
+
 /// A decree before it is signed. Every file may be spoilt.
 #[derive(Debug, Clone)]
 pub struct Draft {
@@ -15,12 +17,12 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// The model decree as it ships.
+    /// The country's decree as it ships.
     ///
     /// # Errors
     /// When it is no decree.
     pub fn model() -> Result<Self> {
-        Ok(Self { files: decree::files(&decree::model()?)? })
+        Ok(Self { files: country::decree()? })
     }
 
     /// The decree in a folder.

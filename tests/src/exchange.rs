@@ -13,6 +13,8 @@ use tempfile::TempDir;
 
 use crate::{
     binaries::binaries,
+    country,
+    decree::Draft,
     node::Node,
     process::{Output, Process},
     watch,
@@ -80,6 +82,11 @@ impl Exchange {
         command.args(["--listen", &listen.to_string()]);
         command.args(["--public-listen", &public.to_string()]);
         command.args(["--people-listen", &people.to_string()]).args(arguments);
+        if country::folder().is_some() && !arguments.contains(&"--decree") {
+            let folder = dir.join("decree");
+            Draft::model()?.write(&folder)?;
+            command.arg("--decree").arg(folder);
+        }
         let output = Process::spawn("gateway init", &mut command)?.wait_end()?;
         fs::write(dir.join("address"), listen.to_string())?;
         Ok(output)

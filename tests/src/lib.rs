@@ -11,6 +11,7 @@
 //! | [`client`] | a gRPC client with any certificate |
 //! | [`authority`] | certificate authorities, also foreign and careless ones |
 //! | [`batch`] | batches built by hand, sound or broken |
+//! | [`country`] | under whose decree all of it is |
 //! | [`decree`] | drafts of decrees |
 //! | [`answer`] | what a query gave, cell by cell |
 //! | [`bare`] | a server with nothing behind it, to measure against |
@@ -29,6 +30,7 @@ pub mod batch;
 pub mod binaries;
 pub mod bounds;
 pub mod client;
+pub mod country;
 pub mod decree;
 pub mod exchange;
 pub mod node;

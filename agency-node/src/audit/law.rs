@@ -6,7 +6,7 @@
 use birge_proto::{
     clock::Timestamp,
     identity::Role,
-    record::{Event, Record},
+    record::{Event, Record, SigningKeys},
     signatories::Signatories,
     statement::{Says, Statement},
 };
@@ -28,6 +28,8 @@ pub(super) struct Law {
     pub(super) decrees: Vec<Enacted>,
     /// Origin and key of the log that is to go on, once this one is frozen.
     pub(super) successor: Option<(String, String)>,
+    /// The signing keys of those who are enrolled.
+    pub(super) keys: SigningKeys,
 }
 
 impl Law {
@@ -40,6 +42,7 @@ impl Law {
             believed: believed.clone(),
             decrees: before.decrees.clone(),
             successor: before.successor.clone(),
+            keys: before.keys.clone(),
         }
     }
 
@@ -49,6 +52,7 @@ impl Law {
             return Err(String::from("it is earlier than a record before it"));
         }
         self.time = Some(record.time);
+        self.keys.check(record, self.signatories.is_some())?;
         match &record.event {
             Event::Genesis { origin, authority_keys, authority_quorum, .. } => {
                 if index != 0 {

@@ -99,10 +99,20 @@ fn detail(event: &Event) -> String {
             let what = written["what"].as_str().unwrap_or_default();
             format!("{person}: {what}")
         }
-        Event::SubmissionAccepted { batch, counts, late, .. } => {
+        Event::SubmissionAccepted { batch, counts, late, action, consent, .. } => {
             let late = if *late { ", late" } else { "" };
+            let withdrawal = if *action == birge_proto::manifest::Action::Withdraw {
+                "withdrawal, "
+            } else {
+                ""
+            };
+            let consent = if consent.is_some() { ", with consent" } else { "" };
             let (new, changed) = (counts.imported, counts.updated);
-            format!("batch {batch}: {new} new, {changed} changed, {} deleted{late}", counts.deleted)
+            let deleted = counts.deleted;
+            format!(
+                "{withdrawal}batch {batch}: {new} new, {changed} changed, {deleted} \
+                 deleted{late}{consent}"
+            )
         }
         Event::PublicReleased { periods, batch, .. } => {
             format!("{} periods, batch {batch}", periods.len())
@@ -111,7 +121,11 @@ fn detail(event: &Event) -> String {
         Event::Released { cells: all, withheld, .. } => {
             format!("{all} cells, {withheld} withheld")
         }
-        Event::QueryAnswered { answered, withheld, .. } => cells(*answered, *withheld),
+        Event::QueryAnswered { answered, withheld, early, as_of, .. } => {
+            let early = if *early > 0 { format!(", {early} not public") } else { String::new() };
+            let as_of = as_of.map(|at| format!(", as of {at}")).unwrap_or_default();
+            format!("{}{early}{as_of}", cells(*answered, *withheld))
+        }
         Event::SubmissionRejected { problem, .. } | Event::QueryRefused { problem, .. } => {
             problem.clone()
         }

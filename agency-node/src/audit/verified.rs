@@ -7,6 +7,7 @@ use anyhow::Context;
 use birge_proto::{
     clock::Timestamp,
     identity::Identity,
+    record::SigningKeys,
     signatories::Signatories,
     tlog::{
         Hash,
@@ -49,6 +50,9 @@ pub(super) struct Verified {
     /// Origin and key of the log that is to go on, where the log was found frozen.
     #[serde(default)]
     pub(super) successor: Option<(String, String)>,
+    /// The signing keys of those who are enrolled, as far as their records were shown.
+    #[serde(default)]
+    pub(super) keys: SigningKeys,
 }
 
 /// A decree that a record enacted.

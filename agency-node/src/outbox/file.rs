@@ -176,6 +176,7 @@ pub(crate) mod tests {
             prepared: "2026-01-01T00:00:00Z".parse().unwrap(),
             observations: 1,
             blocks: blocks.iter().map(|block| BatchId::of(block)).collect(),
+            salt: birge_proto::manifest::Salt::generate().unwrap(),
         };
         SubmitHeader {
             manifest: manifest.to_bytes().unwrap(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use birge_proto::{
     clock::Timestamp,
-    identity::{AccountId, Identity},
+    identity::{AccountId, Identity, Role},
     record::Scope,
 };
 
@@ -74,21 +74,37 @@ impl Accounts {
         if !self.usable(person, now) {
             return BTreeSet::new();
         }
+        let Some(account) = self.account(person) else { return BTreeSet::new() };
         match &bearer.0 {
-            Presented::Session(session) if self.sessions.lasts(session, now) => Scope::ALL.into(),
+            Presented::Session(session) if self.sessions.lasts(session, account.since, now) => {
+                Scope::ALL.into()
+            }
             Presented::Session(_) => BTreeSet::new(),
             Presented::Token(id) => {
-                let account = self.account(person);
-                let token = account.and_then(|account| account.tokens.get(id).cloned());
-                let token = token.filter(|token| now < token.expires);
-                token.map(|token| token.scopes).unwrap_or_default()
+                let token = account.tokens.get(id).filter(|token| now < token.expires);
+                token.map(|token| token.scopes.clone()).unwrap_or_default()
             }
         }
     }
 
-    /// May this person act now: active, and used or confirmed not too long ago?
+    /// May this person act now: active, used or confirmed not too long ago, and of a body that is
+    /// enrolled and may name it?
     pub(super) fn usable(&self, person: &Identity, now: Timestamp) -> bool {
-        let active = self.catalog.read(|state| state.registry.people().is_active(person));
-        active && self.account(person).is_some_and(|account| !self.dormant(&account, now))
+        self.catalog.read(|state| {
+            let registry = &state.registry;
+            let active = registry.people().is_active(person);
+            let account = registry.people().account(person).filter(|_| active);
+            account.is_some_and(|account| {
+                let enrolled = registry.participant(&account.by).is_some();
+                let decree = state.decree_at(now).ok();
+                let group = decree.as_ref().and_then(|decree| decree.working_group());
+                let named = match person.role {
+                    Role::Observer => group.is_some_and(|group| group.chair == account.by.body),
+                    Role::Member => group.is_some(),
+                    _ => true,
+                };
+                enrolled && named && !self.dormant(account, now)
+            })
+        })
     }
 }

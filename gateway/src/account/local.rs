@@ -19,9 +19,11 @@ const LOCK: i64 = 15 * 60;
 /// Seconds of the longest.
 const LONGEST_LOCK: i64 = 86_400;
 /// Passwords that are hashed at once: each takes a core and 19 MiB.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 1;
 /// Those that may wait for it.
-const WAITING: usize = 64;
+const WAITING: usize = 32;
+/// Seconds without a failure after which those before are forgotten.
+const FORGOTTEN: i64 = 86_400;
 
 /// What somebody says to prove that an account is its own.
 pub struct Credentials {
@@ -48,13 +50,14 @@ pub(super) enum Denied {
 /// somebody is and answers with the account; sessions, tokens and rights are the same.
 pub(super) struct Local {
     store: Arc<Store>,
-    hashing: Semaphore,
-    waiting: Semaphore,
+    hashing: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 impl Local {
     pub(super) fn new(store: Arc<Store>) -> Self {
-        Self { store, hashing: Semaphore::new(AT_ONCE), waiting: Semaphore::new(AT_ONCE + WAITING) }
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self { store, hashing: places(AT_ONCE), waiting: places(AT_ONCE + WAITING) }
     }
 
     /// Is it the person whose account it is? It takes as long whatever is wrong.
@@ -69,12 +72,19 @@ impl Local {
             .hash(move || password::verify(&password, known.as_deref()))
             .await
             .map_err(Denied::Problem)?;
-        if self.store.secrets(&account).is_none() {
+        // Whoever is locked, or has nothing to sign in with, costs no write.
+        let locked = |until: Option<Timestamp>| until.is_some_and(|until| now < until);
+        let secrets = self.store.secrets(&account);
+        if secrets.is_none_or(|it| it.password.is_none() || locked(it.locked_until)) {
             return Err(Denied::Wrong);
         }
         let judged = self.store.change(&account, |secrets| {
-            if secrets.locked_until.is_some_and(|until| now < until) {
+            if locked(secrets.locked_until) {
                 return Ok(Err(Denied::Wrong));
+            }
+            let last = secrets.last_failure.map_or(0, Timestamp::as_second);
+            if now.as_second() - last > FORGOTTEN {
+                secrets.failures = 0;
             }
             let step = secrets
                 .totp
@@ -86,6 +96,7 @@ impl Local {
                 return Ok(Ok(()));
             }
             secrets.failures = secrets.failures.saturating_add(1);
+            secrets.last_failure = Some(now);
             if secrets.failures < FAILURES {
                 return Ok(Err(Denied::Wrong));
             }
@@ -111,8 +122,14 @@ impl Local {
             Problem::new(Kind::OverQuota, "too many sign in at once").hint("try again in a minute")
         };
         let lost = || Problem::new(Kind::Internal, "a password could not be looked at");
-        let _place = self.waiting.try_acquire().map_err(|_| busy())?;
-        let _turn = self.hashing.acquire().await.map_err(|_| lost())?;
+        let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
+        let turn = Arc::clone(&self.hashing).acquire_owned().await.map_err(|_| lost())?;
+        // Who hangs up does not make room for others: the work goes on.
+        let work = move || {
+            let done = work();
+            drop((turn, place));
+            done
+        };
         tokio::task::spawn_blocking(work).await.map_err(|_| lost())
     }
 }

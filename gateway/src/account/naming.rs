@@ -17,6 +17,8 @@ use crate::registry::{Account, AccountState, RECOVERY_SECONDS};
 
 /// Characters of the longest name of a person.
 const NAME_CHARS: usize = 200;
+/// Persons whom one body may have at once.
+const PERSONS: usize = 200;
 
 /// A person who was named.
 pub struct Named {
@@ -90,6 +92,11 @@ impl Accounts {
             return Err(Problem::new(Kind::Malformed, detail));
         }
         let body = self.may_name(by, role, from)?;
+        let living = self.people(by).iter().filter(|it| it.state != State::Revoked).count();
+        if living >= PERSONS {
+            let detail = format!("{by} has named {living} persons already");
+            return Err(Problem::new(Kind::Conflict, detail).hint("revoke who is gone first"));
+        }
         let person = Identity { person: Some(secret::name()?), ..Identity::of(role, body) };
         let now = self.clock.now();
         let (invitation, expires) = (secret::new()?, days(now, self.config.invitation_days));
@@ -120,9 +127,10 @@ impl Accounts {
         let same = other.person.person == person.person || folded(&other.name) == folded(name);
         same.then(|| {
             Problem::new(Kind::Conflict, "somebody of this name has an account already").hint(
-                "a person has one account, in one role, of one body. If it is another person, add \
-                 what tells them apart, such as the office; if it has changed, have its former \
-                 body revoke the old account",
+                "a person has one account, in one role, of one body. If it is yours and the \
+                 invitation was lost: agency-node people invite. If it is another person, add what \
+                 tells them apart, such as the office; if it has changed, have its former body \
+                 revoke the old account",
             )
         })
     }
@@ -214,7 +222,34 @@ impl Accounts {
     /// When it is not its own.
     pub async fn confirm(&self, by: &Identity, person: &Identity) -> Result<u64, Problem> {
         self.own(by, person, false)?;
-        self.record(by, person, AccountAct::Confirmed, None).await
+        let exchange = self.record(by, person, AccountAct::Confirmed, None).await?;
+        if let Some(account) = &person.person {
+            // It is let in again, too, where somebody's guesses have locked it out.
+            self.store.change(account, |secrets| {
+                (secrets.failures, secrets.locked_until) = (0, None);
+                Ok(())
+            })?;
+        }
+        Ok(exchange)
+    }
+
+    /// Invites a person anew whose invitation was lost or has expired.
+    ///
+    /// # Errors
+    /// When it is not its own, or made the account its own already.
+    pub async fn invite(&self, by: &Identity, person: &Identity) -> Result<Named, Problem> {
+        self.own(by, person, false)?;
+        let exchange = self.record(by, person, AccountAct::Invited, None).await?;
+        let (invitation, expires) =
+            (secret::new()?, days(self.clock.now(), self.config.invitation_days));
+        let code = Code { digest: Digest::of(&invitation), expires };
+        if let Some(account) = &person.person {
+            self.store.change(account, |secrets| {
+                secrets.codes = [(by.clone(), code)].into();
+                Ok(())
+            })?;
+        }
+        Ok(Named { person: person.clone(), invitation, expires, exchange })
     }
 
     /// Ends an account for ever. The operator may, too.
@@ -224,7 +259,6 @@ impl Accounts {
     pub async fn revoke(&self, by: &Identity, person: &Identity) -> Result<u64, Problem> {
         self.own(by, person, true)?;
         let exchange = self.record(by, person, AccountAct::Revoked, None).await?;
-        self.sessions.end_all(person, None);
         self.forget(person, |secrets| secrets.name.clear());
         Ok(exchange)
     }
@@ -254,14 +288,13 @@ impl Accounts {
             })?;
         }
         if granted {
-            self.sessions.end_all(person, None);
             self.forget(person, |_| {});
         }
         Ok(Recovery { code, expires, granted, exchange })
     }
 
     /// Takes the password and the second factor from an account that may not use them any more.
-    fn forget(&self, person: &Identity, also: impl FnOnce(&mut Secrets)) {
+    pub(super) fn forget(&self, person: &Identity, also: impl FnOnce(&mut Secrets)) {
         let Some(account) = &person.person else { return };
         let forgotten = self.store.change(account, |secrets| {
             (secrets.password, secrets.totp, secrets.pending) = (None, None, None);

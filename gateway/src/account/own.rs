@@ -95,7 +95,10 @@ impl Accounts {
         password::fit(&password, account.as_str(), &name)?;
         let hash = self.local.hash_of(password).await?;
         let now = self.clock.now();
+        let given = codes.to_vec();
         self.store.change(&account, |secrets| {
+            // Another may have been faster.
+            self.known(secrets, &given, now)?;
             let pending = secrets.pending.clone().ok_or_else(not_signed_in)?;
             let step = totp::verify(&pending, &code, now, 0).ok_or_else(not_signed_in)?;
             (secrets.password, secrets.totp) = (Some(hash), Some(pending));
@@ -117,25 +120,24 @@ impl Accounts {
         account: &AccountId,
         codes: &[String],
     ) -> Result<(Identity, String), Problem> {
-        let wrong = || {
-            Problem::new(Kind::NotSignedIn, "the account or a code is wrong, used or expired")
-                .hint("ask the body that named you for a new one")
-        };
-        let now = self.clock.now();
-        let secrets = self.store.secrets(account).ok_or_else(wrong)?;
-        let known = self.account(&secrets.person).ok_or_else(wrong)?;
+        let secrets = self.store.secrets(account).ok_or_else(wrong_code)?;
+        self.known(&secrets, codes, self.clock.now())?;
+        Ok((secrets.person, secrets.name))
+    }
+
+    /// Are these the codes that the account needs now?
+    fn known(&self, secrets: &Secrets, codes: &[String], now: Timestamp) -> Result<(), Problem> {
+        let known = self.account(&secrets.person).ok_or_else(wrong_code)?;
         let needed = match known.state {
             AccountState::Invited => 1,
             AccountState::Recovering => 2,
-            AccountState::Active | AccountState::Revoked => return Err(wrong()),
+            AccountState::Active | AccountState::Revoked => return Err(wrong_code()),
         };
-        let good = |secrets: &Secrets| {
-            let codes = secrets.codes.values().filter(|kept| {
-                now < kept.expires && codes.iter().any(|code| kept.digest.is_of(code))
-            });
-            codes.count()
-        };
-        if good(&secrets) < needed { Err(wrong()) } else { Ok((secrets.person, secrets.name)) }
+        let good = secrets
+            .codes
+            .values()
+            .filter(|kept| now < kept.expires && codes.iter().any(|code| kept.digest.is_of(code)));
+        if good.count() < needed { Err(wrong_code()) } else { Ok(()) }
     }
 
     /// Signs a person in.
@@ -165,7 +167,7 @@ impl Accounts {
         let session = secret::new()?;
         let exchange = self.record(&person, &person, AccountAct::SignedIn, None).await?;
         let session = bearer::session(&session);
-        let expires = self.sessions.begin(&person, Digest::of(&session), now);
+        let expires = self.sessions.begin(&person, Digest::of(&session), exchange, now);
         Ok(SignedIn { person, session, expires, exchange })
     }
 
@@ -174,13 +176,11 @@ impl Accounts {
             (Denied::Problem(problem), _) => problem,
             (Denied::NowLocked(until), Some(person)) => {
                 let locked = AccountAct::Locked { until };
-                let recorded = match "gateway/BIRGE".parse() {
-                    Ok(gateway) => self.record(&gateway, &person, locked, None).await,
-                    Err(_) => return not_signed_in(),
-                };
+                let recorded = self.record(&Identity::gateway(), &person, locked, None).await;
                 match recorded {
-                    Ok(_) => not_signed_in(),
-                    Err(unrecorded) => unrecorded,
+                    // What the records say of the account is not for strangers.
+                    Err(unrecorded) if unrecorded.exchange.is_none() => unrecorded,
+                    _ => not_signed_in(),
                 }
             }
             (Denied::NowLocked(_) | Denied::Wrong, _) => not_signed_in(),
@@ -204,7 +204,7 @@ impl Accounts {
         self.record(person, person, AccountAct::SignedOut, None).await
     }
 
-    /// Chooses another password; every other session ends.
+    /// Chooses another password; every other session ends, and every token.
     ///
     /// # Errors
     /// As for [`Self::sign_in`], and `MALFORMED` where the new one is too easy to guess.
@@ -227,11 +227,9 @@ impl Accounts {
             secrets.password = Some(hash);
             Ok(())
         })?;
-        let this = match &bearer.0 {
-            Presented::Session(session) => Some(session),
-            Presented::Token(_) => None,
-        };
-        self.sessions.end_all(&person, this);
+        if let Presented::Session(session) = &bearer.0 {
+            self.sessions.renew(session, exchange);
+        }
         Ok(exchange)
     }
 
@@ -284,4 +282,9 @@ impl Accounts {
     pub async fn withdraw_token(&self, person: &Identity, id: String) -> Result<u64, Problem> {
         self.record(person, person, AccountAct::TokenWithdrawn { token: id }, None).await
     }
+}
+
+fn wrong_code() -> Problem {
+    Problem::new(Kind::NotSignedIn, "the account or a code is wrong, used or expired")
+        .hint("ask the body that named you to invite you again: agency-node people invite")
 }

@@ -23,20 +23,30 @@ pub(super) struct Sessions(Mutex<HashMap<Digest, Session>>);
 #[derive(Debug, Clone)]
 struct Session {
     person: Identity,
+    /// Number of the exchange in which it began.
+    exchange: u64,
     since: Timestamp,
     used: Timestamp,
+    /// It was ended. It is known for a while all the same, so that whoever uses it is.
+    ended: bool,
 }
 
 impl Session {
     fn lasts(&self, now: Timestamp) -> bool {
         let age = |from: Timestamp| now.as_second() - from.as_second();
-        age(self.since) < LONGEST && age(self.used) < IDLE
+        !self.ended && age(self.since) < LONGEST && age(self.used) < IDLE
     }
 }
 
 impl Sessions {
-    /// Begins one; answers until when it lasts at most.
-    pub(super) fn begin(&self, person: &Identity, session: Digest, now: Timestamp) -> Timestamp {
+    /// Begins one, in this exchange; answers until when it lasts at most.
+    pub(super) fn begin(
+        &self,
+        person: &Identity,
+        session: Digest,
+        exchange: u64,
+        now: Timestamp,
+    ) -> Timestamp {
         let mut all = self.all();
         // Those that are over are known for a day, so that whoever uses one is.
         all.retain(|_, session| now.as_second() - session.since.as_second() < 86_400);
@@ -47,9 +57,11 @@ impl Sessions {
             .collect();
         own.sort_by_key(|(since, _)| *since);
         for (_, oldest) in own.iter().take((own.len() + 1).saturating_sub(EACH)) {
-            all.remove(oldest);
+            all.entry(oldest.clone()).and_modify(|session| session.ended = true);
         }
-        all.insert(session, Session { person: person.clone(), since: now, used: now });
+        let person = person.clone();
+        let begun = Session { person, exchange, since: now, used: now, ended: false };
+        all.insert(session, begun);
         Timestamp::from_second(now.as_second() + LONGEST).unwrap_or(now)
     }
 
@@ -58,24 +70,23 @@ impl Sessions {
         self.all().get(session).map(|session| session.person.clone())
     }
 
-    /// Does it last? Asking is using it.
-    pub(super) fn lasts(&self, session: &Digest, now: Timestamp) -> bool {
+    /// Does it last, and began no earlier than in exchange `since`? Asking is using it.
+    pub(super) fn lasts(&self, session: &Digest, since: u64, now: Timestamp) -> bool {
         let mut all = self.all();
-        let Some(session) = all.get_mut(session).filter(|session| session.lasts(now)) else {
-            return false;
-        };
+        let lasting = |session: &&mut Session| session.lasts(now) && session.exchange >= since;
+        let Some(session) = all.get_mut(session).filter(lasting) else { return false };
         session.used = session.used.max(now);
         true
     }
 
     /// Ends one.
     pub(super) fn end(&self, session: &Digest) {
-        self.all().remove(session);
+        self.all().entry(session.clone()).and_modify(|session| session.ended = true);
     }
 
-    /// Ends all of a person, but `but`.
-    pub(super) fn end_all(&self, person: &Identity, but: Option<&Digest>) {
-        self.all().retain(|digest, session| session.person != *person || Some(digest) == but);
+    /// Lets one go on beyond a change of the password, which is recorded as this exchange.
+    pub(super) fn renew(&self, session: &Digest, exchange: u64) {
+        self.all().entry(session.clone()).and_modify(|session| session.exchange = exchange);
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<Digest, Session>> {
@@ -95,15 +106,15 @@ mod tests {
     fn a_session_ends_when_unused_and_when_old_and_is_known_for_a_while() {
         let (sessions, person) = (Sessions::default(), "member/NSC/k3jq7x2m".parse().unwrap());
         let one = Digest::of("one");
-        sessions.begin(&person, one.clone(), at(0));
-        assert!(!sessions.lasts(&Digest::of("other"), at(1)));
-        assert!(sessions.lasts(&one, at(IDLE - 1)));
-        assert!(!sessions.lasts(&one, at(2 * IDLE)), "unused");
+        sessions.begin(&person, one.clone(), 7, at(0));
+        assert!(!sessions.lasts(&Digest::of("other"), 0, at(1)));
+        assert!(sessions.lasts(&one, 0, at(IDLE - 1)));
+        assert!(!sessions.lasts(&one, 0, at(2 * IDLE)), "unused");
         assert_eq!(sessions.person(&one), Some(person.clone()));
-        sessions.begin(&person, one.clone(), at(0));
-        assert!((0..LONGEST).step_by(1_000).all(|second| sessions.lasts(&one, at(second))));
-        assert!(!sessions.lasts(&one, at(LONGEST)), "old");
-        sessions.begin(&person, Digest::of("next"), at(200_000));
+        sessions.begin(&person, one.clone(), 7, at(0));
+        assert!((0..LONGEST).step_by(1_000).all(|second| sessions.lasts(&one, 0, at(second))));
+        assert!(!sessions.lasts(&one, 0, at(LONGEST)), "old");
+        sessions.begin(&person, Digest::of("next"), 9, at(200_000));
         assert_eq!(sessions.person(&one), None);
     }
 
@@ -112,11 +123,17 @@ mod tests {
         let (sessions, person) = (Sessions::default(), "member/NSC/k3jq7x2m".parse().unwrap());
         let digest = |n: usize| Digest::of(&n.to_string());
         for n in 0..EACH + 2 {
-            sessions.begin(&person, digest(n), at(n as i64));
+            sessions.begin(&person, digest(n), n as u64, at(n as i64));
         }
-        let last: Vec<_> = (0..EACH + 2).filter(|n| sessions.lasts(&digest(*n), at(9))).collect();
+        let last: Vec<_> =
+            (0..EACH + 2).filter(|n| sessions.lasts(&digest(*n), 0, at(9))).collect();
         assert_eq!(last, (2..EACH + 2).collect::<Vec<_>>());
-        sessions.end_all(&person, Some(&digest(EACH)));
-        assert!(sessions.lasts(&digest(EACH), at(9)) && !sessions.lasts(&digest(EACH + 1), at(9)));
+        // A change of the password, recorded as exchange 20, ends all that began before.
+        sessions.renew(&digest(EACH), 20);
+        assert!(sessions.lasts(&digest(EACH), 20, at(9)));
+        assert!(!sessions.lasts(&digest(EACH + 1), 20, at(9)));
+        sessions.end(&digest(EACH));
+        assert!(!sessions.lasts(&digest(EACH), 20, at(9)));
+        assert_eq!(sessions.person(&digest(EACH)), Some(person), "whose it was is known");
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Secrets {
     pub(super) last_step: u64,
     /// Sign-ins that failed since the last one that did not.
     pub(super) failures: u32,
+    /// When the last one did.
+    pub(super) last_failure: Option<Timestamp>,
     /// No sign-in before.
     pub(super) locked_until: Option<Timestamp>,
     /// What the person needs to make the account its own, by who handed it out.
@@ -72,6 +74,7 @@ impl Secrets {
             pending: None,
             last_step: 0,
             failures: 0,
+            last_failure: None,
             locked_until: None,
             codes: BTreeMap::new(),
             tokens: BTreeMap::new(),
@@ -154,6 +157,11 @@ impl Store {
         self.write(&changed)?;
         *secrets = changed;
         Ok(answer)
+    }
+
+    /// Every account's secrets.
+    pub(super) fn all(&self) -> Vec<Secrets> {
+        self.known().values().cloned().collect()
     }
 
     /// Takes an account out that never came to be.

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use birge_proto::{
     clock::Timestamp,
-    manifest::BatchId,
+    manifest::{Action, BatchId},
     record::{Event, Record},
 };
 use birge_schemas::{detail::Detail, structure::Structures, table::Table, validate, wire};
@@ -153,7 +153,7 @@ impl Follower {
                 let periods = self.release(&accepted, dataset, &release)?;
                 Change::Release { accepted, dataset: dataset.clone(), periods }
             }
-            Event::PublicReleased { dataset, periods, batch } => Change::Public {
+            Event::PublicReleased { dataset, periods, batch, .. } => Change::Public {
                 dataset: dataset.clone(),
                 periods: periods.clone(),
                 batch: *batch,
@@ -199,7 +199,9 @@ impl Follower {
                 bail!("the release says nothing of {period}");
             };
             let before = holding.period(period).and_then(Held::current);
-            let mut batches = before.map(|version| (*version.batches).clone()).unwrap_or_default();
+            // What takes the place of everything, or follows on nothing, rests on itself alone.
+            let rests = before.filter(|version| version.stands() && adds_to(action));
+            let mut batches = rests.map(|version| (*version.batches).clone()).unwrap_or_default();
             batches.insert(*batch);
             let version = Version {
                 withheld: Arc::new(withheld),
@@ -235,6 +237,14 @@ impl State {
             made.filter(|version| version.batch == batch)
                 .for_each(|version| version.public = Some(at));
         }
+    }
+}
+
+/// Does a batch of this action leave of what stood what it does not name?
+fn adds_to(action: Action) -> bool {
+    match action {
+        Action::Append | Action::Delete | Action::Information => true,
+        Action::Replace | Action::Withdraw => false,
     }
 }
 

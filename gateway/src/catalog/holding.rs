@@ -70,7 +70,7 @@ impl Holding {
             .periods
             .iter()
             .filter_map(move |(period, held)| Some((period.as_str(), held.seen(seen)?)));
-        versions.filter(|(_, version)| version.slice.rows() > 0)
+        versions.filter(|(_, version)| version.stands())
     }
 
     /// One period, even if nothing of it stands any more.
@@ -105,25 +105,39 @@ impl Held {
         &self.versions
     }
 
-    /// When the period's first figures were accepted.
+    /// When the first of the figures were accepted that stand, or stood until they were taken
+    /// away.
     #[must_use]
     pub fn first_accepted(&self) -> Option<Timestamp> {
-        self.versions.first().map(|version| version.accepted)
+        self.lasting().first().map(|version| version.accepted)
     }
 
-    /// The version that somebody sees: the newest that was there then. What was withdrawn is
-    /// gone for the public at once, and comes back for nobody.
+    /// The versions since everything was last taken away.
+    fn lasting(&self) -> &[Version] {
+        let taken_away = self.versions.iter().rposition(|version| !version.stands());
+        &self.versions[taken_away.map_or(0, |last| last + 1)..]
+    }
+
+    /// The version that somebody sees: the newest that was there then. What was taken away is
+    /// gone for the public at once, and is not shown to it even as what was known before.
     fn seen(&self, Seen { as_of, public }: Seen) -> Option<&Version> {
         let then = |at: Timestamp| as_of.is_none_or(|as_of| at <= as_of);
-        let mut newest = self.versions.iter().rev().filter(|version| then(version.accepted));
-        if !public {
-            return newest.next();
+        if public {
+            let mut newest = self.lasting().iter().rev();
+            return newest
+                .find(|version| then(version.accepted) && version.public.is_some_and(then));
         }
-        newest.find(|version| version.withdraws() || version.public.is_some_and(then))
+        self.versions.iter().rev().find(|version| then(version.accepted))
     }
 }
 
 impl Version {
+    /// Does anything stand? Nothing does where everything was withdrawn or taken away.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.slice.rows() > 0
+    }
+
     /// Does it say that what stood is withdrawn?
     #[must_use]
     pub fn withdraws(&self) -> bool {

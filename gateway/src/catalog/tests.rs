@@ -7,7 +7,7 @@ mod time;
 use birge_proto::{
     clock::ManualClock,
     envelope::{MANIFEST_TYPE, SigningKey},
-    manifest::{Action, Manifest},
+    manifest::{Action, Manifest, Salt},
     record::{Event, Outcome, Ruling},
     wire::SubmitHeader,
 };
@@ -120,6 +120,7 @@ impl Scene {
             prepared: self.clock_now(),
             observations: raw.rows as u64,
             blocks: blocks.iter().map(|block| BatchId::of(block)).collect(),
+            salt: Salt::generate().unwrap(),
         };
         let bytes = manifest.to_bytes().unwrap();
         let id = BatchId::of(&bytes);

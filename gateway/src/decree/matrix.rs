@@ -9,8 +9,6 @@ use super::{Access, Decree, Disclosure, Figures};
 const OPERATOR: &str = "OPERATOR";
 /// The short name under which observers stand: they come from bodies that it does not name.
 const OBSERVER: &str = "OBSERVER";
-/// The short name under which the public stands.
-pub const ANYBODY: &str = "ANYBODY";
 
 /// What a decree gives to everybody of every dataset that somebody must hand in.
 #[derive(Debug, Clone)]
@@ -132,6 +130,13 @@ impl Row {
     }
 }
 
+/// Those who are no participants and whom public figures are for: an observer, and anybody.
+pub fn outsiders() -> [Identity; 2] {
+    let public = Identity::public();
+    let observer = OBSERVER.parse().map(|body| Identity::of(Role::Observer, body));
+    [observer.unwrap_or_else(|_| public.clone()), public]
+}
+
 /// Everybody of whom the decree speaks: participants, their members, observers, the public,
 /// auditors, the operator.
 pub(super) fn principals(decree: &Decree) -> Vec<Identity> {
@@ -146,9 +151,8 @@ pub(super) fn principals(decree: &Decree) -> Vec<Identity> {
         Some(_) => named(Role::Member, decree.participants()),
         None => vec![],
     };
-    let observer = decree.working_group().and_then(|_| OBSERVER.parse().ok());
-    let observer = observer.map(|body| Identity::of(Role::Observer, body));
-    let public = ANYBODY.parse().ok().map(|body| Identity::of(Role::Public, body));
-    let people = members.into_iter().chain(observer).chain(public);
+    let [observer, public] = outsiders();
+    let observer = decree.working_group().map(|_| observer);
+    let people = members.into_iter().chain(observer).chain([public]);
     participants.into_iter().chain(people).chain(auditors).chain(operator).collect()
 }

@@ -25,7 +25,8 @@ use super::{
     refusal::{Known, Refusal, not_mandated},
 };
 use crate::{
-    decree::{Act, Decree, Disclosure, Request, SexSplit},
+    catalog::Holding,
+    decree::{self, Act, Decree, Disclosure, Request, SexSplit},
     registry::Registry,
     sequence::stale,
 };
@@ -75,12 +76,14 @@ pub(super) struct Standing {
     pub(super) current: Option<BatchId>,
     /// Those of which anything was accepted.
     pub(super) periods: BTreeSet<String>,
+    /// Those of which any figure stands.
+    figures: BTreeSet<String>,
     /// The keys with which each participant signs.
     keys: BTreeMap<AgencyId, BTreeMap<String, VerifyingKey>>,
 }
 
 impl Standing {
-    pub(super) fn of(registry: &Registry, manifest: &Manifest) -> Self {
+    pub(super) fn of(registry: &Registry, holding: &Holding, manifest: &Manifest) -> Self {
         let Manifest { dataset, periods, .. } = manifest;
         let keys = registry.participants().filter(|(who, _)| who.role == Role::Agency);
         let keys = keys.map(|(who, known)| (who.body.clone(), known.signing_keys.clone()));
@@ -89,6 +92,7 @@ impl Standing {
         Self {
             current: registry.current(dataset, periods),
             periods: periods.iter().filter(stands).cloned().collect(),
+            figures: holding.periods().map(|(period, _)| period.to_owned()).collect(),
             keys: keys.collect(),
         }
     }
@@ -130,7 +134,7 @@ impl Permitted {
                 sex_split: sex_split(checked.valid.report(), persons),
             },
         });
-        let ruling = decree.ruling(decision);
+        let mut ruling = decree.ruling(decision);
         checked.known.ruling = Some(ruling.clone());
         let known = &checked.known;
         let revision = decree.clauses().revision.to_string();
@@ -160,13 +164,16 @@ impl Permitted {
             manifest.periods.iter().filter(|period| standing.periods.contains(*period));
         let consent = match revised.find(|period| decree.frozen(period, now)) {
             Some(period) => {
-                let consent = consenting.judge(period, &checked.header, standing);
-                Some(consent.map_err(|problem| known.refuse(problem.under([revision])))?)
+                let consent = consenting.judge(period, &checked.header, manifest.action, standing);
+                let consent =
+                    consent.map_err(|problem| known.refuse(problem.under([revision.clone()])))?;
+                ruling.articles = decree::in_order([ruling.articles, vec![revision]].concat());
+                Some(consent)
             }
             None => None,
         };
         let mut first =
-            manifest.periods.iter().filter(|period| !standing.periods.contains(*period));
+            manifest.periods.iter().filter(|period| !standing.figures.contains(*period));
         let late = first.any(|period| {
             decree.deadline(&dataset, period).is_some_and(|deadline| now >= deadline)
         });
@@ -196,6 +203,7 @@ impl Consenting {
         &self,
         period: &str,
         header: &SubmitHeader,
+        action: Action,
         standing: &Standing,
     ) -> Result<KeySignature, Problem> {
         let frozen = format!("the period {period} is frozen: it ended too long ago");
@@ -205,13 +213,19 @@ impl Consenting {
         };
         let Some(Consent { key_id, signature }) = &header.consent else {
             let detail = format!("{frozen} to be revised without the consent of {chair}");
+            let ask = match action {
+                Action::Withdraw => "withdraw BATCH",
+                _ => "submit FILE",
+            };
             return Err(Problem::new(Kind::NotPermitted, detail).hint(format!(
-                "ask for it: agency-node submit FILE --reason TEXT --ask-consent REQUEST; {chair} \
-                 gives it with agency-node consent give"
+                "ask for it: agency-node {ask} --reason TEXT --ask-consent REQUEST; {chair} gives \
+                 it with agency-node consent give, and you hand the batch in with agency-node \
+                 consent use"
             )));
         };
         let key = standing.keys.get(chair).and_then(|keys| keys.get(key_id));
-        let verified = key.map(|key| key.verify(CONSENT_TYPE, &header.manifest, signature));
+        let batch = BatchId::of(&header.manifest).to_string();
+        let verified = key.map(|key| key.verify(CONSENT_TYPE, batch.as_bytes(), signature));
         if !matches!(verified, Some(Ok(()))) {
             let detail = format!("{chair} has not consented to this very batch");
             return Err(Problem::new(Kind::BadSignature, detail));

@@ -186,6 +186,7 @@ mod tests {
             prepared: "2026-01-01T00:00:00Z".parse().unwrap(),
             observations: 1,
             blocks: blocks.iter().map(|block| BatchId::of(block)).collect(),
+            salt: birge_proto::manifest::Salt::generate().unwrap(),
         };
         let key = SigningKey::generate().unwrap().verifying_key();
         Signed { header: SubmitHeader::default(), manifest, key, known: Known::default() }

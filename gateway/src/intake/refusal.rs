@@ -56,6 +56,10 @@ impl Refusal {
                 dataset,
                 problem: self.problem.kind.code().to_owned(),
                 findings,
+                articles: match &ruling {
+                    Some(ruling) if ruling.articles == self.problem.articles => vec![],
+                    _ => self.problem.articles.clone(),
+                },
                 ruling,
             },
         }

@@ -33,14 +33,13 @@ pub(super) struct ProtectedTable {
 
 impl ProtectedTable {
     /// Collects the selected cells of the periods that are seen. `permitted` says of figures
-    /// that are public or not, and of a detail, whether it is given at all and, if so, whether
-    /// with small counts.
+    /// that are public or not, and of a detail, whether it is given at all and, if so, how.
     #[must_use]
     pub(super) fn collect<'a>(
         structure: &Structure,
         seen: impl Iterator<Item = (&'a str, &'a Version)>,
         selection: &Selection,
-        permitted: impl Fn(bool, Detail) -> Option<bool>,
+        permitted: impl Fn(bool, Detail) -> Option<Given>,
     ) -> Self {
         let mut protected = Self { table: RawTable::default(), answered: 0, withheld: 0, early: 0 };
         let mut writer = Writer::of(structure);
@@ -48,8 +47,10 @@ impl ProtectedTable {
             let table = held.slice.table();
             let released = held.public.is_some();
             for row in rows(held, selection) {
-                let Some(raw) = permitted(released, table.detail(row)) else { continue };
-                protected.early += u64::from(!released);
+                let Some(Given { raw, early }) = permitted(released, table.detail(row)) else {
+                    continue;
+                };
+                protected.early += u64::from(early);
                 let shown = match (raw, held.withholds(row)) {
                     (true, _) => Shown::Entire,
                     (false, false) if held.withholds_any() => Shown::WithoutWords,
@@ -79,6 +80,15 @@ impl ProtectedTable {
     pub(super) fn blocks(&self) -> Result<Vec<Vec<u8>>, WireError> {
         to_blocks(&self.table)
     }
+}
+
+/// How a cell is given.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given {
+    /// With small counts.
+    pub(super) raw: bool,
+    /// It is not public (article 8(1)).
+    pub(super) early: bool,
 }
 
 /// How a cell is shown.

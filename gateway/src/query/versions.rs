@@ -23,20 +23,38 @@ pub(super) fn as_of(text: &str, now: Timestamp) -> Result<Option<Timestamp>, Pro
     if at > now { Err(wrong(format!("{at} is to come"))) } else { Ok(Some(at)) }
 }
 
-/// What is to be known of the figures of a selection, seen as of an earlier moment: which were
-/// revised or withdrawn since.
+/// What is to be known of the figures of a selection: what was withdrawn, what was revised since
+/// the moment that was asked for, and which revision is not public yet.
 pub(super) fn notes(holding: &Holding, selection: &Selection, seen: Seen) -> Vec<String> {
-    let Some(as_of) = seen.as_of else { return vec![] };
     let taken = holding.all().filter(|(period, _)| selection.takes_period(period));
-    let note = |(period, held): (&str, &Held)| {
-        let later = held.versions().iter().find(|version| version.accepted > as_of)?;
-        // What was not there then needs no word.
-        held.versions().iter().find(|version| version.accepted <= as_of)?;
-        let what = if later.withdraws() { "withdrawn" } else { "revised" };
-        let (at, exchange) = (later.accepted, later.exchange);
-        Some(format!("{period} was {what} on {at} as exchange {exchange}"))
+    taken.filter_map(|(period, held)| note(period, held, seen)).collect()
+}
+
+fn note(period: &str, held: &Held, seen: Seen) -> Option<String> {
+    let versions = held.versions();
+    let since = match seen.as_of {
+        Some(as_of) => {
+            let (then, since): (Vec<_>, Vec<_>) =
+                versions.iter().partition(|version| version.accepted <= as_of);
+            then.last()?; // of what was not there then nothing is said
+            since
+        }
+        None => held.current().into_iter().filter(|current| !current.stands()).collect(),
     };
-    taken.filter_map(note).collect()
+    let said = |version: &Version, what: &str| {
+        let Version { accepted, exchange, .. } = version;
+        Some(format!("{period} was {what} on {accepted} as exchange {exchange}"))
+    };
+    if let Some(gone) = since.iter().rev().find(|version| !version.stands()) {
+        return said(gone, if gone.withdraws() { "withdrawn" } else { "taken away" });
+    }
+    if let Some(newest) = since.last() {
+        return said(newest, "revised");
+    }
+    let current = held.current().filter(|current| seen.public && current.public.is_none())?;
+    // Only of what is shown in an earlier version.
+    versions.iter().find(|version| version.public.is_some())?;
+    said(current, "revised, which is not public yet,")
 }
 
 /// Every version of a dataset's periods.

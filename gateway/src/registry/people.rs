@@ -35,6 +35,9 @@ pub struct Account {
     pub tokens: BTreeMap<String, Token>,
     /// When it was last made sure that it is still needed: named, confirmed or signed in.
     pub seen: Timestamp,
+    /// Number of the exchange before which no sign-in counts any more: its password or second
+    /// factor became another then.
+    pub since: u64,
 }
 
 /// What an account is.
@@ -63,10 +66,10 @@ impl People {
     /// Takes in what happened to an account.
     pub(super) fn apply(
         &mut self,
+        index: u64,
         time: Timestamp,
         actor: &Identity,
-        person: &Identity,
-        act: &AccountAct,
+        (person, act): (&Identity, &AccountAct),
     ) {
         if *act == AccountAct::Named {
             let account = Account {
@@ -77,6 +80,7 @@ impl People {
                 recovery: None,
                 tokens: BTreeMap::new(),
                 seen: time,
+                since: index,
             };
             self.0.insert(person.clone(), account);
             return;
@@ -85,6 +89,7 @@ impl People {
         match act {
             AccountAct::Activated => {
                 (account.state, account.seen) = (AccountState::Active, time);
+                account.since = index;
             }
             AccountAct::SignedIn => {
                 (account.last_sign_in, account.seen) = (Some(time), time);
@@ -98,8 +103,13 @@ impl People {
             }
             AccountAct::Confirmed => account.seen = time,
             AccountAct::RecoveryAsked => account.recovery = Some((actor.clone(), time)),
+            AccountAct::PasswordChanged => {
+                account.since = index;
+                account.tokens.clear();
+            }
             AccountAct::RecoveryGranted => {
                 account.recovery = None;
+                account.since = index;
                 account.state = AccountState::Recovering;
                 account.tokens.clear();
             }
@@ -110,9 +120,15 @@ impl People {
             }
             AccountAct::Named
             | AccountAct::SignedOut
-            | AccountAct::Locked { .. }
-            | AccountAct::PasswordChanged => {}
+            | AccountAct::Invited
+            | AccountAct::Locked { .. } => {}
         }
+    }
+
+    /// A body was revoked: whoever it named must be confirmed before it can do anything again.
+    pub(super) fn body_revoked(&mut self, body: &Identity) {
+        let own = self.0.values_mut().filter(|account| account.by == *body);
+        own.for_each(|account| account.seen = Timestamp::UNIX_EPOCH);
     }
 
     /// An account.
@@ -170,8 +186,12 @@ impl People {
             AccountAct::TokenWithdrawn { token } if !account.tokens.contains_key(token) => {
                 Some((Kind::NotFound, format!("{person} has no token {token}")))
             }
-            AccountAct::RecoveryAsked if account.state == Invited => {
-                conflict(format!("{person} has nothing to recover: it was invited, no more"))
+            AccountAct::RecoveryAsked if account.state == Invited => conflict(format!(
+                "{person} has nothing to recover: it was invited, no more. Its body can \
+                     invite it again"
+            )),
+            AccountAct::Invited if account.state != Invited => {
+                conflict(format!("{person} made this account its own: it can be recovered"))
             }
             AccountAct::RecoveryAsked if asked.is_some_and(|by| by != actor) => {
                 conflict(format!("a recovery of {person} was asked for meanwhile: ask again"))
@@ -211,7 +231,7 @@ mod tests {
         let (actor, person) = (who(actor), who("member/NSC/k3jq7x2m"));
         let barred = people.bars(at(second), &actor, &person, what);
         if barred.is_none() {
-            people.apply(at(second), &actor, &person, what);
+            people.apply(second as u64, at(second), &actor, (&person, what));
         }
         barred.map(|(kind, _)| kind)
     }

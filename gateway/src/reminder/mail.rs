@@ -34,9 +34,12 @@ pub struct Mailer {
 /// Why a mail was not sent.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unsent {
-    /// The server cannot be reached, or cannot take it now.
+    /// The server cannot be reached, or takes nothing now.
     #[error("{0}")]
     Away(String),
+    /// It will not take this one now.
+    #[error("{0}")]
+    PutOff(String),
     /// It will not take it, now or later.
     #[error("{0}")]
     Refused(String),
@@ -103,6 +106,10 @@ impl Mailer {
         match self.transport.send(message).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_permanent() => Err(Unsent::Refused(words(&error))),
+            // It is this mail that is put off, not the server that is away.
+            Err(error) if error.is_transient() || error.is_client() => {
+                Err(Unsent::PutOff(words(&error)))
+            }
             Err(error) => Err(Unsent::Away(words(&error))),
         }
     }

@@ -4,10 +4,10 @@
 
 mod own;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     extract::{DefaultBodyLimit, Request, State},
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
@@ -18,6 +18,7 @@ use birge_proto::{
     problem::{Kind, Problem},
     wire::{audit_server::AuditServer, query_server::QueryServer},
 };
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -33,7 +34,7 @@ use super::{
     audit::AuditService,
     gate::Gate,
     query::{self, QueryService},
-    tls::{Credential, Peer},
+    tls::{Credential, Peer, Places},
     turned::Turned,
 };
 use crate::account::Accounts;
@@ -46,6 +47,14 @@ const IDLE: Duration = Duration::from_secs(10);
 const CONNECTIONS: usize = 512;
 /// Bytes of a request's body under `/v1`.
 const BODY_BYTES: usize = 16 << 10;
+/// How long a request under `/v1` may take, its body included.
+const REQUEST: Duration = Duration::from_secs(30);
+/// Connections of one address at once.
+const EACH: usize = 64;
+/// Sign-ins and activations that one address may try each minute.
+const TRIES: u32 = 30;
+/// Bytes of one gRPC message to the services.
+const MESSAGE_BYTES: usize = 64 << 10;
 
 /// What is asked of the log, method by method: nothing else is reached.
 const AUDIT: [&str; 7] =
@@ -59,6 +68,14 @@ pub(super) struct Desk {
     pub(super) turned: Arc<Turned>,
     pub(super) query: QueryServer<QueryService>,
     pub(super) audit: AuditServer<AuditService>,
+    /// Tries of each address.
+    pub(super) tries: Arc<DefaultKeyedRateLimiter<IpAddr>>,
+}
+
+/// A limit for the tries of each address.
+pub(super) fn tries() -> Arc<DefaultKeyedRateLimiter<IpAddr>> {
+    let rate = NonZeroU32::new(TRIES).unwrap_or(NonZeroU32::MIN);
+    Arc::new(RateLimiter::keyed(Quota::per_minute(rate)))
 }
 
 impl Desk {
@@ -73,7 +90,8 @@ impl Desk {
             .route("/v1/tokens", post(own::issue_token))
             .route("/v1/tokens/{id}", delete(own::withdraw_token))
             .layer(DefaultBodyLimit::max(BODY_BYTES));
-        let (query, audit) = (self.query.clone(), self.audit.clone());
+        let query = self.query.clone().max_decoding_message_size(MESSAGE_BYTES);
+        let audit = self.audit.clone().max_decoding_message_size(MESSAGE_BYTES);
         let services = query::METHODS.iter().fold(Router::new(), |router, method| {
             router.route_service(&format!("/exchange.v1.Query/{method}"), query.clone())
         });
@@ -97,6 +115,7 @@ pub(super) async fn serve(
 ) {
     let router = desk.router();
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Places::of(EACH));
     let tracker = TaskTracker::new();
     loop {
         let permit = tokio::select! {
@@ -108,14 +127,22 @@ pub(super) async fn serve(
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, address)) = accepted else {
             tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors
             continue;
         };
-        let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
+        let Some(place) = places.take(&address.ip()) else { continue };
+        let router = router.clone().layer(Extension(address.ip()));
+        let (acceptor, stop) = (acceptor.clone(), stop.clone());
         tracker.spawn(async move {
+            let _places = (place, permit);
             let Ok(Ok(stream)) = timeout(IDLE, acceptor.accept(stream)).await else { return };
-            let mut server = auto::Builder::new(TokioExecutor::new());
+            // As was agreed on in the handshake: nobody is waited for to tell which it speaks.
+            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let mut server = match http2 {
+                true => auto::Builder::new(TokioExecutor::new()).http2_only(),
+                false => auto::Builder::new(TokioExecutor::new()).http1_only(),
+            };
             server.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
             let http2 = &mut server.http2();
             http2.timer(TokioTimer::new()).max_concurrent_streams(32);
@@ -133,7 +160,6 @@ pub(super) async fn serve(
                 }
             });
             drop(served.await);
-            drop(permit);
         });
     }
     tracker.close();
@@ -172,7 +198,24 @@ async fn identify(State(desk): State<Desk>, mut request: Request, next: Next) ->
     if !of_the_account && !grpc {
         return nothing(State(desk), request).await;
     }
-    next.run(request).await
+    if of_the_account {
+        // A body that comes drop by drop holds nobody up for long.
+        let served = timeout(REQUEST, next.run(request)).await;
+        return served.unwrap_or_else(|_| respond(false, Err(too_slow())));
+    }
+    // Of who counts no more not even the question is read.
+    let living = match request.extensions().get::<Peer>() {
+        Some(peer) => desk.gate.living(peer, "desk/services").await,
+        None => Err(stranger()),
+    };
+    match living {
+        Ok(()) => next.run(request).await,
+        Err(problem) => respond(true, Err(problem)),
+    }
+}
+
+fn too_slow() -> Problem {
+    Problem::new(Kind::Truncated, "the request took too long to come").hint("send it again")
 }
 
 /// The one bearer that is presented, where one is.

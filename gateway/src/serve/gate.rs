@@ -22,6 +22,9 @@ use crate::{
     recorder::Recorder,
 };
 
+/// Records a minute of who presents a session or token that counts no more.
+const VOID: u32 = 5;
+
 /// The gate.
 pub(super) struct Gate {
     catalog: Arc<Catalog>,
@@ -30,6 +33,8 @@ pub(super) struct Gate {
     /// By certificate, so that a revoked one cannot use up what its successor needs; of a person
     /// whatever it presents.
     quota: DefaultKeyedRateLimiter<(Identity, String)>,
+    /// Of persons whose session or token counts no more: what they still cause is little.
+    void: DefaultKeyedRateLimiter<Identity>,
     /// Of all who do not say who they are together, so that strangers cannot fill the log.
     public: DefaultDirectRateLimiter,
     turned: Arc<Turned>,
@@ -50,8 +55,9 @@ impl Gate {
     ) -> Self {
         let rate = |rate| Quota::per_minute(NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN));
         let quota = RateLimiter::keyed(rate(records_per_minute));
-        let public = RateLimiter::direct(rate(of_the_public));
-        Self { catalog, accounts, recorder, quota, public, turned, clock }
+        let (public, void) =
+            (RateLimiter::direct(rate(of_the_public)), RateLimiter::keyed(rate(VOID)));
+        Self { catalog, accounts, recorder, quota, void, public, turned, clock }
     }
 
     /// The caller, if it may do `act` in one of these roles, and its session or token is good for
@@ -108,6 +114,17 @@ impl Gate {
         Err(self.refuse(act, &peer.identity, problem).await)
     }
 
+    /// Refuses, and records it, where what says who this is counts no more.
+    ///
+    /// # Errors
+    /// `NOT_SIGNED_IN`, `NOT_ENROLLED`, `OVER_QUOTA`.
+    pub(super) async fn living(&self, peer: &Peer, act: &str) -> Result<(), Problem> {
+        if self.counts(peer) {
+            return Ok(());
+        }
+        Err(self.refused(peer, act, void(peer)).await)
+    }
+
     /// Records that somebody known was refused; gives the problem its number.
     pub(super) async fn refused(&self, peer: &Peer, act: &str, problem: Problem) -> Problem {
         match self.within_quota(peer) {
@@ -120,7 +137,8 @@ impl Gate {
         let of = |credential| self.quota.check_key(&(peer.identity.clone(), credential)).is_ok();
         let within = match &peer.credential {
             Credential::Certificate(serial) => of(serial.clone()),
-            Credential::Bearer(_) => of(String::new()),
+            Credential::Bearer(_) if self.counts(peer) => of(String::new()),
+            Credential::Bearer(_) => self.void.check_key(&peer.identity).is_ok(),
             Credential::Nothing => self.public.check().is_ok(),
         };
         if within {
@@ -132,8 +150,12 @@ impl Gate {
             .hint("wait a minute, or ask the operator for a larger quota"))
     }
 
+    /// A token is for figures and records; what changes something asks for who signed in.
     fn is_good_for(&self, peer: &Peer, act: &str) -> bool {
         let Credential::Bearer(bearer) = &peer.credential else { return true };
+        if act == "audit/hold" && !bearer.is_session() {
+            return false;
+        }
         let scopes = self.accounts.scopes(&peer.identity, bearer);
         scopes.iter().any(|scope| act.split('/').next() == Some(scope.as_str()))
     }
@@ -178,6 +200,7 @@ impl Gate {
         }
         let Some(event) = self.turned.take(self.clock.now()) else { return Ok(()) };
         self.quota.retain_recent();
+        self.void.retain_recent();
         let draft = crate::sequence::Draft::of(gateway.clone(), event);
         self.recorder.record(Class::Administration, draft).await.map(drop)
     }

@@ -48,6 +48,18 @@ impl People for PeopleService {
         Ok(Response::new(ListPeopleResponse { people }))
     }
 
+    async fn invite(
+        &self,
+        request: Request<PersonRequest>,
+    ) -> Result<Response<NamePersonResponse>, Status> {
+        let by = self.gate.admit(&request, "people/invite", BODIES).await?;
+        let outcome = match identity(&request.into_inner().person) {
+            Ok(person) => self.accounts.invite(&by, &person).await,
+            Err(problem) => Err(problem),
+        };
+        self.gate.answer("people/invite", &by, outcome.map(named)).await
+    }
+
     async fn confirm(
         &self,
         request: Request<PersonRequest>,
@@ -103,11 +115,14 @@ impl PeopleService {
         let role: Role = role.parse().map_err(|error| wrong(&error))?;
         let from = Some(body).filter(|body| !body.is_empty());
         let from = from.map(|body| body.parse()).transpose().map_err(|error| wrong(&error))?;
-        let Named { person, invitation, expires, exchange } =
-            self.accounts.name(by, role, &name, from).await?;
-        let (person, expires) = (person.to_string(), expires.to_string());
-        Ok(NamePersonResponse { person, invitation, expires, exchange })
+        self.accounts.name(by, role, &name, from).await.map(named)
     }
+}
+
+fn named(named: Named) -> NamePersonResponse {
+    let Named { person, invitation, expires, exchange } = named;
+    let (person, expires) = (person.to_string(), expires.to_string());
+    NamePersonResponse { person, invitation, expires, exchange }
 }
 
 fn person(standing: Standing) -> Person {

@@ -14,7 +14,7 @@ use axum::{
     routing::get,
 };
 use birge_proto::{
-    identity::{Identity, Role},
+    identity::Identity,
     problem::{Kind, Problem},
     wire::query_server::QueryServer,
 };
@@ -34,7 +34,7 @@ use super::{
     tls::{Credential, Peer},
     turned::Turned,
 };
-use crate::{decree::ANYBODY, ledger::Ledger};
+use crate::ledger::Ledger;
 
 /// How long one public connection may live.
 const CONNECTION: std::time::Duration = std::time::Duration::from_secs(60);
@@ -127,8 +127,7 @@ async fn as_the_public(
             .hint("present a session or token at the address for persons");
         return respond(speaks_grpc(request.headers()), Err(problem));
     }
-    let Ok(body) = ANYBODY.parse() else { return response(Err(nothing())) };
-    let identity = Identity::of(Role::Public, body);
+    let identity = Identity::public();
     request.extensions_mut().insert(Peer { identity, credential: Credential::Nothing });
     next.run(request).await
 }

@@ -98,7 +98,7 @@ impl Records {
                 let end = to.min(next + CHUNK);
                 let shown = match gate.still_counts(&peer) {
                     Ok(()) => {
-                        let (reader, filter) = (peer.identity.party(), filter.clone());
+                        let (reader, filter) = (peer.identity.clone(), filter.clone());
                         chunk(journal.clone(), reader, rights, filter, next..end).await
                     }
                     Err(problem) => vec![Err(problem.into())],
@@ -213,7 +213,8 @@ async fn chunk(
 }
 
 /// What a reader sees of an entry: whoever may see all, all; a participant, or who acts for it,
-/// what it did itself and what was done to it, and of the use of its data a notice that does not name the asker.
+/// what it did itself and what was done to it (a person of others' accounts nothing, and no
+/// names), and of the use of its data a notice that does not name the asker.
 ///
 /// With a filter, what does not fit it is left out, and so is what the reader may not see: a
 /// filter tells nothing that reading everything does not.
@@ -230,13 +231,17 @@ fn view(
         return Ok(None);
     }
     let mut shown = RecordEntry { index: entry.index, ..RecordEntry::default() };
-    let concerned = record.parties.get(reader);
+    let party = &reader.party();
+    let concerned = record.parties.get(party);
     match &record.event {
         _ if rights.all => {}
+        Event::Account { person, .. } if reader.person.is_some() && person != reader => {
+            return Ok(filter.is_none().then_some(shown));
+        }
         Event::QueryAnswered { dataset, answered, withheld, ruling, .. }
-            if rights.own && record.actor.party() != *reader =>
+            if rights.own && record.actor.party() != *party =>
         {
-            let told = filter.is_none_or(|filter| filter.tells_no_party_but(reader));
+            let told = filter.is_none_or(|filter| filter.tells_no_party_but(party));
             if let Some(counter) = concerned.filter(|_| told) {
                 let notice = json!({
                     "kind": "query-answered", "time": record.time, "dataset": dataset,
@@ -252,6 +257,9 @@ fn view(
     }
     shown.record = entry.record.to_vec();
     shown.opening = entry.opening.0.to_vec();
+    if reader.person.is_some() && !rights.all {
+        return Ok(Some(shown));
+    }
     let names = names
         .of(entry.index, &record)
         .map_err(|error| Problem::new(Kind::Damaged, error.to_string()))?;

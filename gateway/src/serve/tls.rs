@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     io,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -65,15 +66,24 @@ pub(super) struct Connection {
     _place: OwnedSemaphorePermit,
 }
 
-/// Places for connections: for each principal, so that none takes them all.
-#[derive(Default)]
-struct Places(Mutex<HashMap<Identity, Arc<Semaphore>>>);
+/// Places for connections: for each principal or address, so that none takes them all.
+pub(super) struct Places<K> {
+    each: usize,
+    taken: Mutex<HashMap<K, Arc<Semaphore>>>,
+}
 
-impl Places {
-    fn take(&self, who: &Identity) -> Option<OwnedSemaphorePermit> {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = places.entry(who.clone());
-        let own = own.or_insert_with(|| Arc::new(Semaphore::new(EACH)));
+impl<K: Clone + Eq + Hash> Places<K> {
+    /// So many for each.
+    pub(super) fn of(each: usize) -> Self {
+        Self { each, taken: Mutex::default() }
+    }
+
+    pub(super) fn take(&self, who: &K) -> Option<OwnedSemaphorePermit> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those who are gone are forgotten.
+        taken.retain(|other, places| other == who || places.available_permits() < self.each);
+        let own = taken.entry(who.clone());
+        let own = own.or_insert_with(|| Arc::new(Semaphore::new(self.each)));
         Arc::clone(own).try_acquire_owned().ok()
     }
 }
@@ -150,7 +160,7 @@ pub(super) fn accept(
 ) -> mpsc::Receiver<io::Result<Connection>> {
     let (sender, receiver) = mpsc::channel(64);
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
-    let places = Arc::new(Places::default());
+    let places = Arc::new(Places::of(EACH));
     let trust_domain: Arc<str> = trust_domain.into();
     tokio::spawn(async move {
         loop {
@@ -190,7 +200,7 @@ async fn identify(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     trust_domain: &str,
-    places: &Places,
+    places: &Places<Identity>,
 ) -> Result<Connection, &'static str> {
     drop(stream.set_nodelay(true));
     let stream = timeout(HANDSHAKE, acceptor.accept(stream))

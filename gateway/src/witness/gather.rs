@@ -245,7 +245,7 @@ fn witnessed(roster: &Roster, note: &[u8]) -> bool {
 
 /// Has an act of the gateway's own recorded.
 pub(super) async fn record(recorder: &Recorder, event: Event) {
-    let Ok(gateway) = "gateway/BIRGE".parse::<Identity>() else { return };
+    let gateway = Identity::gateway();
     let draft = Draft::of(gateway, event);
     if let Err(problem) = recorder.record(Class::Administration, draft).await {
         tracing::error!(%problem, "what the witnesses came to could not be recorded");

@@ -87,7 +87,7 @@ impl Standing {
             tracing::error!(answered, needed, "the operator has the gateway write unwitnessed");
             // On the disk before anything is signed.
             let event = Event::StartedUnwitnessed { answered, needed };
-            let draft = Draft::of("gateway/BIRGE".parse().map_err(|_| "no gateway")?, event);
+            let draft = Draft::of(Identity::gateway(), event);
             match recorder.record(Class::Administration, draft).await {
                 Err(problem) if problem.kind != Kind::Frozen => {
                     return Err(format!("an unwitnessed start must be recorded: {problem}").into());

@@ -181,6 +181,7 @@ fn records(text: &str, number: u64, request: &Value) -> Vec<Record> {
             problem: text(),
             findings: findings(),
             ruling: Some(ruling()),
+            articles: vec![text()],
         },
         Event::Released {
             dataset: text(),
@@ -191,7 +192,13 @@ fn records(text: &str, number: u64, request: &Value) -> Vec<Record> {
             method: text(),
             digest: text(),
         },
-        Event::PublicReleased { dataset: text(), periods: vec![text()], batch },
+        Event::PublicReleased {
+            dataset: text(),
+            periods: vec![text()],
+            batch,
+            decree: ruling().decree,
+            articles: vec![text()],
+        },
         Event::QueryAnswered {
             dataset: text(),
             selection: text(),

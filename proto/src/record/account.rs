@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum AccountAct {
     /// A body named the person (article 3(2), 3(3)).
     Named,
+    /// The body invited it anew.
+    Invited,
     /// The person chose a password and proved to hold the second factor.
     Activated,
     /// It signed in.
@@ -22,7 +24,7 @@ pub enum AccountAct {
         /// Until when.
         until: Timestamp,
     },
-    /// It chose another password; its sessions ended.
+    /// It chose another password; its other sessions and its tokens ended.
     PasswordChanged,
     /// A token for its scripts was made.
     TokenIssued {

@@ -136,6 +136,9 @@ pub enum Event {
         /// What the decree said, where it was asked.
         #[serde(skip_serializing_if = "Option::is_none")]
         ruling: Option<Ruling>,
+        /// The articles under which it was refused, where that was not by the ruling.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        articles: Vec<String>,
     },
     /// What of a dataset's periods may be given out under article 7; the body holds the pattern.
     Released {
@@ -162,6 +165,10 @@ pub enum Event {
         periods: Vec<String>,
         /// The batch that made them what they are.
         batch: BatchId,
+        /// The decree that was in force.
+        decree: DecreeName,
+        /// The articles under which they did.
+        articles: Vec<String>,
     },
     /// A query was answered.
     QueryAnswered {

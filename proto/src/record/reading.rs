@@ -33,7 +33,11 @@ impl Record {
     /// The articles that decided; none where the decree was not asked.
     #[must_use]
     pub fn articles(&self) -> &[String] {
-        self.event.ruling().map_or(&[], |ruling| &ruling.articles)
+        match &self.event {
+            Event::PublicReleased { articles, .. } => articles,
+            Event::SubmissionRejected { articles, .. } if !articles.is_empty() => articles,
+            event => event.ruling().map_or(&[], |ruling| &ruling.articles),
+        }
     }
 }
 

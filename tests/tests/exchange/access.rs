@@ -10,6 +10,7 @@ use birge_proto::{
 use birge_tests::{
     answer::request,
     client::{self, Client, Credentials},
+    country,
     exchange::{Exchange, copy},
     node::Node,
 };
@@ -97,6 +98,9 @@ fn an_auditor_and_the_operator_see_no_figures() {
 /// Article 4(2): due, missing, late.
 #[test]
 fn what_is_due_and_what_came_late_is_told() {
+    if country::model_only("what_is_due_and_what_came_late_is_told") {
+        return;
+    }
     let exchange = Exchange::start().unwrap();
     let nsc = exchange.node("agency/NSC").unwrap();
     block_on(async {

@@ -15,6 +15,7 @@ use birge_tests::{
     answer::{Answer, Key, request},
     bounds::{Constraint, Relation, bounds},
     client::Client,
+    country,
     exchange::Exchange,
     node::Node,
 };
@@ -184,6 +185,9 @@ fn assert_nothing_pinned(truth: &BTreeMap<Key, f64>, given: &Given) {
 
 #[test]
 fn regions_of_trafficking_are_refused_to_mfa_and_given_to_nsc() {
+    if country::model_only("regions_of_trafficking_are_refused_to_mfa_and_given_to_nsc") {
+        return;
+    }
     let scene = Scene::new();
     let regions = [("REF_AREA", "KG-C,KG-GB"), ("TIME_PERIOD", "2023")];
     block_on(async {
@@ -203,6 +207,9 @@ fn regions_of_trafficking_are_refused_to_mfa_and_given_to_nsc() {
 
 #[test]
 fn region_never_goes_with_sex_not_even_for_those_who_see_regions() {
+    if country::model_only("region_never_goes_with_sex_not_even_for_those_who_see_regions") {
+        return;
+    }
     let scene = Scene::new();
     let both = [("REF_AREA", "KG-C"), ("SEX", "F,M"), ("TIME_PERIOD", "2023")];
     block_on(async {

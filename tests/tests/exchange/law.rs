@@ -3,7 +3,9 @@
 
 use std::{fs, path::PathBuf};
 
-use birge_tests::{binaries::workspace, decree::Draft, exchange::Exchange, process::Output};
+use birge_tests::{
+    binaries::workspace, country, decree::Draft, exchange::Exchange, process::Output,
+};
 use serde_json::{Value, json};
 
 use crate::enactment::{decree as on_draft, enact_soon, later};
@@ -57,6 +59,9 @@ fn the_matrix_tells_every_decision_as_text_table_and_page() {
 
 #[test]
 fn a_decision_is_explained_with_what_its_articles_say() {
+    if country::model_only("a_decision_is_explained_with_what_its_articles_say") {
+        return;
+    }
     let exchange = Exchange::start().unwrap();
     let regional = ["explain", "agency/MFA", "REFUGEES", "--by", "REF_AREA,SEX"];
     let explained = |more: &[&str], code| decree(&exchange, &[&regional, more].concat(), code);
@@ -112,6 +117,9 @@ fn turn(draft: &mut Draft, from: &str, to: &str) {
 
 #[test]
 fn a_statement_is_proved_or_what_speaks_against_it_is_told() {
+    if country::model_only("a_statement_is_proved_or_what_speaks_against_it_is_told") {
+        return;
+    }
     let exchange = Exchange::start().unwrap();
     let prove = |arguments: &[&str], code| {
         let output = decree(&exchange, &[&["prove"], arguments].concat(), code);

@@ -15,6 +15,7 @@ use birge_tests::{
     answer::request,
     batch::{Batch, Signed},
     client::Client,
+    country,
     exchange::Exchange,
     watch,
 };
@@ -149,6 +150,9 @@ impl Scene {
 
 #[test]
 fn every_refusal_has_its_record_and_tells_its_number() {
+    if country::model_only("every_refusal_has_its_record_and_tells_its_number") {
+        return;
+    }
     let exchange = Exchange::start().unwrap();
     let mia = exchange.node("agency/MIA").unwrap();
     let auditor = exchange.node("auditor/COA").unwrap();

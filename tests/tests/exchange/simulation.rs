@@ -9,8 +9,8 @@ use birge_proto::{
     record::{Event, Record},
 };
 use birge_tests::{
-    answer::request, batch::Batch, client::Client, decree::Draft, exchange::Exchange, node::Node,
-    process::Output, template, watch,
+    answer::request, batch::Batch, client::Client, country, decree::Draft, exchange::Exchange,
+    node::Node, process::Output, template, watch,
 };
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -80,6 +80,11 @@ fn answer(output: &Output) -> Value {
 
 #[test]
 fn an_amendment_that_narrows_is_simulated_on_ten_thousand_requests_and_then_enacted() {
+    if country::model_only(
+        "an_amendment_that_narrows_is_simulated_on_ten_thousand_requests_and_then_enacted",
+    ) {
+        return;
+    }
     let mut exchange = Exchange::start().unwrap();
     exchange.stop().unwrap().expect_code(0).unwrap();
     exchange.set("quota", "records_per_minute", 1_000_000).unwrap();
@@ -163,6 +168,11 @@ fn takes_effect_at_its_moment(exchange: &Exchange, auditor: &Node, refused: &Pro
 /// Article 9(3): auditors see every record, and so each decision that a draft would change.
 #[test]
 fn an_auditor_sees_each_decision_that_a_draft_would_change_and_nobody_else_does() {
+    if country::model_only(
+        "an_auditor_sees_each_decision_that_a_draft_would_change_and_nobody_else_does",
+    ) {
+        return;
+    }
     let exchange = Exchange::start().unwrap();
     let nodes = ["agency/MLSSM", "agency/MFA", "agency/SBS", "auditor/COA"];
     let [mlssm, mfa, sbs, auditor] = nodes.map(|identity| exchange.node(identity).unwrap());

@@ -1,6 +1,6 @@
 //! What a person does for its own account: JSON in, JSON or problem details (RFC 9457) out.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use axum::{
     Extension,
@@ -65,7 +65,14 @@ struct IssueToken {
     days: u32,
 }
 
-pub(super) async fn begin(State(desk): State<Desk>, body: Bytes) -> Response<Body> {
+pub(super) async fn begin(
+    State(desk): State<Desk>,
+    Extension(address): Extension<IpAddr>,
+    body: Bytes,
+) -> Response<Body> {
+    if let Err(problem) = desk.may_try(address) {
+        return respond(false, Err(problem));
+    }
     let answer = read(&body).and_then(|Begin { account, codes }| {
         let (secret, uri) = desk.accounts.begin(&self::account_id(&account)?, &codes)?;
         Ok(json!({ "secret": secret, "uri": uri }))
@@ -73,7 +80,14 @@ pub(super) async fn begin(State(desk): State<Desk>, body: Bytes) -> Response<Bod
     desk.counted("activation-failed", answer)
 }
 
-pub(super) async fn activate(State(desk): State<Desk>, body: Bytes) -> Response<Body> {
+pub(super) async fn activate(
+    State(desk): State<Desk>,
+    Extension(address): Extension<IpAddr>,
+    body: Bytes,
+) -> Response<Body> {
+    if let Err(problem) = desk.may_try(address) {
+        return respond(false, Err(problem));
+    }
     let act = async {
         let Activate { account, codes, password, code } = read(&body)?;
         let credentials = Credentials { account: account_id(&account)?, password, code };
@@ -84,7 +98,14 @@ pub(super) async fn activate(State(desk): State<Desk>, body: Bytes) -> Response<
     desk.counted("activation-failed", answer)
 }
 
-pub(super) async fn sign_in(State(desk): State<Desk>, body: Bytes) -> Response<Body> {
+pub(super) async fn sign_in(
+    State(desk): State<Desk>,
+    Extension(address): Extension<IpAddr>,
+    body: Bytes,
+) -> Response<Body> {
+    if let Err(problem) = desk.may_try(address) {
+        return respond(false, Err(problem));
+    }
     let act = async {
         let SignIn { account, password, code } = read(&body)?;
         let credentials = Credentials { account: account_id(&account)?, password, code };
@@ -158,6 +179,17 @@ pub(super) async fn withdraw_token(
 }
 
 impl Desk {
+    /// May somebody at this address try once more?
+    fn may_try(&self, address: IpAddr) -> Result<(), Problem> {
+        if self.tries.check_key(&address).is_ok() {
+            return Ok(());
+        }
+        self.tries.retain_recent();
+        self.turned.count("too-many-tries");
+        let detail = "too many sign-ins are tried from this address";
+        Err(Problem::new(Kind::OverQuota, detail).hint("wait a minute"))
+    }
+
     /// Does something for who presents a session: a token is for figures and records only.
     async fn own(
         &self,

@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use birge_proto::{problem::Problem, wire::HoldRequest};
 use birge_tests::{
     authority::{Authority, Years},
     client::Credentials,
+    country,
     exchange::TRUST_DOMAIN,
     person::Told,
 };
@@ -122,10 +124,91 @@ fn a_token_that_is_expired_withdrawn_or_of_a_revoked_member_is_refused_and_recor
         scene.mfa.command(&["people", "revoke", &member.account]).unwrap().expect_code(0).unwrap();
         refused(&tokens[2].1).await;
         refused(&tokens[2].1).await;
+        // That is recorded a few times, and then in sums: it fills no log.
+        let over = async {
+            while scene.door.ask(&tokens[2].1, whole()).await.unwrap_err().kind != Kind::OverQuota {
+            }
+        };
+        tokio::time::timeout(birge_tests::PATIENCE, over).await.expect("it is put off");
         let told = member.try_sign_in(&scene.door, scene.next()).await.unwrap();
         assert_eq!(told.status, 401);
         // For ever: not even its body brings it back.
         scene.mfa.command(&["people", "confirm", &member.account]).unwrap().expect_code(1).unwrap();
+        scene.gateway.stop().await;
+    });
+}
+
+/// Whoever took a node's key could have named persons with it: they go with their body.
+#[test]
+fn the_persons_of_a_body_that_is_revoked_are_out_until_it_confirms_them() {
+    block_on(async {
+        let scene = Scene::new().await;
+        let member = scene.person(&scene.mfa, "member", "Desk officer", &[]).await;
+        let session = scene.sign_in(&member).await;
+        scene.door.ask(&session, request("MIG_STOCK", &[])).await.unwrap();
+        let revoke = ["revoke", "agency/MFA", "--reason", "its key was stolen"];
+        scene.exchange.gateway(&revoke).unwrap().expect_code(0).unwrap();
+        let refused = scene.door.ask(&session, request("MIG_STOCK", &[])).await.unwrap_err();
+        assert_eq!(refused.kind, Kind::NotSignedIn);
+        std::fs::remove_file(scene.mfa.enrolled()).unwrap();
+        let mfa = scene.exchange.node("agency/MFA").unwrap();
+        let told = member.try_sign_in(&scene.door, scene.next()).await.unwrap();
+        assert_eq!(told.status, 401, "enrolled anew, it has not confirmed anybody");
+        mfa.command(&["people", "confirm", &member.account]).unwrap().expect_code(0).unwrap();
+        scene.sign_in(&member).await;
+        scene.gateway.stop().await;
+    });
+}
+
+/// A member reads what its participant may, and nothing of its colleagues' accounts.
+#[test]
+fn a_member_reads_neither_names_nor_others_accounts() {
+    block_on(async {
+        let scene = Scene::new().await;
+        let member = scene.person(&scene.mfa, "member", "Desk officer", &[]).await;
+        let other = scene.person(&scene.mfa, "member", "Head of department", &[]).await;
+        let session = scene.sign_in(&member).await;
+        let refused = scene.door.ask(&session, request("MIG_STOCK", &[("SEX", "X")])).await;
+        let index = refused.unwrap_err().exchange;
+        scene.refusal(index).await;
+        let read = scene.door.records(&session).await.unwrap();
+        assert!(!read[index.unwrap() as usize].record.is_empty(), "its own question");
+        assert!(read.iter().all(|entry| entry.persons.is_empty()));
+        let accounts: Vec<_> = read
+            .iter()
+            .filter(|entry| !entry.record.is_empty())
+            .filter_map(|entry| match Record::parse(&entry.record).unwrap().event {
+                Event::Account { person, .. } => Some(person.to_string()),
+                _ => None,
+            })
+            .collect();
+        assert!(accounts.contains(&member.account) && !accounts.contains(&other.account));
+        // Its participant sees both, with their names.
+        let own = own_records(&scene.exchange, &scene.mfa).await;
+        assert_eq!(history(&own, &other.account).len(), 2);
+        scene.gateway.stop().await;
+    });
+}
+
+#[test]
+fn a_token_places_and_lifts_no_hold() {
+    block_on(async {
+        let scene = Scene::new().await;
+        let auditor = scene.person(&scene.auditor, "auditor", "Lead auditor", &[]).await;
+        let session = scene.sign_in(&auditor).await;
+        let (_, token) =
+            auditor.token(&scene.door, &session, &["audit"], 1, scene.next()).await.unwrap();
+        let client = scene.door.connect().await.unwrap();
+        let hold = |bearer: &str| {
+            let hold = HoldRequest { name: "inquiry".into(), ..HoldRequest::default() };
+            let mut hold = tonic::Request::new(hold);
+            hold.metadata_mut()
+                .insert("authorization", format!("Bearer {bearer}").parse().unwrap());
+            hold
+        };
+        let refused = client.audit().hold(hold(&token)).await.unwrap_err();
+        assert_eq!(Problem::from_status(&refused).kind, Kind::WrongRole);
+        client.audit().hold(hold(&session)).await.unwrap();
         scene.gateway.stop().await;
     });
 }
@@ -160,6 +243,9 @@ fn a_token_is_good_for_its_scope_and_for_no_account() {
 /// A person has one account, in one role, of one body.
 #[test]
 fn a_person_of_two_bodies_or_two_roles_is_refused_and_recorded() {
+    if country::model_only("a_person_of_two_bodies_or_two_roles_is_refused_and_recorded") {
+        return;
+    }
     block_on(async {
         let scene = Scene::new().await;
         let member = scene.person(&scene.mfa, "member", "Aibek uulu Head of Consulates", &[]).await;
@@ -185,6 +271,9 @@ fn a_person_of_two_bodies_or_two_roles_is_refused_and_recorded() {
 
 #[test]
 fn a_body_names_only_whom_the_decree_lets_it_name() {
+    if country::model_only("a_body_names_only_whom_the_decree_lets_it_name") {
+        return;
+    }
     block_on(async {
         let scene = Scene::new().await;
         let name = |node: &Node, more: &[&str]| {
