@@ -235,6 +235,13 @@ impl Decree {
         self.articles.text(article.parse().ok()?, language)
     }
 
+    /// The parameters in which another decree differs, by their names in `decree.json`: what no
+    /// decision shows, such as when figures are due, become public or are frozen.
+    #[must_use]
+    pub fn differs(&self, other: &Self) -> Vec<String> {
+        self.parameters.differ(&other.parameters)
+    }
+
     /// Has the government suspended this body (article 10)?
     #[must_use]
     pub fn suspends(&self, body: &AgencyId) -> bool {

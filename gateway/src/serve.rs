@@ -5,6 +5,7 @@ mod audit;
 mod desk;
 mod enrolment;
 mod gate;
+mod https;
 mod intake;
 mod people;
 mod public;

@@ -223,7 +223,7 @@ mod tests {
             prepared: "2026-01-01T00:00:00Z".parse().unwrap(),
             observations: 3,
             blocks: vec![BatchId([7; 32])],
-            salt: Salt::generate().unwrap(),
+            salt: Salt([3; 16]),
         }
     }
 

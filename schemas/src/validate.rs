@@ -153,7 +153,7 @@ mod tests {
             prepared: "2025-01-01T00:00:00Z".parse().unwrap(),
             observations: 1,
             blocks: vec![],
-            salt: birge_proto::manifest::Salt::generate().unwrap(),
+            salt: "0".repeat(32).try_into().unwrap(),
         }
     }
 

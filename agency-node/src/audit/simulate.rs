@@ -26,7 +26,8 @@ const MOST: usize = 100_000;
 pub struct Simulate {
     /// The draft's folder.
     pub folder: PathBuf,
-    /// End with 1 where any decision would change, or the protection of small counts.
+    /// End with 1 where any decision would change, the protection of small counts, or another
+    /// parameter.
     #[arg(long)]
     pub fail_on_change: bool,
 }
@@ -41,6 +42,8 @@ struct Answer {
     unknown: u64,
     changed: u64,
     protection: Vec<String>,
+    /// Parameters of the decree that would change: what no decision shows.
+    parameters: Vec<String>,
     /// The decree that the draft would follow.
     before: Before,
     decisions: Vec<Changed>,
@@ -109,6 +112,9 @@ impl fmt::Display for Answer {
             let protection = self.protection.join(", ");
             writeln!(f, "small counts would be protected in another way: {protection}")?;
         }
+        if !self.parameters.is_empty() {
+            writeln!(f, "parameters that would change: {}", self.parameters.join(", "))?;
+        }
         if *changed == 0 {
             return write!(f, "no decision would change");
         }
@@ -154,7 +160,8 @@ pub async fn simulate(node: &Node, asked: Simulate) -> Result<Reply, Failure> {
         answer.take(part)?;
     }
     answer.adds_up()?;
-    let fails = fail_on_change && (answer.changed > 0 || !answer.protection.is_empty());
+    let beside = !answer.protection.is_empty() || !answer.parameters.is_empty();
+    let fails = fail_on_change && (answer.changed > 0 || beside);
     let exit = if fails { Exit::Refused } else { Exit::Done };
     Reply::new(exit, &answer)
 }
@@ -164,7 +171,8 @@ impl Answer {
         let Some(SimulateResponse { part: Some(Part::Simulated(simulated)) }) = first else {
             return Err(unsound("the gateway does not say what it comes to"));
         };
-        let Simulated { exchange, records, replayed, unknown, changed, protection, .. } = simulated;
+        let Simulated { exchange, records, replayed, unknown, changed, .. } = simulated;
+        let Simulated { protection, parameters, .. } = simulated;
         let before = Before { number: simulated.number, version: simulated.version };
         let (decisions, more) = (vec![], false);
         Ok(Self {
@@ -174,6 +182,7 @@ impl Answer {
             unknown,
             changed,
             protection,
+            parameters,
             before,
             decisions,
             more,

@@ -3,6 +3,7 @@
 
 mod between;
 mod time;
+mod versions;
 
 use birge_proto::{
     clock::ManualClock,
@@ -12,6 +13,7 @@ use birge_proto::{
     wire::SubmitHeader,
 };
 use birge_schemas::{
+    slice::Slice,
     table::{RawColumnBuilder, RawTable},
     validate, wire,
 };

@@ -47,7 +47,13 @@ pub(super) struct Parameters {
     /// By article: who or what carries it out, where neither a rule nor a parameter does.
     #[serde(default)]
     notes: BTreeMap<String, String>,
+    /// The file as it was read.
+    #[serde(skip)]
+    source: serde_json::Value,
 }
+
+/// What of a decree is told elsewhere where it changes, or carries nothing out.
+const TOLD: [&str; 6] = ["number", "version", "title", "inForceFrom", "disclosure", "notes"];
 
 /// Years after which names may be erased where the decree gives no other number (article 9(4)).
 const fn ten() -> i64 {
@@ -192,10 +198,20 @@ impl Parameters {
     /// Reads the file: shape first, then the JSON Schema, then what neither can say.
     pub(super) fn parse(text: &str) -> Result<Self, DecreeError> {
         let json = |error| DecreeError::json(PARAMETERS, error);
-        let parameters: Self = serde_json::from_str(text).map_err(json)?;
-        against_schema(&serde_json::from_str(text).map_err(json)?)?;
+        let mut parameters: Self = serde_json::from_str(text).map_err(json)?;
+        parameters.source = serde_json::from_str(text).map_err(json)?;
+        against_schema(&parameters.source)?;
         parameters.consistent(text)?;
         Ok(parameters)
+    }
+
+    /// The members of the file in which another differs, but for those that are told elsewhere.
+    pub(super) fn differ(&self, other: &Self) -> Vec<String> {
+        let members = |it: &Self| it.source.as_object().cloned().unwrap_or_default();
+        let (own, other) = (members(self), members(other));
+        let names: BTreeSet<_> = own.keys().chain(other.keys()).collect();
+        let differ = names.into_iter().filter(|name| own.get(*name) != other.get(*name));
+        differ.filter(|name| !TOLD.contains(&name.as_str())).cloned().collect()
     }
 
     /// Who must have signed what is shown as witnessed (article 9(2)).

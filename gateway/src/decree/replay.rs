@@ -55,6 +55,8 @@ pub struct Sums {
     pub unknown: u64,
     /// Datasets whose small counts would be protected in another way.
     pub protection: Vec<String>,
+    /// Parameters that would change: what no decision shows.
+    pub parameters: Vec<String>,
     /// By how they would change.
     pub changed: BTreeMap<Effect, u64>,
     /// By the article that would decide.
@@ -105,7 +107,8 @@ impl Replay {
         let other = |id: &&String| before.disclosure(id) != draft.disclosure(id);
         let datasets = structures.iter().map(|structure| &structure.id);
         let protection = datasets.filter(other).cloned().collect();
-        let sums = Sums { protection, ..Sums::default() };
+        let parameters = draft.differs(&before);
+        let sums = Sums { protection, parameters, ..Sums::default() };
         Self { draft, before, structures, access: BTreeMap::new(), sums }
     }
 
@@ -208,7 +211,7 @@ impl Sums {
     /// Would anything change?
     #[must_use]
     pub fn any(&self) -> bool {
-        !self.changed.is_empty() || !self.protection.is_empty()
+        !self.changed.is_empty() || !self.protection.is_empty() || !self.parameters.is_empty()
     }
 
     /// How many decisions would change.

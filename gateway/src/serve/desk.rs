@@ -7,7 +7,7 @@ mod own;
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::{
-    Extension, Router,
+    Router,
     body::Body,
     extract::{DefaultBodyLimit, Request, State},
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
@@ -19,38 +19,28 @@ use birge_proto::{
     wire::{audit_server::AuditServer, query_server::QueryServer},
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio::{net::TcpListener, time::timeout};
 use tokio_rustls::TlsAcceptor;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{
     audit::AuditService,
     gate::Gate,
+    https::{self, Limits},
     query::{self, QueryService},
-    tls::{Credential, Peer, Places},
+    tls::{Credential, Peer},
     turned::Turned,
 };
 use crate::account::Accounts;
 
-/// How long one connection may live.
-const CONNECTION: Duration = Duration::from_secs(3_600);
-/// How long a client may take to shake hands, or to send a request's head.
-const IDLE: Duration = Duration::from_secs(10);
-/// Connections at once.
-const CONNECTIONS: usize = 512;
+const LIMITS: Limits =
+    Limits { connections: 512, each: 64, lifetime: Duration::from_secs(3_600), streams: 32 };
 /// Bytes of a request's body under `/v1`.
 const BODY_BYTES: usize = 16 << 10;
 /// How long a request under `/v1` may take, its body included.
 const REQUEST: Duration = Duration::from_secs(30);
-/// Connections of one address at once.
-const EACH: usize = 64;
 /// Sign-ins and activations that one address may try each minute.
 const TRIES: u32 = 30;
 /// Bytes of one gRPC message to the services.
@@ -113,57 +103,7 @@ pub(super) async fn serve(
     desk: Desk,
     stop: CancellationToken,
 ) {
-    let router = desk.router();
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    let places = Arc::new(Places::of(EACH));
-    let tracker = TaskTracker::new();
-    loop {
-        let permit = tokio::select! {
-            () = stop.cancelled() => break,
-            permit = Arc::clone(&connections).acquire_owned() => permit,
-        };
-        let Ok(permit) = permit else { break };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, address)) = accepted else {
-            tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors
-            continue;
-        };
-        let Some(place) = places.take(&address.ip()) else { continue };
-        let router = router.clone().layer(Extension(address.ip()));
-        let (acceptor, stop) = (acceptor.clone(), stop.clone());
-        tracker.spawn(async move {
-            let _places = (place, permit);
-            let Ok(Ok(stream)) = timeout(IDLE, acceptor.accept(stream)).await else { return };
-            // As was agreed on in the handshake: nobody is waited for to tell which it speaks.
-            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let mut server = match http2 {
-                true => auto::Builder::new(TokioExecutor::new()).http2_only(),
-                false => auto::Builder::new(TokioExecutor::new()).http1_only(),
-            };
-            server.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
-            let http2 = &mut server.http2();
-            http2.timer(TokioTimer::new()).max_concurrent_streams(32);
-            http2.keep_alive_interval(Duration::from_secs(20));
-            let service = TowerToHyperService::new(router);
-            let connection = server.serve_connection(TokioIo::new(stream), service);
-            let mut connection = std::pin::pin!(connection);
-            let served = timeout(CONNECTION, async {
-                tokio::select! {
-                    served = connection.as_mut() => served,
-                    () = stop.cancelled() => {
-                        connection.as_mut().graceful_shutdown();
-                        connection.await
-                    }
-                }
-            });
-            drop(served.await);
-        });
-    }
-    tracker.close();
-    drop(timeout(Duration::from_secs(5), tracker.wait()).await);
+    https::serve(listener, acceptor, desk.router(), LIMITS, stop).await;
 }
 
 /// Tells the handlers who presents a session or a token. Who presents one that is nobody's, or
@@ -287,11 +227,32 @@ pub(super) fn respond(grpc: bool, answer: Result<Value, Problem>) -> Response<Bo
 
 #[cfg(test)]
 mod tests {
+    use birge_proto::wire::DESCRIPTORS;
+    use prost::Message;
+
     use super::*;
 
     fn headers(values: &[&str]) -> HeaderMap {
         let name = |value: &&str| (header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
         values.iter().map(name).collect()
+    }
+
+    /// What is reached is what the services have, but for the simulation of drafts: they are
+    /// larger than what a person may send.
+    #[test]
+    fn every_method_of_both_services_is_reached() {
+        let descriptors = prost_types::FileDescriptorSet::decode(DESCRIPTORS).unwrap();
+        let services = descriptors.file.iter().flat_map(|file| &file.service);
+        let methods = |name: &str| -> Vec<String> {
+            let service = services.clone().find(|service| service.name() == name).unwrap();
+            service.method.iter().map(|method| method.name().to_owned()).collect()
+        };
+        let mut audit = methods("Audit");
+        audit.retain(|method| method != "Simulate");
+        assert_eq!(
+            (methods("Query"), audit),
+            (query::METHODS.map(String::from).to_vec(), AUDIT.map(String::from).to_vec())
+        );
     }
 
     #[test]

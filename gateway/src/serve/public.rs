@@ -3,7 +3,7 @@
 //! from, whose tree is the beginning of its own. Over gRPC the figures that are public (articles
 //! 6(6), 8(1)). Nothing else is served here.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -18,17 +18,13 @@ use birge_proto::{
     problem::{Kind, Problem},
     wire::query_server::QueryServer,
 };
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     desk::{respond, speaks_grpc},
+    https::{self, Limits},
     query::{self, QueryService},
     reading,
     tls::{Credential, Peer},
@@ -36,14 +32,10 @@ use super::{
 };
 use crate::ledger::Ledger;
 
-/// How long one public connection may live.
-const CONNECTION: std::time::Duration = std::time::Duration::from_secs(60);
+const LIMITS: Limits =
+    Limits { connections: 256, each: 32, lifetime: Duration::from_secs(60), streams: 16 };
 /// For what never changes.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
-/// How long a public connection may say nothing.
-const IDLE: std::time::Duration = std::time::Duration::from_secs(10);
-/// Public connections at once.
-const CONNECTIONS: usize = 256;
 
 /// What is open to anybody.
 pub(super) struct Open {
@@ -76,38 +68,7 @@ pub(super) async fn serve(
         .with_state(ledger)
         .merge(figures.layer(middleware::from_fn_with_state(turned, as_the_public)))
         .fallback(|| async { response(Err(nothing())) });
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    let tracker = TaskTracker::new();
-    loop {
-        let permit = tokio::select! {
-            () = stop.cancelled() => break,
-            permit = Arc::clone(&connections).acquire_owned() => permit,
-        };
-        let Ok(permit) = permit else { break };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await; // out of descriptors
-            continue;
-        };
-        let (acceptor, router) = (acceptor.clone(), router.clone());
-        tracker.spawn(async move {
-            let served = timeout(CONNECTION, async {
-                let stream = acceptor.accept(stream).await.ok()?;
-                let service = TowerToHyperService::new(router);
-                let mut server = auto::Builder::new(TokioExecutor::new());
-                server.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
-                server.http2().timer(TokioTimer::new()).max_concurrent_streams(16);
-                server.serve_connection(TokioIo::new(stream), service).await.ok()
-            });
-            drop(served.await);
-            drop(permit);
-        });
-    }
-    tracker.close();
-    drop(timeout(std::time::Duration::from_secs(5), tracker.wait()).await);
+    https::serve(listener, acceptor, router, LIMITS, stop).await;
 }
 
 /// Whoever asks here is the public, whatever it presents; who presents something is told where

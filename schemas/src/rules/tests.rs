@@ -287,3 +287,29 @@ fn a_deletion_needs_keys_only() {
     let raw = batch("TRAFFICKING", &[&format!("{} = - -", key("XX", "VC_HTF_DETV", "_T", "_T"))]);
     assert_eq!(judge("TRAFFICKING", Action::Delete, &raw).report.errors, 1);
 }
+
+/// Decree, article 2: a figure that is missing says so; zero is a figure.
+#[test]
+fn article_2_missing_is_told_from_zero() {
+    let found = |value: &str| {
+        let line = format!("A.KG.VC_HTF_DETV._T._T._T.PS.2023 = {value} no split");
+        found("TRAFFICKING", &[&line]).into_iter().map(|(code, ..)| code).collect::<Vec<_>>()
+    };
+    assert!(!found("0 A").contains(&Code::ValueBlank));
+    assert!(found("- A").contains(&Code::ValueBlank), "no value, and nothing says why");
+    assert!(!found("- M").contains(&Code::ValueBlank));
+    assert!(found("0 M").contains(&Code::ValueStatus), "a value that is said to be missing");
+}
+
+/// Decree, article 7(4): the template has no place for a person, a case or a free column.
+#[test]
+fn article_7_4_records_about_single_persons_have_no_place_in_a_batch() {
+    for column in ["CASE_ID", "NAME", "PASSPORT", "DATE_OF_BIRTH"] {
+        let mut raw = batch("TRAFFICKING", &["A.KG.VC_HTF_DETV._T._T._T.PS.2023 = 17 A no split"]);
+        let mut more = crate::table::RawColumnBuilder::new(column);
+        more.push("1987-03-01");
+        raw.columns.push(more.finish());
+        let report = judge("TRAFFICKING", Action::Append, &raw).report;
+        assert_eq!(report.count(Code::ColumnUnknown), 1, "{column}: {report}");
+    }
+}

@@ -23,6 +23,28 @@ fn the_seven_datasets_of_article_4_are_there() {
     assert_eq!(structures.concept("SEX").unwrap()["ru"], "Пол");
 }
 
+/// Agency, batch and release are the exchange's; what figures are, the structures say.
+#[test]
+fn article_2_every_dataset_can_say_what_the_decree_defines() {
+    for structure in Structures::bundled().unwrap().iter() {
+        let dimension = |id: &str| structure.dimensions.iter().find(|each| each.id == id);
+        let codes = |id: &str| -> Vec<String> {
+            let coded = dimension(id).and_then(Dimension::codes);
+            coded.into_iter().flat_map(|it| it.list.codes()).map(|code| code.id.clone()).collect()
+        };
+        for id in ["FREQ", "INDICATOR", "UNIT_MEASURE", "TIME_PERIOD"] {
+            assert!(dimension(id).is_some(), "{}: {id}", structure.id);
+        }
+        assert!(structure.attribute("OBS_STATUS").is_some(), "{}: missing and zero", structure.id);
+        if structure.rules.persons {
+            let sexes = codes("SEX");
+            for sex in ["F", "M", "_U", "_T"] {
+                assert!(sexes.iter().any(|code| code == sex), "{}: {sex}", structure.id);
+            }
+        }
+    }
+}
+
 #[test]
 fn dimensions_stand_in_order_with_time_last() {
     let trafficking = structure("TRAFFICKING");

@@ -221,7 +221,7 @@ fn region_never_goes_with_sex_not_even_for_those_who_see_regions() {
 }
 
 #[test]
-fn no_cell_of_trafficking_can_be_shown_to_be_small() {
+fn article_7_2_no_cell_of_trafficking_can_be_shown_to_be_small() {
     let scene = Scene::new();
     let truth = truth(&trafficking());
     block_on(async {

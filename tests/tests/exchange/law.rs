@@ -1,7 +1,7 @@
 //! What a decree means is told before and after it is enacted: who sees what, and why one
 //! request is decided as it is.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use birge_tests::{
     binaries::workspace, country, decree::Draft, exchange::Exchange, process::Output,
@@ -158,4 +158,24 @@ fn a_statement_is_proved_or_what_speaks_against_it_is_told() {
     on_draft(&exchange, "enact", &wider).expect_code(0).unwrap();
     let told = prove(&never, 1);
     assert!(told.contains("2024-01-01, 2098-01-01") && told.contains("6(4)"), "{told}");
+}
+
+/// Every article of the model decree has a test that is named after it.
+#[test]
+fn every_article_has_a_test_of_its_name() {
+    let files = birge_schemas::decree::files(&birge_schemas::decree::model().unwrap()).unwrap();
+    let articles: BTreeMap<String, String> =
+        serde_json::from_str(&files["articles/en.json"]).unwrap();
+    let packages = ["proto", "schemas", "gateway", "agency-node", "tests"];
+    let sources: Vec<_> = packages
+        .iter()
+        .flat_map(|package| birge_tests::watch::files_below(&workspace().join(package)))
+        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    for article in articles.keys() {
+        let number = article.replace('(', "_").replace(')', "");
+        let name = format!("fn article_{number}_");
+        assert!(sources.iter().any(|source| source.contains(&name)), "article {article}");
+    }
 }

@@ -98,7 +98,7 @@ fn holding(folder: &Path, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_name_is_erased_and_the_log_holds() {
+fn article_9_4_a_name_is_erased_and_the_log_holds() {
     let mut scene = Scene::new();
     let old = scene.submit(2020, OLD);
     let held = scene.submit(2021, HELD);

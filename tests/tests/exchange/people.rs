@@ -2,6 +2,7 @@
 
 mod attacks;
 mod commands;
+mod tokens;
 
 use std::{cell::Cell, collections::BTreeMap, time::Duration};
 

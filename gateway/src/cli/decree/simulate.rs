@@ -38,7 +38,8 @@ impl Simulate {
 }
 
 fn words(sums: &Sums) -> String {
-    let Sums { replayed, unknown, protection, changed, articles, principals, datasets } = sums;
+    let Sums { replayed, unknown, protection, parameters, .. } = sums;
+    let Sums { changed, articles, principals, datasets, .. } = sums;
     let mut words = format!("{replayed} recorded decisions were made once more under the draft");
     if *unknown > 0 {
         words += &format!("\n{unknown} could not be: their words are not known");
@@ -46,6 +47,9 @@ fn words(sums: &Sums) -> String {
     if !protection.is_empty() {
         words +=
             &format!("\nsmall counts would be protected in another way: {}", protection.join(", "));
+    }
+    if !parameters.is_empty() {
+        words += &format!("\nparameters that would change: {}", parameters.join(", "));
     }
     if changed.is_empty() {
         return words + "\nno decision would change";
@@ -80,9 +84,11 @@ fn counts(changed: &BTreeMap<Effect, u64>) -> String {
 }
 
 fn value(sums: &Sums) -> Value {
-    let Sums { replayed, unknown, protection, changed, articles, principals, datasets } = sums;
+    let Sums { replayed, unknown, protection, parameters, .. } = sums;
+    let Sums { changed, articles, principals, datasets, .. } = sums;
     json!({
-        "replayed": replayed, "unknown": unknown, "protection": protection, "changed": of(changed),
+        "replayed": replayed, "unknown": unknown, "protection": protection,
+        "parameters": parameters, "changed": of(changed),
         "articles": rows(articles), "principals": rows(principals), "datasets": rows(datasets),
     })
 }

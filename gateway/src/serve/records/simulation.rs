@@ -64,6 +64,7 @@ impl Records {
             unknown: sums.unknown,
             changed,
             protection: sums.protection.clone(),
+            parameters: sums.parameters.clone(),
             number: before.number,
             version: before.version,
         });

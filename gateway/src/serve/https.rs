@@ -1,0 +1,108 @@
+//! HTTPS without client certificates: accepts connections for anybody, so many at once and of
+//! each address, and serves a router on them, over HTTP/1.1 or HTTP/2.
+
+use std::{net::IpAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Extension, Router};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::tls::Places;
+
+/// How long a client may take to shake hands, or to send a request's head.
+const IDLE: Duration = Duration::from_secs(10);
+/// How often a client that says nothing is asked whether it is there.
+const ALIVE: Duration = Duration::from_secs(20);
+/// How long those who are being answered may take at the end.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What a listener takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Connections at once.
+    pub(super) connections: usize,
+    /// Connections of one address at once.
+    pub(super) each: usize,
+    /// How long one may live.
+    pub(super) lifetime: Duration,
+    /// Requests on one at once.
+    pub(super) streams: u32,
+}
+
+/// Serves `router` until `stop`. Handlers find the client's address among the extensions.
+pub(super) async fn serve(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let connections = Arc::new(Semaphore::new(limits.connections));
+    let places: Arc<Places<IpAddr>> = Arc::new(Places::of(limits.each));
+    let tracker = TaskTracker::new();
+    loop {
+        let permit = tokio::select! {
+            () = stop.cancelled() => break,
+            permit = Arc::clone(&connections).acquire_owned() => permit,
+        };
+        let Ok(permit) = permit else { break };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, address)) = accepted else {
+            tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors
+            continue;
+        };
+        let Some(place) = places.take(&address.ip()) else { continue };
+        let router = router.clone().layer(Extension(address.ip()));
+        let (acceptor, stop) = (acceptor.clone(), stop.clone());
+        tracker.spawn(async move {
+            let _places = (place, permit);
+            let connection = connection(stream, &acceptor, router, limits.streams, stop);
+            drop(timeout(limits.lifetime, connection).await);
+        });
+    }
+    tracker.close();
+    drop(timeout(FAREWELL, tracker.wait()).await);
+}
+
+async fn connection(
+    stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    router: Router,
+    streams: u32,
+    stop: CancellationToken,
+) {
+    let Ok(Ok(stream)) = timeout(IDLE, acceptor.accept(stream)).await else { return };
+    // As was agreed on in the handshake: nobody is waited for to tell which it speaks.
+    let mut server = match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => auto::Builder::new(TokioExecutor::new()).http2_only(),
+        _ => auto::Builder::new(TokioExecutor::new()).http1_only(),
+    };
+    server.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
+    let http2 = &mut server.http2();
+    http2.timer(TokioTimer::new()).max_concurrent_streams(streams).keep_alive_interval(ALIVE);
+    let service = TowerToHyperService::new(router);
+    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}
