@@ -91,8 +91,12 @@ pub fn check(
         }
     };
     let Header { revises, reason, removes, .. } = &header;
-    let said =
-        said.or(Said { revises: *revises, reason: reason.clone(), removes: removes.clone() });
+    let said = said.or(Said {
+        revises: *revises,
+        reason: reason.clone(),
+        cause: None,
+        removes: removes.clone(),
+    });
     let content = content_digest(&header, &said.removes, &blocks);
     let observations = table.rows as u64;
     let batch = Unsigned { header, said, periods, observations, blocks, content };
@@ -185,6 +189,7 @@ impl Unsigned {
             action: header.action,
             revises,
             reason: said.reason,
+            cause: said.cause,
             removes: said.removes,
             contact: sender.contact.clone(),
             approved_by: sender.officer.clone(),

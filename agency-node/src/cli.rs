@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use birge_proto::{identity::Identity, manifest::BatchId};
+use birge_proto::{
+    identity::Identity,
+    manifest::{BatchId, Cause},
+};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
@@ -119,6 +122,10 @@ pub struct Submit {
     /// Why it revises (article 5(2)).
     #[arg(long)]
     pub reason: Option<String>,
+    /// The same in a word, which everybody is told: source-error, processing-error,
+    /// misattributed, disclosure, late-data, method.
+    #[arg(long)]
+    pub cause: Option<Cause>,
     /// Let the gateway check everything and store nothing.
     #[arg(long)]
     pub dry_run: bool,

@@ -10,7 +10,7 @@ use std::{
 
 use birge_proto::{
     envelope::CONSENT_TYPE,
-    manifest::{BatchId, Manifest},
+    manifest::{BatchId, Cause, Manifest},
     problem::Kind,
     wire::{Consent as WireConsent, submit_request::Part},
 };
@@ -237,9 +237,10 @@ fn read_request(path: &Path) -> Result<(BatchId, Manifest), Failure> {
 
 fn words(batch: BatchId, manifest: &Manifest) -> String {
     let revises = manifest.revises.map_or_else(|| "nothing".to_owned(), |batch| batch.to_string());
+    let cause = manifest.cause.map_or("none was given", Cause::words);
     format!(
-        "{} of {} for {}: {:?}, {} observations\nbatch    {batch}\nrevises  {revises}\nreason   \
-         {}\napproved by {}, prepared {}",
+        "{} of {} for {}: {:?}, {} observations\nbatch    {batch}\nrevises  {revises}\ncause    \
+         {cause}\nreason   {}\napproved by {}, prepared {}",
         manifest.dataset,
         manifest.agency,
         manifest.periods.join(", "),

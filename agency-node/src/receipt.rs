@@ -193,6 +193,7 @@ pub(crate) mod tests {
                 counts: Counts { imported: 1, ..Counts::default() },
                 findings: BTreeMap::new(),
                 late: false,
+                cause: None,
                 consent: None,
                 digest: "00".into(),
                 ruling: Ruling {

@@ -37,7 +37,7 @@ pub async fn versions(node: &Node, args: Versions) -> Result<Reply, Failure> {
         json!({
             "period": version.period, "batch": version.batch, "exchange": version.exchange,
             "accepted": version.accepted, "public": version.public,
-            "state": words(version.state()),
+            "state": words(version.state()), "cause": version.cause,
         })
     });
     let json = json!({ "versions": versions.collect::<Vec<_>>() });
@@ -50,7 +50,10 @@ fn line(version: &Version) -> String {
         at => format!("public since {at}"),
     };
     let Version { period, batch, exchange, accepted, .. } = version;
-    let state = words(version.state());
+    let state = match version.cause.as_str() {
+        "" => words(version.state()).to_owned(),
+        cause => format!("{} ({cause})", words(version.state())),
+    };
     format!("{period}  {state}, accepted {accepted} as exchange {exchange}, {public}  {batch}")
 }
 

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use birge_proto::manifest::{Action, BatchId};
+use birge_proto::manifest::{Action, BatchId, Cause};
 use birge_schemas::{finding::Report, table::RawTable};
 use clap::Args;
 
@@ -28,6 +28,10 @@ pub struct Withdraw {
     /// Why (article 5(2)).
     #[arg(long)]
     pub reason: String,
+    /// The same in a word, which everybody is told: source-error, processing-error,
+    /// misattributed, disclosure, late-data, method.
+    #[arg(long)]
+    pub cause: Cause,
     /// Periods of it; all when absent.
     #[arg(long, value_delimiter = ',', value_name = "PERIODS")]
     pub periods: Vec<String>,
@@ -45,8 +49,8 @@ pub struct Withdraw {
 /// # Errors
 /// When this node handed in no such batch, or as for [`submit::submit`].
 pub async fn withdraw(node: &Node, args: Withdraw) -> Result<Reply, Failure> {
-    let Withdraw { batch, reason, periods, everything, ask_consent } = args;
-    let unsigned = unsigned(node, batch, periods, reason, everything)?;
+    let Withdraw { batch, reason, cause, periods, everything, ask_consent } = args;
+    let unsigned = unsigned(node, batch, periods, (reason, cause), everything)?;
     let source = format!("withdrawal of {batch}");
     match ask_consent {
         Some(out) => consent::ask(node, unsigned, source, &out),
@@ -58,7 +62,7 @@ fn unsigned(
     node: &Node,
     batch: BatchId,
     mut periods: Vec<String>,
-    reason: String,
+    (reason, cause): (String, Cause),
     everything: bool,
 ) -> Result<Unsigned, Failure> {
     let history = node.outbox.history()?;
@@ -106,7 +110,8 @@ fn unsigned(
         lines: Lines::default(),
         blanks: Blanks::default(),
     };
-    let said = Said { revises: Some(batch), reason: Some(reason), removes: vec![] };
+    let said =
+        Said { revises: Some(batch), reason: Some(reason), cause: Some(cause), removes: vec![] };
     let (agency, now) = (&node.identity().body, node.clock.now());
     let checked = batch::check(&node.structures, agency, Ok(input), said, now);
     checked.batch.ok_or_else(|| Failure::Wrong(report::text(&checked.report, &checked.lines)))

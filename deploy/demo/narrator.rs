@@ -1,7 +1,7 @@
 //! How the demonstration speaks.
 
 use anyhow::{Result, ensure};
-use birge_tests::{node::Node, process::Output};
+use birge_tests::{exchange::Exchange, node::Node, process::Output};
 
 /// Prints chapters, commands and what they answered.
 #[derive(Debug, Default)]
@@ -34,7 +34,23 @@ impl Narrator {
         expected: &[&str],
     ) -> Result<Output> {
         self.say(&format!("[{}] $ agency-node {}", node.identity(), arguments.join(" ")));
-        let output = node.command(arguments)?.expect_code(code)?;
+        self.answer(node.command(arguments)?.expect_code(code)?, expected)
+    }
+
+    /// Runs a command of the gateway's, as [`ask`](Self::ask) does one of a node.
+    pub(crate) fn ask_gateway(
+        &self,
+        exchange: &Exchange,
+        arguments: &[&str],
+        code: i32,
+        expected: &[&str],
+    ) -> Result<Output> {
+        self.say(&format!("[operator] $ gateway {}", arguments.join(" ")));
+        self.answer(exchange.gateway(arguments)?.expect_code(code)?, expected)
+    }
+
+    /// Prints an answer, which must name all of `expected`.
+    fn answer(&self, output: Output, expected: &[&str]) -> Result<Output> {
         let said = format!("{}{}", output.stdout, output.stderr);
         self.say(&said);
         for text in expected {

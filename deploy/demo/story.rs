@@ -57,6 +57,12 @@ pub(crate) fn tell(narrator: &mut Narrator, exchange: &Exchange) -> Result<Vec<P
     let refused = narrator.ask(mfa, &regions, 1, &["6(5)"])?;
     narrator.ask(nsc, &regions, 0, &["15"])?;
 
+    narrator.chapter("Figures become public 30 days after they were due or came, and not before");
+    narrator.say("Observers and the public are then given national figures of three datasets.");
+    let explained = ["decree", "explain", "public/ANYBODY", "MIG_STOCK", "--by", "SEX"];
+    narrator.ask_gateway(exchange, &explained, 0, &["8(1)"])?;
+    narrator.ask(nsc, &["versions", "MIG_STOCK"], 0, &["current", "not public"])?;
+
     narrator.chapter("A receipt proves an exchange, offline, and who witnessed it");
     let receipt = witnessed(mfa)?;
     narrator.ask(mfa, &["audit", "prove", &receipt], 0, &["COA", "ASYLUM_ABROAD"])?;

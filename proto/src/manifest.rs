@@ -92,6 +92,9 @@ pub struct Manifest {
     /// Why it revises (article 5(2)). Free text: never enters a record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The kind of reason, which everybody may know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// Keys that disappear by a replacement: codes in the structure's order, joined by `.`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removes: Vec<String>,
@@ -108,6 +111,72 @@ pub struct Manifest {
     /// 128 random bits in hex, so that nobody finds the figures by trying which give the batch's
     /// name: that is told to many.
     pub salt: Salt,
+}
+
+/// Why figures are revised or withdrawn, in a word: unlike the reason in the agency's own words
+/// it holds no figure, so that it may be recorded and told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// The source was wrong.
+    SourceError,
+    /// The source was right, what was made of it was not.
+    ProcessingError,
+    /// The figures are of another period, dataset or unit than they were said to be.
+    Misattributed,
+    /// They gave away what must stay hidden.
+    Disclosure,
+    /// More came in since.
+    LateData,
+    /// They are counted or defined in another way.
+    Method,
+}
+
+impl Cause {
+    /// Every cause.
+    pub const ALL: [Self; 6] = [
+        Self::SourceError,
+        Self::ProcessingError,
+        Self::Misattributed,
+        Self::Disclosure,
+        Self::LateData,
+        Self::Method,
+    ];
+
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SourceError => "an error of the source",
+            Self::ProcessingError => "an error of processing",
+            Self::Misattributed => "figures of another period, dataset or unit",
+            Self::Disclosure => "figures that gave away what must stay hidden",
+            Self::LateData => "data that came in late",
+            Self::Method => "a change of method",
+        }
+    }
+
+    /// `source-error` …
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SourceError => "source-error",
+            Self::ProcessingError => "processing-error",
+            Self::Misattributed => "misattributed",
+            Self::Disclosure => "disclosure",
+            Self::LateData => "late-data",
+            Self::Method => "method",
+        }
+    }
+}
+
+impl FromStr for Cause {
+    type Err = ManifestError;
+
+    fn from_str(text: &str) -> Result<Self, ManifestError> {
+        let found = Self::ALL.into_iter().find(|cause| cause.as_str() == text);
+        found.ok_or(ManifestError::Cause)
+    }
 }
 
 /// 128 random bits, in hex as text.
@@ -199,6 +268,11 @@ pub enum ManifestError {
     /// Not a digest.
     #[error("expected a SHA-256 digest: 64 hexadecimal digits")]
     BatchId,
+    /// Not a cause.
+    #[error(
+        "expected source-error, processing-error, misattributed, disclosure, late-data or method"
+    )]
+    Cause,
     /// Not random bits.
     #[error("expected a salt: 32 hexadecimal digits")]
     Salt,
@@ -217,6 +291,7 @@ mod tests {
             action: Action::Append,
             revises: None,
             reason: None,
+            cause: None,
             removes: vec![],
             contact: "statistics office".into(),
             approved_by: "head of statistics".into(),
@@ -225,6 +300,15 @@ mod tests {
             blocks: vec![BatchId([7; 32])],
             salt: Salt([3; 16]),
         }
+    }
+
+    #[test]
+    fn a_cause_is_written_as_it_is_read() {
+        for cause in Cause::ALL {
+            assert_eq!(serde_json::to_value(cause).unwrap(), cause.as_str());
+            assert_eq!(cause.as_str().parse(), Ok(cause));
+        }
+        assert!("anger".parse::<Cause>().is_err());
     }
 
     #[test]

@@ -147,6 +147,7 @@ mod tests {
             action: Action::Append,
             revises: None,
             reason: None,
+            cause: None,
             removes: vec![],
             contact: "statistics".into(),
             approved_by: "head of statistics".into(),

@@ -60,6 +60,7 @@ impl Batch {
             action: Action::Append,
             revises: None,
             reason: None,
+            cause: None,
             removes: vec![],
             contact: "statistics office".to_owned(),
             approved_by: "head of statistics".to_owned(),

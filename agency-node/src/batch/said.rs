@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use birge_proto::manifest::BatchId;
+use birge_proto::manifest::{BatchId, Cause};
 use birge_schemas::finding::{Code, Finding, Report};
 use serde::Deserialize;
 
@@ -16,6 +16,8 @@ pub struct Said {
     pub revises: Option<BatchId>,
     /// Why it revises.
     pub reason: Option<String>,
+    /// The same in a word, which everybody is told.
+    pub cause: Option<Cause>,
     /// Keys that disappear by a replacement.
     pub removes: Vec<String>,
 }
@@ -33,7 +35,7 @@ impl Said {
         let text = fs::read_to_string(&path).map_err(|error| error.to_string());
         text.and_then(|text| toml::from_str(&text).map_err(|error| error.to_string())).map_err(
             |error| {
-                let expected = "revises, reason and removes, as TOML";
+                let expected = "revises, reason, cause and removes, as TOML";
                 only(Finding::new(Code::Format, expected, error).column(path.to_string_lossy()))
             },
         )
@@ -45,6 +47,7 @@ impl Said {
         Self {
             revises: self.revises.or(other.revises),
             reason: self.reason.or(other.reason),
+            cause: self.cause.or(other.cause),
             removes: if self.removes.is_empty() { other.removes } else { self.removes },
         }
     }

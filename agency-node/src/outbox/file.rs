@@ -170,6 +170,7 @@ pub(crate) mod tests {
             action: Action::Append,
             revises: None,
             reason: None,
+            cause: None,
             removes: vec![],
             contact: "statistics unit".into(),
             approved_by: "responsible officer".into(),

@@ -46,8 +46,17 @@ pub(super) enum Denied {
     Problem(Problem),
 }
 
-/// The gateway's own accounts. A sign-in by OpenID Connect will stand beside it: it proves who
-/// somebody is and answers with the account; sessions, tokens and rights are the same.
+/// A way to prove whose account it is. The gateway's own is [`Local`]; OpenID Connect will be
+/// another: sessions, tokens and rights do not depend on how somebody signed in.
+pub(super) trait SignIn {
+    /// What somebody says.
+    type Said;
+
+    /// Is it the person whose account it is?
+    async fn prove(&self, said: Self::Said, now: Timestamp) -> Result<(), Denied>;
+}
+
+/// The gateway's own accounts.
 pub(super) struct Local {
     store: Arc<Store>,
     hashing: Arc<Semaphore>,
@@ -60,13 +69,37 @@ impl Local {
         Self { store, hashing: places(AT_ONCE), waiting: places(AT_ONCE + WAITING) }
     }
 
-    /// Is it the person whose account it is? It takes as long whatever is wrong.
-    pub(super) async fn prove(
+    /// The hash of a password.
+    pub(super) async fn hash_of(&self, password: String) -> Result<String, Problem> {
+        self.hash(move || password::hash(&password)).await?
+    }
+
+    async fn hash<T: Send + 'static>(
         &self,
-        credentials: Credentials,
-        now: Timestamp,
-    ) -> Result<(), Denied> {
-        let Credentials { account, password, code } = credentials;
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let busy = || {
+            Problem::new(Kind::OverQuota, "too many sign in at once").hint("try again in a minute")
+        };
+        let lost = || Problem::new(Kind::Internal, "a password could not be looked at");
+        let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
+        let turn = Arc::clone(&self.hashing).acquire_owned().await.map_err(|_| lost())?;
+        // Who hangs up does not make room for others: the work goes on.
+        let work = move || {
+            let done = work();
+            drop((turn, place));
+            done
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| lost())
+    }
+}
+
+impl SignIn for Local {
+    type Said = Credentials;
+
+    /// It takes as long whatever is wrong.
+    async fn prove(&self, said: Credentials, now: Timestamp) -> Result<(), Denied> {
+        let Credentials { account, password, code } = said;
         let known = self.store.secrets(&account).and_then(|secrets| secrets.password);
         let right = self
             .hash(move || password::verify(&password, known.as_deref()))
@@ -107,29 +140,5 @@ impl Local {
             Ok(Err(Denied::NowLocked(until)))
         });
         judged.map_err(Denied::Problem)?
-    }
-
-    /// The hash of a password.
-    pub(super) async fn hash_of(&self, password: String) -> Result<String, Problem> {
-        self.hash(move || password::hash(&password)).await?
-    }
-
-    async fn hash<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Problem> {
-        let busy = || {
-            Problem::new(Kind::OverQuota, "too many sign in at once").hint("try again in a minute")
-        };
-        let lost = || Problem::new(Kind::Internal, "a password could not be looked at");
-        let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
-        let turn = Arc::clone(&self.hashing).acquire_owned().await.map_err(|_| lost())?;
-        // Who hangs up does not make room for others: the work goes on.
-        let work = move || {
-            let done = work();
-            drop((turn, place));
-            done
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|_| lost())
     }
 }

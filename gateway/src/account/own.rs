@@ -18,7 +18,7 @@ use super::{
     Accounts, Bearer, Credentials,
     bearer::{self, Presented},
     days,
-    local::Denied,
+    local::{Denied, SignIn},
     not_signed_in, password, secret,
     secret::Digest,
     store::Secrets,

@@ -184,7 +184,7 @@ impl Follower {
         release: &Release,
     ) -> Result<Vec<(String, Version)>> {
         let Accepted { index, record, batch, merged } = accepted;
-        let Event::SubmissionAccepted { action, .. } = record.event else {
+        let Event::SubmissionAccepted { action, cause, .. } = record.event else {
             bail!("a release of what was not accepted");
         };
         let holding = self.catalog.read(|state| state.holding(dataset));
@@ -210,6 +210,7 @@ impl Follower {
                 batches: Arc::new(batches),
                 batch: *batch,
                 action,
+                cause,
                 exchange: *index,
                 accepted: record.time,
                 public: None,

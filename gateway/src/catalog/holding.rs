@@ -7,7 +7,7 @@ use std::{
 
 use birge_proto::{
     clock::Timestamp,
-    manifest::{Action, BatchId},
+    manifest::{Action, BatchId, Cause},
 };
 use birge_schemas::{detail::Detail, slice::Slice};
 use roaring::RoaringBitmap;
@@ -41,6 +41,8 @@ pub struct Version {
     pub batch: BatchId,
     /// What that did.
     pub action: Action,
+    /// Why, in a word.
+    pub cause: Option<Cause>,
     /// Number of the exchange in which it was accepted.
     pub exchange: u64,
     /// When.

@@ -148,6 +148,12 @@ impl Permitted {
             let problem = Problem::new(Kind::Stale, detail);
             return Err(known.refuse(problem.under([revision])));
         }
+        if manifest.action == Action::Withdraw && manifest.cause.is_none() {
+            let detail = "the withdrawal does not name its cause";
+            return Err(known.refuse(
+                Problem::new(Kind::NotPermitted, detail).under([revision]).hint("name it: --cause"),
+            ));
+        }
         if manifest.action == Action::Withdraw && manifest.revises.is_none() {
             let detail = "nothing stands for these periods that could be withdrawn";
             return Err(known.refuse(Problem::new(Kind::Conflict, detail).under([revision])));

@@ -112,6 +112,7 @@ impl Ready {
             counts: self.merged.counts,
             findings: by_code(valid.report()),
             late: *late,
+            cause: manifest.cause,
             consent: consent.clone(),
             digest: hex::encode(batch.digest()),
             ruling: ruling.clone(),

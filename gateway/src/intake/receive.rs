@@ -180,6 +180,7 @@ mod tests {
             action: Action::Append,
             revises: None,
             reason: None,
+            cause: None,
             removes: vec![],
             contact: String::new(),
             approved_by: String::new(),

@@ -2,6 +2,7 @@
 
 use birge_proto::{
     clock::Timestamp,
+    manifest::Cause,
     problem::{Kind, Problem},
     wire::{self, VersionState},
 };
@@ -42,8 +43,9 @@ fn note(period: &str, held: &Held, seen: Seen) -> Option<String> {
         None => held.current().into_iter().filter(|current| !current.stands()).collect(),
     };
     let said = |version: &Version, what: &str| {
-        let Version { accepted, exchange, .. } = version;
-        Some(format!("{period} was {what} on {accepted} as exchange {exchange}"))
+        let Version { accepted, exchange, cause, .. } = version;
+        let cause = cause.map(|cause| format!(": {}", cause.words())).unwrap_or_default();
+        Some(format!("{period} was {what} on {accepted} as exchange {exchange}{cause}"))
     };
     if let Some(gone) = since.iter().rev().find(|version| !version.stands()) {
         return said(gone, if gone.withdraws() { "withdrawn" } else { "taken away" });
@@ -80,6 +82,7 @@ pub fn versions(
             accepted: version.accepted.to_string(),
             public: version.public.map(|at| at.to_string()).unwrap_or_default(),
             state: state_of(version, next).into(),
+            cause: version.cause.map(Cause::as_str).unwrap_or_default().to_owned(),
         })
     });
     Ok(versions.collect())

@@ -157,6 +157,7 @@ fn records(text: &str, number: u64, request: &Value) -> Vec<Record> {
             counts: Counts { imported: number, ..Counts::default() },
             findings: findings(),
             late: true,
+            cause: None,
             consent: Some(KeySignature { key_id: text(), signature: text() }),
             digest: text(),
             ruling: ruling(),

@@ -106,6 +106,7 @@ mod tests {
             counts: Counts::default(),
             findings: BTreeMap::new(),
             late: false,
+            cause: None,
             consent: Some(consent),
             digest: String::new(),
             ruling,

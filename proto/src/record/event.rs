@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{AccountAct, Authorised, Counts, DecreeName, KeySignature, Outcome, Ruling};
 use crate::{
     identity::Identity,
-    manifest::{Action, BatchId},
+    manifest::{Action, BatchId, Cause},
 };
 
 /// The kinds of event, each with what is recorded of it. Digests are lower-case hex.
@@ -101,6 +101,9 @@ pub enum Event {
         findings: BTreeMap<String, u64>,
         /// Came after its deadline (article 4(2)).
         late: bool,
+        /// Why it revises, in a word.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
         /// The chair's consent to revise frozen periods (article 5(2)): its signature over the
         /// batch's manifest.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -278,17 +278,36 @@ fn article_5_2_a_wrong_batch_is_withdrawn_with_a_reason_and_kept_for_what_was_kn
         assert_eq!(women(&scene.door.ask(&session, of_year(2024)).await.unwrap()), Some(100.0));
 
         let why = "a register was counted twice, fifty-seven women too many";
-        scene.node(&scene.nsc, &["withdraw", &batch, "--reason", " ", "--periods", "2024"], 1);
-        scene.node(&scene.nsc, &["withdraw", &batch, "--reason", why, "--periods", "2019"], 2);
-        scene.node(&scene.nsc, &["withdraw", &"0".repeat(64), "--reason", why], 2);
+        scene.node(
+            &scene.nsc,
+            &["withdraw", &batch, "--reason", " ", "--cause", "source-error", "--periods", "2024"],
+            1,
+        );
+        scene.node(
+            &scene.nsc,
+            &["withdraw", &batch, "--reason", why, "--cause", "source-error", "--periods", "2019"],
+            2,
+        );
+        scene.node(
+            &scene.nsc,
+            &["withdraw", &"0".repeat(64), "--reason", why, "--cause", "method"],
+            2,
+        );
         // What another batch brought goes only where that is said.
         let more = scene.nsc.dir().join("more.csv");
         fs::write(&more, stock('R', &[(2022, 60)])).unwrap();
         let other = scene.node(&scene.nsc, &["submit", more.to_str().unwrap()], 0);
         let other = other["batch"].as_str().unwrap();
-        scene.node(&scene.nsc, &["withdraw", other, "--reason", why, "--periods", "2022"], 0);
-        let told =
-            scene.node(&scene.nsc, &["withdraw", &batch, "--reason", why, "--periods", "2024"], 0);
+        scene.node(
+            &scene.nsc,
+            &["withdraw", other, "--reason", why, "--cause", "source-error", "--periods", "2022"],
+            0,
+        );
+        let told = scene.node(
+            &scene.nsc,
+            &["withdraw", &batch, "--reason", why, "--cause", "source-error", "--periods", "2024"],
+            0,
+        );
         assert_eq!(told["counts"]["deleted"], 3);
         // For everybody at once, the public included; the other period stays.
         assert_eq!(women(&scene.ask(&scene.mia, of_year(2024)).await), None);
@@ -302,10 +321,12 @@ fn article_5_2_a_wrong_batch_is_withdrawn_with_a_reason_and_kept_for_what_was_kn
         assert_eq!(women(&answer), Some(100.0));
         let notes = answer.provenance.unwrap().notes;
         assert!(notes[0].starts_with("2024 was withdrawn on"), "{notes:?}");
+        assert!(notes[0].ends_with(": an error of the source"), "{notes:?}");
         let states: Vec<_> = scene.states(2024).await.into_iter().map(|(state, _)| state).collect();
         assert_eq!(states, [VersionState::Withdrawn, VersionState::Withdrawal]);
         let listed = scene.node(&scene.mia, &["versions", "MIG_STOCK", "2024"], 0);
         assert_eq!(listed["versions"][0]["state"], "withdrawn");
+        assert_eq!(listed["versions"][1]["cause"], "source-error");
 
         // It is a record; the reason, free text, is none.
         let index = told["exchange"].as_u64().unwrap();

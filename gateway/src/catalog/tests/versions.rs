@@ -54,6 +54,7 @@ fn held(happened: &[Happens]) -> Held {
             batches: Arc::default(),
             batch: BatchId([moment as u8; 32]),
             action,
+            cause: None,
             exchange: moment as u64,
             accepted: at(moment),
             public: None,
