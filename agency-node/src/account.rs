@@ -31,11 +31,12 @@ enum Act {
     Activate {
         /// What the body that named you handed over.
         invitation: PathBuf,
-        /// For a recovery: the operator's code.
+        /// After a recovery: the operator's code is asked for, too.
         #[arg(long)]
-        code: Option<String>,
+        recovery: bool,
     },
-    /// Sign in: `agency-node query --account FOLDER` then asks as you.
+    /// Sign in: what takes `--account FOLDER` (`query`, `versions`, `obligations`, `audit
+    /// records`, `audit export`) then asks as you.
     SignIn,
     /// End the session.
     SignOut,
@@ -65,8 +66,8 @@ enum Act {
 /// When the gateway refuses or is away, a file is wrong, or nothing is typed in.
 pub async fn account(args: Account) -> Result<Reply, Failure> {
     let Account { dir, act } = args;
-    if let Act::Activate { invitation, code } = act {
-        return activate(dir, &Invitation::read(&invitation)?, code).await;
+    if let Act::Activate { invitation, recovery } = act {
+        return activate(dir, &Invitation::read(&invitation)?, recovery).await;
     }
     let folder = Folder::open(&dir)?;
     let desk = Desk::of(&folder)?;
@@ -126,24 +127,25 @@ pub async fn account(args: Account) -> Result<Reply, Failure> {
     }
 }
 
-async fn activate(
-    dir: PathBuf,
-    invitation: &Invitation,
-    second: Option<String>,
-) -> Result<Reply, Failure> {
+async fn activate(dir: PathBuf, invitation: &Invitation, recovery: bool) -> Result<Reply, Failure> {
     let folder = Folder::make(&dir, invitation)?;
     let desk = Desk::of(&folder)?;
     let account = &invitation.person;
-    let codes: Vec<_> = [Some(invitation.code.clone()), second].into_iter().flatten().collect();
+    let mut prompt = Prompt::new();
+    let mut codes = vec![invitation.code.clone()];
+    if recovery {
+        codes.push(prompt.second()?);
+    }
     let begun = json!({ "account": account, "codes": codes });
     let answer = desk.post("/v1/activation", None, &begun).await?;
-    let mut prompt = Prompt::new();
+    // Before an authenticator keeps a secret that may not come to count.
+    let password = prompt.chosen()?;
     prompt.tell(&format!(
         "Let your authenticator read this, or type in the secret:\n{}\nsecret {}",
         text(&answer["uri"]),
         text(&answer["secret"])
     ));
-    let (password, code) = (prompt.chosen()?, prompt.code()?);
+    let code = prompt.code()?;
     let proof = json!({
         "account": account, "codes": codes, "password": password, "code": code,
     });

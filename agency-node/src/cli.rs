@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     account::Account,
+    asker::As,
     audit::{Asked, export::Form, hold::Hold, report::Report, simulate::Simulate},
     consent::Consent,
     obligations::Obligations,
@@ -160,7 +161,14 @@ pub enum Audit {
         all: bool,
     },
     /// List records, each proved to stand in the log. The reading is recorded.
-    Records(Asked),
+    Records {
+        /// Which records.
+        #[command(flatten)]
+        asked: Asked,
+        /// As whom it asks.
+        #[command(flatten)]
+        who: As,
+    },
     /// Write records into a file, each proved. The reading is recorded.
     Export {
         /// Which records.
@@ -172,6 +180,9 @@ pub enum Audit {
         /// The file; '-' for standard output.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// As whom it asks.
+        #[command(flatten)]
+        who: As,
     },
     /// Keep a full copy of the log's public files, all of it hashed again.
     Mirror {

@@ -127,10 +127,11 @@ pub async fn consent(node: &Node, command: Consent) -> Result<Reply, Failure> {
             let given = Given { batch, key_id: key.verifying_key().id(), signature };
             write(&out, &given)?;
             let text = format!(
-                "{}\n{} consents to this: {}\nNext, at the agency's: agency-node consent use",
+                "{}\n{} consents to this: {file}\nNext, at the agency's: agency-node consent use \
+                 {file}",
                 words(batch, &manifest),
                 node.identity(),
-                out.display()
+                file = out.display()
             );
             let json = json!({ "batch": batch, "file": out });
             Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })

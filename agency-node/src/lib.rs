@@ -20,10 +20,12 @@
 //! [`audit`], [`alarms`], [`people`] (whom the body has named), [`init`]; and without one,
 //! [`account`] (a person's own). What all of it stands on: [`cli`], [`config`], [`credentials`],
 //! [`connect`], [`memory`] (the largest checkpoint seen), [`policy`] (who must have cosigned),
-//! [`home`] (the folder), [`node`], [`output`], [`i18n`] (texts by language).
+//! [`home`] (the folder), [`node`], [`asker`] (a node or a person), [`output`], [`i18n`] (texts
+//! by language).
 
 pub mod account;
 pub mod alarms;
+pub mod asker;
 pub mod audit;
 pub mod batch;
 pub mod cli;
@@ -59,6 +61,7 @@ pub mod withdraw;
 pub mod witness;
 
 use crate::{
+    asker::{As, Asker},
     batch::Said,
     cli::{Alarms, Audit, Cli, Command},
     home::Home,
@@ -71,57 +74,48 @@ use crate::{
 /// # Errors
 /// When it comes to no answer; the failure says why, and what to do next.
 pub async fn run(cli: Cli) -> Result<Reply, Failure> {
-    let command = match cli.command {
+    let node = || Node::open(&cli.config);
+    let asker = |who: &As| Asker::new(who, &cli.config);
+    match cli.command {
         Command::Init(cli::Init { dir, identity, gateway, contact, officer }) => {
-            return init::init(init::Request { dir, identity, gateway, contact, officer });
+            init::init(init::Request { dir, identity, gateway, contact, officer })
         }
-        Command::Audit { command: Audit::Prove(args) } => {
-            return audit::prove::prove(&args, &Home::of_config(&cli.config));
-        }
-        Command::Account(args) => return account::account(args).await,
-        Command::Query(args) if args.account.is_some() => return query::as_person(&args).await,
-        command => command,
-    };
-    let node = Node::open(&cli.config)?;
-    match command {
-        Command::Init(_) | Command::Account(_) => {
-            Err(Failure::Usage("this takes no configuration".into()))
-        }
-        Command::Run => watch::run(node).await,
-        Command::Validate { file } => submit::validate(&node, &file),
+        Command::Run => watch::run(node()?).await,
+        Command::Validate { file } => submit::validate(&node()?, &file),
         Command::Submit(cli::Submit { file, revises, reason, cause, dry_run, ask_consent }) => {
             let said = Said { revises, reason, cause, removes: vec![] };
             match ask_consent {
-                Some(out) => submit::ask_consent(&node, &file, said, &out),
-                None if dry_run => submit::dry_run(&node, &file, said).await,
-                None => submit::submit(&node, &file, said).await,
+                Some(out) => submit::ask_consent(&node()?, &file, said, &out),
+                None if dry_run => submit::dry_run(&node()?, &file, said).await,
+                None => submit::submit(&node()?, &file, said).await,
             }
         }
-        Command::Withdraw(args) => withdraw::withdraw(&node, args).await,
-        Command::Consent { command } => consent::consent(&node, command).await,
-        Command::Versions(args) => versions::versions(&node, args).await,
-        Command::Status => status::status(&node).await,
-        Command::Obligations(wanted) => obligations::obligations(&node, &wanted).await,
-        Command::Query(args) => query::query(&node, &args).await,
-        Command::People { command } => people::people(&node, command).await,
-        Command::Witness => witness::run(node).await,
+        Command::Withdraw(args) => withdraw::withdraw(&node()?, args).await,
+        Command::Consent { command } => consent::consent(&node()?, command).await,
+        Command::Versions(args) => versions::versions(&asker(&args.who)?, args).await,
+        Command::Status => status::status(&node()?).await,
+        Command::Obligations(args) => obligations::obligations(&asker(&args.who)?, &args).await,
+        Command::Query(args) => query::query(&asker(&args.who)?, &args).await,
+        Command::People { command } => people::people(&node()?, command).await,
+        Command::Account(args) => account::account(args).await,
+        Command::Witness => witness::run(node()?).await,
         Command::Alarms { command: Alarms::Settle { name, note } } => {
-            alarms::settle(&node.home, &name, &note)
+            alarms::settle(&node()?.home, &name, &note)
         }
         Command::Audit { command } => match command {
-            Audit::Verify { all } => audit::verify::verify(&node, all).await,
-            Audit::Records(asked) => audit::list::list(&node, &asked).await,
-            Audit::Export { asked, format, out } => {
-                audit::export::export(&node, &asked, format, &out).await
+            Audit::Verify { all } => audit::verify::verify(&node()?, all).await,
+            Audit::Records { asked, who } => audit::list::list(&asker(&who)?, &asked).await,
+            Audit::Export { asked, format, out, who } => {
+                audit::export::export(&asker(&who)?, &asked, format, &out).await
             }
-            Audit::Mirror { dir } => audit::mirror::mirror(&node, &dir).await,
-            Audit::Report(report) => audit::report::report(&node, report).await,
+            Audit::Mirror { dir } => audit::mirror::mirror(&node()?, &dir).await,
+            Audit::Report(report) => audit::report::report(&node()?, report).await,
             Audit::CheckReport { file, key } => {
-                audit::report::check(&node, &file, key.as_deref()).await
+                audit::report::check(&node()?, &file, key.as_deref()).await
             }
-            Audit::Hold(hold) => audit::hold::hold(&node, hold).await,
-            Audit::Simulate(asked) => audit::simulate::simulate(&node, asked).await,
-            Audit::Prove(args) => audit::prove::prove(&args, &node.home),
+            Audit::Hold(hold) => audit::hold::hold(&node()?, hold).await,
+            Audit::Simulate(asked) => audit::simulate::simulate(&node()?, asked).await,
+            Audit::Prove(args) => audit::prove::prove(&args, &Home::of_config(&cli.config)),
         },
     }
 }

@@ -7,10 +7,13 @@ use std::{
 
 use birge_agency_node::{cli::Cli, output::Failure, run};
 use clap::Parser;
+use rustix::{fs::Mode, process::umask};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Figures, names and keys are for their owner alone, whatever folder they are put into.
+    umask(Mode::from_raw_mode(0o077));
     let filter = EnvFilter::try_from_env("BIRGE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::{
+    asker::{As, Asker},
     connect,
-    node::Node,
     output::{Exit, Failure, Reply},
 };
 
@@ -26,6 +26,9 @@ pub struct Obligations {
     /// End with 1 where something is missing or has gaps.
     #[arg(long)]
     pub fail_on_missing: bool,
+    /// As whom it asks.
+    #[command(flatten)]
+    pub who: As,
 }
 
 #[derive(Serialize)]
@@ -65,11 +68,10 @@ struct BySex {
 ///
 /// # Errors
 /// When the node is not enrolled, or the gateway is away.
-pub async fn obligations(node: &Node, wanted: &Obligations) -> Result<Reply, Failure> {
-    let (link, _) = node.link()?;
-    let answer = link.query().list_datasets(ListDatasetsRequest {}).await;
+pub async fn obligations(asker: &Asker, wanted: &Obligations) -> Result<Reply, Failure> {
+    let answer = asker.link.query().list_datasets(ListDatasetsRequest {}).await;
     let datasets = answer.map_err(|status| connect::problem(&status))?.into_inner().datasets;
-    let agency = node.identity().body.as_str();
+    let agency = asker.identity.body.as_str();
     let named = |dataset: &wire::Dataset| match wanted.all {
         true => !dataset.agency.is_empty(),
         false => dataset.agency == agency,

@@ -19,6 +19,7 @@ use crate::{
     credentials::Credentials,
     node::Node,
     output::{Exit, Failure, Reply},
+    policy,
 };
 
 /// What is done about persons.
@@ -154,7 +155,8 @@ async fn recover(
     };
     let text = format!(
         "asked for a recovery of {person}, as exchange {exchange}\n{other}\nNext, at the person's, \
-         by {expires}: agency-node account activate {file} --code THE-OPERATOR-S-CODE --dir FOLDER"
+         by {expires}: agency-node account activate {file} --recovery --dir FOLDER, and the\n\
+         operator's code"
     );
     let json = json!({
         "person": person, "exchange": exchange, "granted": granted, "expires": expires,
@@ -165,11 +167,19 @@ async fn recover(
 
 /// Nothing may be asked for that could then not be written down.
 fn free(out: &Path) -> Result<(), Failure> {
-    if !out.exists() {
-        return Ok(());
-    }
     let shown = out.display();
-    Err(Failure::Usage(format!("{shown} exists\nnext: name another file with --out")))
+    if out.exists() {
+        return Err(Failure::Usage(format!("{shown} exists\nnext: name another file with --out")));
+    }
+    match out.parent() {
+        Some(folder) if folder != Path::new("") && !folder.is_dir() => {
+            Err(Failure::Usage(format!(
+                "{} is no folder\nnext: make it, or name another file with --out",
+                folder.display()
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn invitation_of(
@@ -179,6 +189,7 @@ fn invitation_of(
     expires: &str,
 ) -> Result<Invitation, Failure> {
     let enrolled = Credentials::load(&node.home, node.identity())?.enrolled;
+    let authority = policy::authority(&node.config.trust, &enrolled)?;
     Ok(Invitation {
         person: person.to_owned(),
         code,
@@ -186,6 +197,9 @@ fn invitation_of(
         url: enrolled.people_url,
         authority: enrolled.authority,
         trust_domain: enrolled.trust_domain,
+        log_key: enrolled.log_key,
+        authority_keys: authority.to_hex(),
+        authority_quorum: authority.quorum(),
     })
 }
 
@@ -201,6 +215,12 @@ async fn list(link: &Link) -> Result<Reply, Failure> {
         lines.push(format!(
             "{dormant} were not used for long and cannot sign in; next, for each: agency-node \
              people confirm, or revoke"
+        ));
+    }
+    if people.iter().any(|person| person.state() == PersonState::Locked) {
+        lines.push(String::from(
+            "who is locked failed to sign in too often, and may again after a while; next, if that \
+             was the person itself: agency-node people confirm",
         ));
     }
     let people = people.iter().map(|person| {
@@ -239,5 +259,6 @@ fn words(state: PersonState) -> &'static str {
         PersonState::RecoveryAsked => "recovery asked",
         PersonState::Recovering => "recovering",
         PersonState::Revoked => "revoked",
+        PersonState::Locked => "locked",
     }
 }

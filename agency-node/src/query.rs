@@ -2,8 +2,6 @@
 
 mod render;
 
-use std::path::{Path, PathBuf};
-
 use birge_proto::{
     limits,
     record::keyed_digest,
@@ -17,9 +15,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
-    account::Folder,
+    asker::{As, Asker},
     connect::{self, Link},
-    node::Node,
     output::{Exit, Failure, Reply},
 };
 
@@ -55,30 +52,17 @@ pub struct Query {
     /// How the cells are printed.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// Ask as the person who is signed in there, not as this node.
-    #[arg(long, value_name = "FOLDER")]
-    pub account: Option<PathBuf>,
-}
-
-/// Asks as the person who is signed in.
-///
-/// # Errors
-/// As for [`query`], and when nobody is signed in.
-pub async fn as_person(args: &Query) -> Result<Reply, Failure> {
-    let folder = Folder::open(args.account.as_deref().unwrap_or(Path::new("account")))?;
-    ask(&Link::of_person(&folder.door(), &folder.session()?)?, args).await
+    /// As whom it asks.
+    #[command(flatten)]
+    pub who: As,
 }
 
 /// Asks for the cells of a selection, or, without a dataset, for the list of datasets.
 ///
 /// # Errors
 /// When the gateway refuses, saying by which article, or is away.
-pub async fn query(node: &Node, args: &Query) -> Result<Reply, Failure> {
-    let (link, _) = node.link()?;
-    ask(&link, args).await
-}
-
-async fn ask(link: &Link, args: &Query) -> Result<Reply, Failure> {
+pub async fn query(asker: &Asker, args: &Query) -> Result<Reply, Failure> {
+    let link = &asker.link;
     let Some(dataset) = &args.dataset else { return list(link).await };
     let as_of = args.as_of.clone().unwrap_or_default();
     let request = AskRequest { dataset: dataset.clone(), selections: selections(args)?, as_of };
@@ -224,7 +208,7 @@ mod tests {
             to: None,
             as_of: None,
             format: Format::Table,
-            account: None,
+            who: As::default(),
         }
     }
 

@@ -227,7 +227,7 @@ fn refused(problem: &Problem, found: &Report) -> Reply {
     let mut json = output::problem_json(problem);
     json["report"] = report::json(found, &lines);
     let next = match found.errors {
-        0 => "the figures are not what was refused: the file stands under rejected/ as it was",
+        0 => "the figures are not what was refused: the batch stands under rejected/ as it was",
         _ => "read the report under rejected/, mend the file and hand it in again",
     };
     let (found, described) = (report::text(found, &lines), output::describe(problem));

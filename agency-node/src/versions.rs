@@ -5,8 +5,8 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
+    asker::{As, Asker},
     connect,
-    node::Node,
     output::{Exit, Failure, Reply},
 };
 
@@ -17,17 +17,19 @@ pub struct Versions {
     pub dataset: String,
     /// One reference period; all when absent.
     pub period: Option<String>,
+    /// As whom it asks.
+    #[command(flatten)]
+    pub who: As,
 }
 
 /// Tells them.
 ///
 /// # Errors
 /// When the gateway refuses or is away.
-pub async fn versions(node: &Node, args: Versions) -> Result<Reply, Failure> {
-    let (link, _) = node.link()?;
-    let Versions { dataset, period } = args;
+pub async fn versions(asker: &Asker, args: Versions) -> Result<Reply, Failure> {
+    let Versions { dataset, period, .. } = args;
     let request = ListVersionsRequest { dataset, period: period.unwrap_or_default() };
-    let answer = link.query().list_versions(request).await;
+    let answer = asker.link.query().list_versions(request).await;
     let versions = answer.map_err(|status| connect::problem(&status))?.into_inner().versions;
     let text = match versions.is_empty() {
         true => String::from("nothing ever stood"),
@@ -50,11 +52,15 @@ fn line(version: &Version) -> String {
         at => format!("public since {at}"),
     };
     let Version { period, batch, exchange, accepted, .. } = version;
-    let state = match version.cause.as_str() {
-        "" => words(version.state()).to_owned(),
-        cause => format!("{} ({cause})", words(version.state())),
+    // Why it came, which is not why it went.
+    let cause = match version.cause.as_str() {
+        "" => String::new(),
+        cause => format!(" for {cause}"),
     };
-    format!("{period}  {state}, accepted {accepted} as exchange {exchange}, {public}  {batch}")
+    let state = words(version.state());
+    format!(
+        "{period}  {state}, accepted {accepted} as exchange {exchange}{cause}, {public}  {batch}"
+    )
 }
 
 fn words(state: VersionState) -> &'static str {

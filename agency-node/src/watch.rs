@@ -14,7 +14,7 @@ use anyhow::Context;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use notify::{
     EventKind, RecommendedWatcher, RecursiveMode, Watcher,
-    event::{ModifyKind, RenameMode},
+    event::{AccessKind, AccessMode, ModifyKind, RenameMode},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -65,6 +65,9 @@ pub async fn run(node: Node) -> Result<Reply, Failure> {
     })
 }
 
+/// A file that was open for writing was closed.
+const WRITTEN: AccessKind = AccessKind::Close(AccessMode::Write);
+
 /// What the system says of the inbox: files that were renamed in, or just that something
 /// changed.
 type Events = mpsc::UnboundedReceiver<Option<PathBuf>>;
@@ -75,6 +78,10 @@ fn watch(node: &Node) -> Result<(Events, RecommendedWatcher), Failure> {
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         // Where the system cannot tell, the regular look into the folder finds the file.
         let Ok(event) = event else { return };
+        // That a file was read, as this node itself does, is nothing new.
+        if matches!(event.kind, EventKind::Access(access) if access != WRITTEN) {
+            return;
+        }
         let renamed = matches!(
             event.kind,
             EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
@@ -199,6 +206,22 @@ mod tests {
         receipt::tests::signer,
         testing::{Authority, Standing},
     };
+
+    /// Else a file that cannot be taken and stays would be tried again at once, for ever.
+    #[tokio::test]
+    async fn what_the_node_reads_itself_does_not_wake_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = node(&folder.path().join("mia"));
+        let inbox = node.home.join("inbox");
+        let (stays, comes) = (inbox.join("stays.csv"), inbox.join("comes.csv"));
+        std::fs::write(&stays, CSV).unwrap();
+        std::fs::write(node.home.join("comes.csv"), CSV).unwrap();
+        let (mut events, _watcher) = watch(&node).unwrap();
+        std::fs::read(&stays).unwrap();
+        std::fs::read_dir(&inbox).unwrap().count();
+        std::fs::rename(node.home.join("comes.csv"), &comes).unwrap();
+        assert_eq!(events.recv().await, Some(Some(comes)));
+    }
 
     #[tokio::test]
     async fn a_revoked_node_keeps_its_batches_and_says_so() {

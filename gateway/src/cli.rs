@@ -15,6 +15,7 @@ use birge_proto::{
     problem::Problem,
 };
 use clap::{Parser, Subcommand, ValueEnum};
+use rustls_pki_types::ServerName;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -69,7 +70,7 @@ enum Command {
         #[arg(long)]
         dir: PathBuf,
         /// Trust domain of the identities in certificates.
-        #[arg(long, default_value = "birge.example")]
+        #[arg(long, default_value = "birge.example", value_parser = trust_domain)]
         trust_domain: String,
         /// Address for gRPC over mutual TLS.
         #[arg(long, default_value = "127.0.0.1:7443")]
@@ -81,7 +82,7 @@ enum Command {
         #[arg(long, default_value = "127.0.0.1:7445")]
         people_listen: std::net::SocketAddr,
         /// Name under which nodes reach the gateway; may be given several times.
-        #[arg(long = "server-name", default_value = "localhost")]
+        #[arg(long = "server-name", default_value = "localhost", value_parser = server_name)]
         server_names: Vec<String>,
         /// Folder of the decree; the model decree when absent.
         #[arg(long)]
@@ -205,6 +206,20 @@ impl Exit {
             });
         if refused { Self::Refused } else { Self::Internal }
     }
+}
+
+/// As SPIFFE has it: lower-case letters, digits, `.`, `-` and `_`.
+fn trust_domain(text: &str) -> Result<String, &'static str> {
+    let taken = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '-' | '_');
+    match !text.is_empty() && text.len() <= 255 && text.chars().all(taken) {
+        true => Ok(text.to_owned()),
+        false => Err("expected lower-case letters, digits, '.', '-' and '_': exchange.gov.example"),
+    }
+}
+
+fn server_name(text: &str) -> Result<String, &'static str> {
+    let name = ServerName::try_from(text).map(|_| text.to_owned());
+    name.map_err(|_| "expected the name or address of a host: exchange.gov.example")
 }
 
 impl Cli {

@@ -14,6 +14,9 @@ pub const BATCH_CELLS: usize = 1 << 29;
 pub const NAME_CHARS: usize = 64;
 /// Characters of a text in a manifest: contact, officer, reason, a key.
 pub const TEXT_CHARS: usize = 2_048;
+/// Characters of the shortest password of an account (NIST SP 800-63B asks for 15 where nothing
+/// else is asked, 8 where a second factor is).
+pub const PASSWORD_CHARS: usize = 12;
 /// Bytes of one gRPC message.
 pub const MESSAGE_BYTES: usize = BLOCK_BYTES + (1 << 20);
 /// Bytes of a manifest.

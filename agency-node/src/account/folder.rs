@@ -7,10 +7,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use birge_proto::{identity::Identity, signatories::Signatories};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde::{Deserialize, Serialize};
 
-use crate::{connect::Door, output::Failure};
+use crate::{
+    connect::{Door, Link},
+    home::{self, Home},
+    memory::Memory,
+    output::Failure,
+};
 
 /// What a body hands to a person whom it has named.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,6 +34,13 @@ pub struct Invitation {
     pub authority: String,
     /// Trust domain of the exchange.
     pub trust_domain: String,
+    /// The log's verification key, a C2SP vkey: `name+hex8+base64`.
+    pub log_key: String,
+    /// Public keys of the authority that signs decrees, 32 bytes in hex each, as the body
+    /// believes them.
+    pub authority_keys: Vec<String>,
+    /// How many of them must have signed a decree.
+    pub authority_quorum: u64,
 }
 
 /// The folder.
@@ -104,10 +117,11 @@ impl Folder {
         let invitation = Invitation::read(&file)?;
         let authorities: Result<Vec<_>, _> =
             CertificateDer::pem_slice_iter(invitation.authority.as_bytes()).collect();
+        let folder = Self { dir: dir.to_owned(), invitation, authorities: vec![] };
         let authorities = authorities.map_err(|error| {
-            Failure::Wrong(format!("{}: the authority is no certificate: {error}", file.display()))
+            folder.damaged(&format!("the authority is no certificate: {error}"))
         })?;
-        Ok(Self { dir: dir.to_owned(), invitation, authorities })
+        Ok(Self { authorities, ..folder })
     }
 
     /// Where the gateway is.
@@ -115,6 +129,42 @@ impl Folder {
     pub fn door(&self) -> Door<'_> {
         let Invitation { url, trust_domain, .. } = &self.invitation;
         Door { url, authorities: &self.authorities, trust_domain }
+    }
+
+    /// Who the person is.
+    ///
+    /// # Errors
+    /// When the invitation names none.
+    pub fn person(&self) -> Result<Identity, Failure> {
+        let Invitation { person, .. } = &self.invitation;
+        person.parse().map_err(|error| self.damaged(&format!("{person:?} is nobody: {error}")))
+    }
+
+    /// The way to the gateway, and the log that it is held to: what the person has seen of it
+    /// lies in the folder, as in a node's.
+    ///
+    /// # Errors
+    /// When nobody is signed in, or the invitation is not what it must be.
+    pub fn link(&self) -> Result<(Link, Memory), Failure> {
+        let link = Link::of_person(&self.door(), &self.session()?)?;
+        let Invitation { log_key, authority_keys, authority_quorum, .. } = &self.invitation;
+        let authority = match authority_keys.is_empty() {
+            true => Signatories::default(),
+            false => Signatories::pinned(authority_keys, *authority_quorum)
+                .map_err(|error| self.damaged(&format!("the authority's keys: {error}")))?,
+        };
+        let home = Home::new(&self.dir);
+        home::create_dir(&home.join("state"))?;
+        let memory = Memory::open(&home, log_key, authority)?;
+        Ok((link, memory))
+    }
+
+    fn damaged(&self, what: &str) -> Failure {
+        let file = self.dir.join("account.json");
+        Failure::Wrong(format!(
+            "{}: {what}\nnext: ask the body that named you to invite you anew",
+            file.display()
+        ))
     }
 
     /// What is presented: the session.
@@ -175,6 +225,9 @@ mod tests {
             url: "https://localhost:7445".into(),
             authority: String::new(),
             trust_domain: "birge.example".into(),
+            log_key: String::new(),
+            authority_keys: vec![],
+            authority_quorum: 0,
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
+use birge_proto::limits::PASSWORD_CHARS;
+
 use crate::output::Failure;
 
 /// Asks for secrets.
@@ -30,9 +32,21 @@ impl Prompt {
         self.secret("Code of the authenticator")
     }
 
+    /// The operator's half of a recovery.
+    pub(super) fn second(&mut self) -> Result<String, Failure> {
+        self.secret("The operator's code")
+    }
+
     /// A password that is chosen: on a terminal it is typed twice.
     pub(super) fn chosen(&mut self) -> Result<String, Failure> {
         let chosen = self.secret("New password")?;
+        let length = chosen.chars().count();
+        if length < PASSWORD_CHARS {
+            return Err(Failure::Usage(format!(
+                "the password has {length} characters, expected {PASSWORD_CHARS} at least\nnext: \
+                 try again"
+            )));
+        }
         if self.terminal && self.secret("New password once more")? != chosen {
             return Err(Failure::Usage(String::from("the two differ\nnext: try again")));
         }

@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 
 use super::{Asked, progress, row::Row, shown::Shown, shown::Told};
 use crate::{
+    asker::Asker,
     home,
-    node::Node,
     output::{Exit, Failure, Reply},
 };
 
@@ -54,11 +54,16 @@ impl fmt::Display for Exported {
 ///
 /// # Errors
 /// As for [`super::list::list`], or when the file cannot be written.
-pub async fn export(node: &Node, asked: &Asked, form: Form, out: &Path) -> Result<Reply, Failure> {
+pub async fn export(
+    asker: &Asker,
+    asked: &Asked,
+    form: Form,
+    out: &Path,
+) -> Result<Reply, Failure> {
     if out.is_dir() {
         return Err(Failure::Usage(format!("--out {}: expected a file", out.display())));
     }
-    let mut shown = Shown::begin(node, asked).await?;
+    let mut shown = Shown::begin(asker, asked).await?;
     let (checkpoint, (from, to)) = (shown.head.size(), shown.range);
     let bar = progress(to - from);
     if out == Path::new("-") {

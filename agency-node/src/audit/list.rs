@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Asked, row::Row, shown::Shown};
 use crate::{
-    node::Node,
+    asker::Asker,
     output::{Exit, Failure, Reply},
 };
 
@@ -51,8 +51,8 @@ impl fmt::Display for Listed {
 /// # Errors
 /// When what is asked cannot be read, a record does not stand in the log, or the gateway is
 /// away.
-pub async fn list(node: &Node, asked: &Asked) -> Result<Reply, Failure> {
-    let mut shown = Shown::begin(node, asked).await?;
+pub async fn list(asker: &Asker, asked: &Asked) -> Result<Reply, Failure> {
+    let mut shown = Shown::begin(asker, asked).await?;
     let (checkpoint, (from, to)) = (shown.head.size(), shown.range);
     let (mut records, mut more) = (vec![], false);
     while let Some(told) = shown.next().await? {

@@ -133,6 +133,7 @@ impl Records {
         verified.counters = self.counters;
         verified.time = self.law.time;
         verified.signatories = self.law.signatories;
+        verified.keys = self.law.keys;
         match self.receipts.into_values().min_by_key(|filed| filed.exchange) {
             Some(filed) => Err(wrong(
                 format!("the receipt of batch {}", filed.batch),

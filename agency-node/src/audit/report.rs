@@ -26,6 +26,7 @@ use super::{
     shown::{Shown, Told},
 };
 use crate::{
+    asker::Asker,
     credentials, home,
     i18n::{self, Language},
     node::Node,
@@ -93,8 +94,9 @@ pub async fn report(node: &Node, report: Report) -> Result<Reply, Failure> {
     let key = credentials::report_key(&node.home, node.identity())?;
     let Report { since, before, lang, out } = report;
     let asked = Asked { since: since.clone(), before: before.clone(), ..Asked::default() };
-    let mut shown = Shown::begin(node, &asked).await?;
-    let stretches = stretches(node, &asked, shown.head.size()).await?;
+    let asker = Asker::of_node(node)?;
+    let mut shown = Shown::begin(&asker, &asked).await?;
+    let stretches = stretches(&asker, &asked, shown.head.size()).await?;
     let mut sums = Sums { stretches, ..Sums::default() };
     while let Some(told) = shown.next().await? {
         if let Told::Record { row, record, .. } = &told {
@@ -129,10 +131,10 @@ pub async fn report(node: &Node, report: Report) -> Result<Reply, Failure> {
 
 /// The times in which too few witnesses signed that touch the span: also those that began before
 /// it, or ended after.
-async fn stretches(node: &Node, asked: &Asked, size: u64) -> Result<Vec<Stretch>, Failure> {
+async fn stretches(asker: &Asker, asked: &Asked, size: u64) -> Result<Vec<Stretch>, Failure> {
     let kinds = ["witness-quorum-lost", "witness-quorum-regained"].map(str::to_owned).to_vec();
     let mut shown =
-        Shown::begin(node, &Asked { kinds, to: Some(size), ..Asked::default() }).await?;
+        Shown::begin(asker, &Asked { kinds, to: Some(size), ..Asked::default() }).await?;
     let mut turns = Vec::new();
     while let Some(told) = shown.next().await? {
         if let Told::Record { row, record, .. } = told {
@@ -216,7 +218,7 @@ async fn enrolment(node: &Node, signature: &Signature) -> Result<u64, Failure> {
         kinds: vec![String::from("participant-enrolled")],
         ..Asked::default()
     };
-    let mut shown = Shown::begin(node, &asked).await?;
+    let mut shown = Shown::begin(&Asker::of_node(node)?, &asked).await?;
     while let Some(told) = shown.next().await? {
         if let Told::Record { row, record, .. } = &told
             && let Event::ParticipantEnrolled { identity, signing_key: Some(key), .. } =

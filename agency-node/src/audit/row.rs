@@ -2,7 +2,8 @@
 
 use birge_proto::{
     clock::Timestamp,
-    record::{Event, Record, Verdict},
+    manifest::Action,
+    record::{Counts, Event, Record, Verdict},
 };
 use serde::{Deserialize, Serialize};
 
@@ -99,19 +100,15 @@ fn detail(event: &Event) -> String {
             let what = written["what"].as_str().unwrap_or_default();
             format!("{person}: {what}")
         }
-        Event::SubmissionAccepted { batch, counts, late, action, consent, .. } => {
+        Event::SubmissionAccepted { batch, counts, late, action, cause, consent, .. } => {
+            let withdrawal = if *action == Action::Withdraw { "withdrawal, " } else { "" };
+            let Counts { imported, updated, deleted, .. } = counts;
+            let cause = cause.map(|cause| format!(", {}", cause.as_str())).unwrap_or_default();
             let late = if *late { ", late" } else { "" };
-            let withdrawal = if *action == birge_proto::manifest::Action::Withdraw {
-                "withdrawal, "
-            } else {
-                ""
-            };
             let consent = if consent.is_some() { ", with consent" } else { "" };
-            let (new, changed) = (counts.imported, counts.updated);
-            let deleted = counts.deleted;
             format!(
-                "{withdrawal}batch {batch}: {new} new, {changed} changed, {deleted} \
-                 deleted{late}{consent}"
+                "{withdrawal}batch {batch}: {imported} new, {updated} changed, {deleted} \
+                 deleted{cause}{late}{consent}"
             )
         }
         Event::PublicReleased { periods, batch, .. } => {

@@ -8,7 +8,7 @@ use birge_proto::{
 use tonic::Streaming;
 
 use super::{Asked, Newest, fault, leaves::Leaves, newest, records, row::Row, wrong};
-use crate::{node::Node, output::Failure};
+use crate::{asker::Asker, output::Failure};
 
 /// The records while they come.
 pub(super) struct Shown {
@@ -51,14 +51,14 @@ impl Told {
 
 impl Shown {
     /// Begins to read, under the newest checkpoint, which must continue the one seen before.
-    pub(super) async fn begin(node: &Node, asked: &Asked) -> Result<Self, Failure> {
-        let (link, memory) = node.link()?;
-        let Newest { note, .. } = newest(&link, &memory, memory.seen()?.as_ref()).await?;
-        let head = memory.reconcile(&link, &note).await?;
+    pub(super) async fn begin(asker: &Asker, asked: &Asked) -> Result<Self, Failure> {
+        let Asker { link, memory, .. } = asker;
+        let Newest { note, .. } = newest(link, memory, memory.seen()?.as_ref()).await?;
+        let head = memory.reconcile(link, &note).await?;
         let request = asked.request(head.size())?;
         let range = (request.from, request.to);
         let entries = link.audit().records(request).await.map_err(|status| fault(&status))?;
-        let leaves = Leaves::new(link, head.clone());
+        let leaves = Leaves::new(link.clone(), head.clone());
         Ok(Self { head, range, entries: entries.into_inner(), leaves, next: range.0 })
     }
 

@@ -106,13 +106,12 @@ impl SignIn for Local {
             .await
             .map_err(Denied::Problem)?;
         // Whoever is locked, or has nothing to sign in with, costs no write.
-        let locked = |until: Option<Timestamp>| until.is_some_and(|until| now < until);
         let secrets = self.store.secrets(&account);
-        if secrets.is_none_or(|it| it.password.is_none() || locked(it.locked_until)) {
+        if secrets.is_none_or(|it| it.password.is_none() || it.locked(now)) {
             return Err(Denied::Wrong);
         }
         let judged = self.store.change(&account, |secrets| {
-            if locked(secrets.locked_until) {
+            if secrets.locked(now) {
                 return Ok(Err(Denied::Wrong));
             }
             let last = secrets.last_failure.map_or(0, Timestamp::as_second);

@@ -69,6 +69,8 @@ pub enum State {
     RecoveryAsked,
     /// Both have.
     Recovering,
+    /// Too many sign-ins failed.
+    Locked,
     /// It counts no more.
     Revoked,
 }
@@ -206,6 +208,9 @@ impl Accounts {
                 _ if account.pending(now).is_some() => State::RecoveryAsked,
                 AccountState::Invited => State::Invited,
                 AccountState::Active if self.dormant(&account, now) => State::Dormant,
+                AccountState::Active if secrets.as_ref().is_some_and(|it| it.locked(now)) => {
+                    State::Locked
+                }
                 AccountState::Active => State::Active,
             };
             // Whom it is about is its own body's business.

@@ -285,6 +285,9 @@ impl Accounts {
 }
 
 fn wrong_code() -> Problem {
-    Problem::new(Kind::NotSignedIn, "the account or a code is wrong, used or expired")
-        .hint("ask the body that named you to invite you again: agency-node people invite")
+    Problem::new(Kind::NotSignedIn, "the account or a code is wrong, used or expired").hint(
+        "type it again; if it was lost or has expired, ask the body that named you for another: \
+             agency-node people invite, or in a recovery people recover, to which the operator's \
+             gateway people recover belongs",
+    )
 }

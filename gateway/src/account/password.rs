@@ -7,13 +7,13 @@ use argon2::{
     Argon2, PasswordHash, PasswordHasher, PasswordVerifier,
     password_hash::{Salt, SaltString},
 };
-use birge_proto::problem::{Kind, Problem};
+use birge_proto::{
+    limits::PASSWORD_CHARS,
+    problem::{Kind, Problem},
+};
 
 use super::secret;
 
-/// Characters of the shortest password (NIST SP 800-63B asks for 15 where nothing else is
-/// asked, 8 where a second factor is).
-const SHORTEST: usize = 12;
 /// Bytes of the longest.
 const LONGEST: usize = 256;
 
@@ -48,7 +48,7 @@ pub(super) fn verify(password: &str, hash: Option<&str>) -> bool {
 pub(super) fn fit(password: &str, account: &str, name: &str) -> Result<(), Problem> {
     let unfit = |why: String| {
         let expected = format!(
-            "expected {SHORTEST} characters or more, {LONGEST} bytes at most, of which neither \
+            "expected {PASSWORD_CHARS} characters or more, {LONGEST} bytes at most, of which neither \
              the account nor the name is a part: several words that are no sentence do well"
         );
         Err(Problem::new(Kind::Malformed, format!("the password {why}")).hint(expected))
@@ -58,7 +58,7 @@ pub(super) fn fit(password: &str, account: &str, name: &str) -> Result<(), Probl
     distinct.sort_unstable();
     distinct.dedup();
     let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() > 3);
-    if length < SHORTEST || password.len() > LONGEST {
+    if length < PASSWORD_CHARS || password.len() > LONGEST {
         unfit(format!("has {length} characters"))
     } else if distinct.len() < 5 {
         unfit(format!("is made of {} characters only", distinct.len()))

@@ -64,6 +64,11 @@ pub(super) struct Store {
 }
 
 impl Secrets {
+    /// Did too many sign-ins fail?
+    pub(super) fn locked(&self, now: Timestamp) -> bool {
+        self.locked_until.is_some_and(|until| now < until)
+    }
+
     /// Of somebody who was just named.
     pub(super) fn of(person: Identity, name: String) -> Self {
         Self {

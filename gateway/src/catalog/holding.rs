@@ -120,16 +120,27 @@ impl Held {
         &self.versions[taken_away.map_or(0, |last| last + 1)..]
     }
 
+    /// The versions since one was last revised or withdrawn because it gave away what must stay
+    /// hidden (article 7(2)): what was before is shown to nobody any more, not even as what was
+    /// known then.
+    fn harmless(&self) -> &[Version] {
+        let leak = self.versions.iter().rposition(|it| it.cause == Some(Cause::Disclosure));
+        &self.versions[leak.unwrap_or(0)..]
+    }
+
     /// The version that somebody sees: the newest that was there then. What was taken away is
     /// gone for the public at once, and is not shown to it even as what was known before.
     fn seen(&self, Seen { as_of, public }: Seen) -> Option<&Version> {
         let then = |at: Timestamp| as_of.is_none_or(|as_of| at <= as_of);
+        let harmless = self.harmless();
         if public {
-            let mut newest = self.lasting().iter().rev();
+            let lasting = self.lasting();
+            let both = if lasting.len() < harmless.len() { lasting } else { harmless };
+            let mut newest = both.iter().rev();
             return newest
                 .find(|version| then(version.accepted) && version.public.is_some_and(then));
         }
-        self.versions.iter().rev().find(|version| then(version.accepted))
+        harmless.iter().rev().find(|version| then(version.accepted))
     }
 }
 

@@ -272,7 +272,7 @@ impl EnactDecree {
                 return Ok((bundle, signatures(&self.signatures)?));
             }
             let key = authority_key(self.key.authority.as_deref(), file)
-                .context("or give what its keys signed, each with --signature");
+                .context("a decree is enacted with the authority's key, or with --signature FILE for what each of its keys signed");
             let signature = DecreeSignature::make(&bundle, &key?)?;
             anyhow::Ok((bundle, vec![signature]))
         };

@@ -220,7 +220,7 @@ impl Consenting {
         let Some(Consent { key_id, signature }) = &header.consent else {
             let detail = format!("{frozen} to be revised without the consent of {chair}");
             let ask = match action {
-                Action::Withdraw => "withdraw BATCH",
+                Action::Withdraw => "withdraw BATCH --cause CAUSE",
                 _ => "submit FILE",
             };
             return Err(Problem::new(Kind::NotPermitted, detail).hint(format!(

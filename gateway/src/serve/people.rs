@@ -133,6 +133,7 @@ fn person(standing: Standing) -> Person {
         State::Dormant => PersonState::Dormant,
         State::RecoveryAsked => PersonState::RecoveryAsked,
         State::Recovering => PersonState::Recovering,
+        State::Locked => PersonState::Locked,
         State::Revoked => PersonState::Revoked,
     };
     let text = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();

@@ -275,6 +275,11 @@ fn a_report_is_signed_in_english_and_russian() {
         for word in [words, "6(5)", "NOT_PERMITTED", "TRAFFICKING", "case-7", "agency/MFA"] {
             assert!(text.contains(word), "{word} is missing in {text}");
         }
+        // Who saw figures before they were public, and how many (article 8(1)).
+        let seen = text.split("## ").find(|section| {
+            section.starts_with("Figures seen before") || section.starts_with("Показатели, увид")
+        });
+        assert!(seen.unwrap().contains("| agency/MFA | "), "{text}");
         let checked = scene.audit(&["check-report", path(&paper)], 0);
         assert!(checked.stdout.contains("enrolled for it"), "{}", checked.stdout);
         let beside = folder.path().join(format!("paper.{language}.md.sig.json"));

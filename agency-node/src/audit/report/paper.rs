@@ -36,14 +36,12 @@ pub(super) fn paper(texts: &Texts, heading: &Heading<'_>, sums: &Sums) -> String
     paper.counts("report-articles", "column-article", &sums.articles);
     paper.refusals(sums);
     paper.rows("report-late", "report-late-none", &sums.late);
+    paper.rows("report-taken-back", "report-taken-back-none", &sums.taken_back);
+    paper.by_actor("report-early", "report-early-none", "column-cells", &sums.early);
     paper.stretches(sums);
     paper.rows("report-acts", "report-acts-none", &sums.acts);
-    paper.section("report-readings");
-    if sums.readings.is_empty() {
-        paper.line(&texts.say("report-readings-none"));
-    } else {
-        paper.table(&["column-actor", "column-count"], pairs(&sums.readings));
-    }
+    paper.rows("report-accounts", "report-accounts-none", &sums.accounts);
+    paper.by_actor("report-readings", "report-readings-none", "column-count", &sums.readings);
     paper.section("report-limits");
     for limit in LIMITS {
         paper.line(&format!("- {}", texts.say(limit)));
@@ -155,6 +153,14 @@ impl Paper<'_> {
             self.section(title);
             self.table(&[column, "column-count"], pairs(counts));
         }
+    }
+
+    fn by_actor(&mut self, title: &str, none: &str, column: &str, sums: &BTreeMap<String, u64>) {
+        self.section(title);
+        if sums.is_empty() {
+            return self.line(&self.texts.say(none));
+        }
+        self.table(&["column-actor", column], pairs(sums));
     }
 
     fn rows(&mut self, title: &str, none: &str, List { rows, more }: &List) {

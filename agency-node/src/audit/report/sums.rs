@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use birge_proto::{
     clock::Timestamp,
-    record::{Event, Record},
+    manifest::Action,
+    record::{AccountAct, Event, Record},
 };
 use serde::Serialize;
 
@@ -26,9 +27,13 @@ pub(super) struct Sums {
     pub(super) articles: BTreeMap<String, u64>,
     pub(super) refusals: BTreeMap<Refusal, u64>,
     pub(super) late: List,
+    pub(super) taken_back: List,
+    /// Cells that were seen before they were public, by who saw them.
+    pub(super) early: BTreeMap<String, u64>,
     pub(super) stretches: Vec<Stretch>,
     pub(super) starts: Vec<Start>,
     pub(super) acts: List,
+    pub(super) accounts: List,
     pub(super) readings: BTreeMap<String, u64>,
 }
 
@@ -133,7 +138,18 @@ impl Sums {
     fn single(&mut self, row: &Row, event: &Event) {
         let (exchange, since) = (row.exchange, row.time);
         match event {
-            Event::SubmissionAccepted { late: true, .. } => self.late.add(row),
+            Event::SubmissionAccepted { late, action, consent, .. } => {
+                if *late {
+                    self.late.add(row);
+                }
+                if *action == Action::Withdraw || consent.is_some() {
+                    self.taken_back.add(row);
+                }
+            }
+            Event::QueryAnswered { early, .. } if *early > 0 => {
+                *self.early.entry(row.actor.clone()).or_default() += early;
+            }
+            Event::Account { act, .. } if told(act) => self.accounts.add(row),
             Event::StartedUnwitnessed { answered, needed } => {
                 let (answered, needed) = (*answered, *needed);
                 self.starts.push(Start { since, exchange, answered, needed });
@@ -150,9 +166,29 @@ impl Sums {
             | Event::LogFrozen { .. }
             | Event::LogContinued { .. }
             | Event::HoldPlaced { .. }
-            | Event::HoldLifted { .. } => self.acts.add(row),
+            | Event::HoldLifted { .. }
+            | Event::NamesErased { .. } => self.acts.add(row),
             _ => {}
         }
+    }
+}
+
+/// Is this told of an account? What its owner does day by day is counted only.
+fn told(act: &AccountAct) -> bool {
+    match act {
+        AccountAct::Named
+        | AccountAct::Invited
+        | AccountAct::Locked { .. }
+        | AccountAct::TokenIssued { .. }
+        | AccountAct::Confirmed
+        | AccountAct::RecoveryAsked
+        | AccountAct::RecoveryGranted
+        | AccountAct::Revoked => true,
+        AccountAct::Activated
+        | AccountAct::SignedIn
+        | AccountAct::SignedOut
+        | AccountAct::PasswordChanged
+        | AccountAct::TokenWithdrawn { .. } => false,
     }
 }
 
@@ -225,6 +261,18 @@ mod tests {
             add(&mut sums, exchange, Event::HoldLifted { hold: "x".into() });
         }
         assert_eq!((sums.acts.rows.len(), sums.acts.more), (MOST, 3));
+    }
+
+    #[test]
+    fn of_accounts_what_others_did_is_listed_and_what_its_owner_does_is_counted() {
+        let mut sums = Sums::default();
+        for act in [AccountAct::Named, AccountAct::SignedIn, AccountAct::Revoked] {
+            let person = "member/NSC/k3jq7x2m".parse().unwrap();
+            add(&mut sums, 1, Event::Account { person, act });
+        }
+        let told: Vec<_> = sums.accounts.rows.iter().map(|row| row.cells()[7].clone()).collect();
+        assert_eq!(told, ["member/NSC/k3jq7x2m: named", "member/NSC/k3jq7x2m: revoked"]);
+        assert_eq!(sums.kinds["account"], 3);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Which version of a period is seen, over everything that can happen to it.
 
+use birge_proto::manifest::Cause;
 use proptest::prelude::*;
 
 use super::*;
@@ -68,6 +69,25 @@ fn seen(held: &Held, as_of: Option<usize>, public: bool) -> Option<u64> {
     let holding = Holding { periods: [("2024".to_owned(), held.clone())].into() };
     let mut seen = holding.seen(Seen { as_of: as_of.map(at), public });
     seen.next().map(|(_, version)| version.exchange)
+}
+
+#[test]
+fn what_gave_away_what_must_stay_hidden_is_shown_to_nobody_any_more() {
+    use Happens::{Gone, Public, Replaced};
+    for mended in [Replaced, Gone(Action::Withdraw)] {
+        let mut period = held(&[Replaced, Public, mended, Replaced, Public]);
+        assert_eq!(seen(&period, Some(1), false), Some(0), "for any other cause");
+        period.versions[1].cause = Some(Cause::Disclosure);
+        for public in [false, true] {
+            assert_eq!([0, 1].map(|at| seen(&period, Some(at), public)), [None, None]);
+        }
+        let shown = matches!(mended, Replaced).then_some(2);
+        assert_eq!(seen(&period, Some(2), false), shown);
+        assert_eq!([false, true].map(|public| seen(&period, None, public)), [Some(3), Some(3)]);
+    }
+    let mut leak = held(&[Replaced, Public, Replaced]);
+    leak.versions[1].cause = Some(Cause::Disclosure);
+    assert_eq!(seen(&leak, None, true), None, "though what mends it is not public yet");
 }
 
 proptest! {

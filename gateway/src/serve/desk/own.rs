@@ -225,7 +225,7 @@ impl Desk {
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| {
         Problem::new(Kind::Malformed, format!("the request's JSON: {error}"))
-            .hint("see the gateway's README for what each request holds")
+            .hint("the answer names the member that was not understood and what was expected there")
     })
 }
 
