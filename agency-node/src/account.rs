@@ -81,7 +81,11 @@ pub async fn account(args: Account) -> Result<Reply, Failure> {
             folder.keep_session(answer["session"].as_str().unwrap_or_default())?;
             let (until, exchange) = (&answer["expires"], &answer["exchange"]);
             told(
-                format!("signed in as {account} until {}, as exchange {exchange}", text(until)),
+                format!(
+                    "signed in as {account} until {}, or until the gateway is started anew, as \
+                     exchange {exchange}",
+                    text(until)
+                ),
                 &json!({ "person": account, "expires": until, "exchange": exchange }),
             )
         }

@@ -94,8 +94,12 @@ fn came(state: PeriodState) -> bool {
     matches!(state, PeriodState::OnTime | PeriodState::Late)
 }
 
-/// In words.
-pub(crate) fn word(state: PeriodState) -> &'static str {
+/// What a period is, in a word. What no deadline was set for is neither in time nor late.
+pub(crate) fn word_of(period: &wire::Period) -> &'static str {
+    if period.due.is_empty() { "given" } else { word(period.state()) }
+}
+
+fn word(state: PeriodState) -> &'static str {
     match state {
         PeriodState::OnTime => "on time",
         PeriodState::Late => "late",
@@ -121,8 +125,7 @@ impl From<wire::Dataset> for Dataset {
         let wire::Dataset { id, agency, article, periods, .. } = dataset;
         let period = |period: wire::Period| Period {
             due: period.due.parse().ok(),
-            // What no deadline was set for is neither in time nor late.
-            state: if period.due.is_empty() { "given" } else { word(period.state()) },
+            state: word_of(&period),
             gaps: period.gaps.into_iter().map(|gap| gap.dimensions).collect(),
             period: period.period,
         };

@@ -10,7 +10,7 @@ use crate::{
     connect, home,
     memory::Memory,
     node::Node,
-    obligations::word,
+    obligations::word_of,
     outbox::{
         State,
         receipts::{self, Grade},
@@ -171,7 +171,7 @@ fn owed(node: &Node, datasets: Vec<birge_proto::wire::Dataset>) -> Vec<Owed> {
     mine.map(|dataset| {
         let mut periods: BTreeMap<_, Vec<String>> = BTreeMap::new();
         for period in dataset.periods {
-            periods.entry(word(period.state())).or_default().push(period.period);
+            periods.entry(word_of(&period)).or_default().push(period.period);
         }
         Owed { dataset: dataset.id, article: dataset.article, periods }
     })

@@ -176,10 +176,11 @@ impl Gatherer {
             Some(Turn::Lost { witnessed }) => {
                 let unsigned = roster.counted().filter(|(_, key)| key.verify(&shown.note).is_err());
                 let missing = unsigned.map(|(identity, _)| identity.clone()).collect::<Vec<_>>();
+                let names: Vec<_> = missing.iter().map(ToString::to_string).collect();
                 tracing::error!(
                     size,
                     witnessed,
-                    ?missing,
+                    missing = names.join(" "),
                     "the quorum of witnesses is lost: checkpoints are shown as sequenced only"
                 );
                 Event::WitnessQuorumLost { witnessed, missing }
