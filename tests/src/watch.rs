@@ -66,19 +66,27 @@ pub fn until_within<T>(
     }
 }
 
-/// Waits until `count` changes have been seen below `folder`.
+/// Waits until `count` changes have been seen below `folder` since before `start`, or `done` says
+/// that no more will come. That a file was read is no change.
 ///
 /// # Errors
 /// When patience ends first.
-pub fn changes(folder: &Path, count: usize, start: impl FnOnce() -> Result<()>) -> Result<()> {
+pub fn changes(
+    folder: &Path,
+    count: usize,
+    start: impl FnOnce() -> Result<()>,
+    done: impl Fn() -> bool,
+) -> Result<()> {
     let (sender, events) = channel::<notify::Result<Event>>();
     let mut watcher = notify::recommended_watcher(sender)?;
     watcher.watch(folder, RecursiveMode::Recursive)?;
     start()?;
-    for seen in 0..count {
-        events
+    let mut seen = 0;
+    while seen < count && !done() {
+        let event = events
             .recv_timeout(PATIENCE)
             .with_context(|| format!("{seen} changes in {}, not {count}", folder.display()))??;
+        seen += usize::from(!event.kind.is_access());
     }
     Ok(())
 }
@@ -98,8 +106,10 @@ impl Counter {
     pub fn new(folder: &Path) -> Result<Self> {
         let seen = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&seen);
-        let mut watcher = notify::recommended_watcher(move |_: notify::Result<Event>| {
-            counted.fetch_add(1, Ordering::Relaxed);
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if !event.is_ok_and(|event| event.kind.is_access()) {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
         })?;
         watcher.watch(folder, RecursiveMode::Recursive)?;
         Ok(Self { seen, _watcher: watcher })
