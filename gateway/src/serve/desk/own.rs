@@ -70,14 +70,12 @@ pub(super) async fn begin(
     Extension(address): Extension<IpAddr>,
     body: Bytes,
 ) -> Response<Body> {
-    if let Err(problem) = desk.may_try(address) {
-        return respond(false, Err(problem));
-    }
-    let answer = read(&body).and_then(|Begin { account, codes }| {
-        let (secret, uri) = desk.accounts.begin(&self::account_id(&account)?, &codes)?;
+    desk.unidentified("activation-failed", address, async || {
+        let Begin { account, codes } = read(&body)?;
+        let (secret, uri) = desk.accounts.begin(&account_id(&account)?, &codes)?;
         Ok(json!({ "secret": secret, "uri": uri }))
-    });
-    desk.counted("activation-failed", answer)
+    })
+    .await
 }
 
 pub(super) async fn activate(
@@ -85,17 +83,13 @@ pub(super) async fn activate(
     Extension(address): Extension<IpAddr>,
     body: Bytes,
 ) -> Response<Body> {
-    if let Err(problem) = desk.may_try(address) {
-        return respond(false, Err(problem));
-    }
-    let act = async {
+    desk.unidentified("activation-failed", address, async || {
         let Activate { account, codes, password, code } = read(&body)?;
         let credentials = Credentials { account: account_id(&account)?, password, code };
         let (person, exchange) = desk.accounts.activate(&codes, credentials).await?;
         Ok(json!({ "person": person, "exchange": exchange }))
-    };
-    let answer = act.await;
-    desk.counted("activation-failed", answer)
+    })
+    .await
 }
 
 pub(super) async fn sign_in(
@@ -103,10 +97,7 @@ pub(super) async fn sign_in(
     Extension(address): Extension<IpAddr>,
     body: Bytes,
 ) -> Response<Body> {
-    if let Err(problem) = desk.may_try(address) {
-        return respond(false, Err(problem));
-    }
-    let act = async {
+    desk.unidentified("sign-in-failed", address, async || {
         let SignIn { account, password, code } = read(&body)?;
         let credentials = Credentials { account: account_id(&account)?, password, code };
         let SignedIn { person, session, expires, exchange } =
@@ -114,9 +105,8 @@ pub(super) async fn sign_in(
         Ok(json!({
             "person": person, "session": session, "expires": expires, "exchange": exchange,
         }))
-    };
-    let answer = act.await;
-    desk.counted("sign-in-failed", answer)
+    })
+    .await
 }
 
 pub(super) async fn sign_out(State(desk): State<Desk>, caller: Caller) -> Response<Body> {
@@ -213,8 +203,18 @@ impl Desk {
         respond(false, answer)
     }
 
-    /// Answers somebody who is not identified: failures are recorded in sums.
-    fn counted(&self, reason: &str, answer: Result<Value, Problem>) -> Response<Body> {
+    /// Answers somebody who is not identified, if its address did not try too often: failures are
+    /// recorded in sums.
+    async fn unidentified(
+        &self,
+        reason: &str,
+        address: IpAddr,
+        act: impl AsyncFnOnce() -> Result<Value, Problem>,
+    ) -> Response<Body> {
+        if let Err(problem) = self.may_try(address) {
+            return respond(false, Err(problem));
+        }
+        let answer = act().await;
         if answer.as_ref().is_err_and(|problem| problem.exchange.is_none()) {
             self.turned.count(reason);
         }
