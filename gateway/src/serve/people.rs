@@ -53,10 +53,8 @@ impl People for PeopleService {
         request: Request<PersonRequest>,
     ) -> Result<Response<NamePersonResponse>, Status> {
         let by = self.gate.admit(&request, "people/invite", BODIES).await?;
-        let outcome = match identity(&request.into_inner().person) {
-            Ok(person) => self.accounts.invite(&by, &person).await,
-            Err(problem) => Err(problem),
-        };
+        let person = identity(&request.into_inner().person);
+        let outcome = async { self.accounts.invite(&by, &person?).await }.await;
         self.gate.answer("people/invite", &by, outcome.map(named)).await
     }
 
@@ -65,10 +63,8 @@ impl People for PeopleService {
         request: Request<PersonRequest>,
     ) -> Result<Response<ActOnPersonResponse>, Status> {
         let by = self.gate.admit(&request, "people/confirm", BODIES).await?;
-        let outcome = match identity(&request.into_inner().person) {
-            Ok(person) => self.accounts.confirm(&by, &person).await,
-            Err(problem) => Err(problem),
-        };
+        let person = identity(&request.into_inner().person);
+        let outcome = async { self.accounts.confirm(&by, &person?).await }.await;
         let outcome = outcome.map(|exchange| ActOnPersonResponse { exchange });
         self.gate.answer("people/confirm", &by, outcome).await
     }
@@ -78,10 +74,8 @@ impl People for PeopleService {
         request: Request<PersonRequest>,
     ) -> Result<Response<ActOnPersonResponse>, Status> {
         let by = self.gate.admit(&request, "people/revoke", BOTH).await?;
-        let outcome = match identity(&request.into_inner().person) {
-            Ok(person) => self.accounts.revoke(&by, &person).await,
-            Err(problem) => Err(problem),
-        };
+        let person = identity(&request.into_inner().person);
+        let outcome = async { self.accounts.revoke(&by, &person?).await }.await;
         let outcome = outcome.map(|exchange| ActOnPersonResponse { exchange });
         self.gate.answer("people/revoke", &by, outcome).await
     }
@@ -91,10 +85,8 @@ impl People for PeopleService {
         request: Request<PersonRequest>,
     ) -> Result<Response<RecoverResponse>, Status> {
         let by = self.gate.admit(&request, "people/recover", BOTH).await?;
-        let outcome = match identity(&request.into_inner().person) {
-            Ok(person) => self.accounts.recover(&by, &person).await,
-            Err(problem) => Err(problem),
-        };
+        let person = identity(&request.into_inner().person);
+        let outcome = async { self.accounts.recover(&by, &person?).await }.await;
         let outcome = outcome.map(|recovery| {
             let Recovery { code, expires, granted, exchange } = recovery;
             RecoverResponse { code, expires: expires.to_string(), granted, exchange }
