@@ -38,6 +38,7 @@ pub mod serve;
 pub mod submission;
 pub mod succession;
 pub mod turns;
+mod whole_file;
 pub mod witness;
 pub mod wrong;
 

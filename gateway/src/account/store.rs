@@ -3,9 +3,9 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -19,6 +19,7 @@ use birge_proto::{
 use serde::{Deserialize, Serialize};
 
 use super::secret::Digest;
+use crate::whole_file;
 
 /// What is kept of one account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -179,18 +180,8 @@ impl Store {
 
     fn write(&self, secrets: &Secrets) -> Result<(), Problem> {
         let Some(account) = &secrets.person.person else { return Ok(()) };
-        let path = self.path(account);
-        let write = || {
-            let unfinished = path.with_extension("tmp");
-            let mut options = OpenOptions::new();
-            let mut file =
-                options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-            file.write_all(&serde_json::to_vec_pretty(secrets).map_err(io::Error::other)?)?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &path)?;
-            File::open(&self.folder)?.sync_all()
-        };
-        write().map_err(|error| {
+        let json = serde_json::to_vec_pretty(secrets).map_err(io::Error::other);
+        json.and_then(|json| whole_file::replace(&self.path(account), &json)).map_err(|error| {
             let detail = format!("the account {account} cannot be written: {error}");
             Problem::new(Kind::Internal, detail)
         })

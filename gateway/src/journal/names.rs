@@ -8,7 +8,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io::{self, Write},
     ops::Range,
     path::{Path, PathBuf},
@@ -27,6 +27,7 @@ use super::{
     format::Fault,
     segment::{self, NoRoom, sync_dir},
 };
+use crate::whole_file;
 
 /// A person named in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,19 +183,10 @@ pub(super) fn erase(dir: &Path, erased: impl Fn(u64) -> bool) -> Result<(), Jour
             }
         }
         if any {
-            replace(&path, &kept).map_err(JournalError::io("write", &path))?;
+            whole_file::replace(&path, &kept).map_err(JournalError::io("write", &path))?;
         }
     }
     Ok(())
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension("names.tmp");
-    let mut file = File::create(&unfinished)?;
-    file.write_all(bytes)?;
-    file.sync_data()?;
-    fs::rename(&unfinished, path)?;
-    sync_folder(path)
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {

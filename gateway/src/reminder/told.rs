@@ -3,14 +3,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use birge_proto::identity::AgencyId;
 use jiff::civil::Date;
+
+use crate::whole_file;
 
 type Days = BTreeMap<AgencyId, BTreeMap<String, Date>>;
 
@@ -51,15 +51,7 @@ impl Told {
         self.days.entry(agency.clone()).or_default().insert(address.to_owned(), day);
         let folder = self.file.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        let unfinished = self.file.with_extension("tmp");
-        // Addresses of persons: for the gateway's eyes.
-        let mut options = OpenOptions::new();
-        let mut file =
-            options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-        file.write_all(&serde_json::to_vec_pretty(&self.days)?)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, &self.file)?;
-        File::open(folder)?.sync_all()
+        whole_file::replace(&self.file, &serde_json::to_vec_pretty(&self.days)?)
     }
 }
 
