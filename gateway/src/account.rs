@@ -26,6 +26,7 @@ use birge_proto::{
     record::{AccountAct, Event},
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 pub use self::{
     bearer::Bearer,
@@ -89,23 +90,28 @@ impl Accounts {
         let store = Arc::new(Store::open(folder)?);
         let local = Local::new(Arc::clone(&store));
         let sessions = Sessions::default();
-        let accounts = Self { config, issuer, store, local, sessions, catalog, recorder, clock };
-        accounts.reconcile();
-        Ok(accounts)
+        Ok(Self { config, issuer, store, local, sessions, catalog, recorder, clock })
     }
 
-    /// Brings the secrets in line with the records, where a crash came between.
-    fn reconcile(&self) {
-        for secrets in self.store.all() {
+    /// Brings the secrets that lay in the folder in line with the records, where a crash came
+    /// between, once nothing is `barred`: an old copy of the records knows no later account.
+    pub async fn reconcile(self: Arc<Self>, mut barred: watch::Receiver<Option<Problem>>) {
+        let found = self.store.all();
+        if barred.wait_for(Option::is_none).await.is_err() {
+            return; // the gateway stops
+        }
+        for secrets in found {
             let Some(id) = &secrets.person.person else { continue };
+            let has_secrets = secrets.password.is_some() || secrets.totp.is_some();
             match self.account(&secrets.person).map(|account| account.state) {
                 None => self.store.remove(id),
-                Some(AccountState::Revoked) if secrets.name.is_empty() => {}
-                Some(AccountState::Revoked) => {
+                Some(AccountState::Revoked) if !secrets.name.is_empty() || has_secrets => {
                     self.forget(&secrets.person, |secrets| secrets.name.clear());
                 }
-                Some(AccountState::Recovering) => self.forget(&secrets.person, |_| {}),
-                Some(AccountState::Invited | AccountState::Active) => {}
+                Some(AccountState::Recovering) if has_secrets => {
+                    self.forget(&secrets.person, |_| {});
+                }
+                _ => {}
             }
         }
     }
@@ -115,10 +121,11 @@ impl Accounts {
         self.catalog.read(|state| state.registry.people().account(person).cloned())
     }
 
-    /// Was it not used for so long that its body must confirm it?
+    /// Must its body confirm it, because it was not used for long or the body was revoked?
     fn dormant(&self, account: &Account, now: Timestamp) -> bool {
-        now.as_second() - account.seen.as_second()
-            > i64::from(self.config.dormant_after_days) * 86_400
+        account.unconfirmed
+            || now.as_second() - account.seen.as_second()
+                > i64::from(self.config.dormant_after_days) * 86_400
     }
 
     /// The person of an account that has secrets.

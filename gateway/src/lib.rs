@@ -166,7 +166,7 @@ pub async fn run(
     });
 
     let standing = Standing::unknown();
-    let recorder = Recorder::new(journal.clone(), standing.barred());
+    let (recorder, barred) = (Recorder::new(journal.clone(), standing.barred()), standing.barred());
     let reminding = config.reminders.clone().zip(mailer).map(|(mail, mailer)| {
         let (catalog, clock) = (Arc::clone(&catalog), Arc::clone(&clock));
         let reminders = Reminders::new(mail, mailer, &config.paths.reminders, catalog, clock);
@@ -195,14 +195,15 @@ pub async fn run(
     let newest = ledger.checkpoint().borrow().checkpoint.size();
     drop(ledger.settled().wait_for(|settled| settled.checkpoint.size() >= newest).await);
 
-    let accounts = Accounts::open(
+    let accounts = Arc::new(Accounts::open(
         &config.paths.accounts,
         config.accounts.clone(),
         config.exchange.trust_domain.clone(),
         Arc::clone(&catalog),
         recorder.clone(),
         Arc::clone(&clock),
-    )?;
+    )?);
+    tokio::spawn(Arc::clone(&accounts).reconcile(barred));
     let releasing = tokio::spawn(public_release::release(
         Arc::clone(&catalog),
         recorder.clone(),
@@ -212,7 +213,7 @@ pub async fn run(
     let parts = Parts {
         config: &config,
         keys: &keys,
-        accounts: Arc::new(accounts),
+        accounts,
         catalog: Arc::clone(&catalog),
         recorder,
         journal: journal.reader(),

@@ -222,11 +222,19 @@ impl Accounts {
             return Err(self.denied(Some(person), denied).await);
         }
         let hash = self.local.hash_of(new).await?;
-        let exchange = self.record(&person, &person, AccountAct::PasswordChanged, None).await?;
-        self.store.change(&account, |secrets| {
-            secrets.password = Some(hash);
-            Ok(())
-        })?;
+        // On the disk first: no record may say what is not so.
+        let old = self.store.change(&account, |secrets| Ok(secrets.password.replace(hash)))?;
+        let recorded = self.record(&person, &person, AccountAct::PasswordChanged, None).await;
+        let exchange = match recorded {
+            Ok(exchange) => exchange,
+            Err(problem) => {
+                self.store.change(&account, |secrets| {
+                    secrets.password = old;
+                    Ok(())
+                })?;
+                return Err(problem);
+            }
+        };
         if let Presented::Session(session) = &bearer.0 {
             self.sessions.renew(session, exchange);
         }

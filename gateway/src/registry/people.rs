@@ -35,6 +35,8 @@ pub struct Account {
     pub tokens: BTreeMap<String, Token>,
     /// When it was last made sure that it is still needed: named, confirmed or signed in.
     pub seen: Timestamp,
+    /// Its body was revoked since it last said that the person is to be kept.
+    pub unconfirmed: bool,
     /// Number of the exchange before which no sign-in counts any more: its password or second
     /// factor became another then.
     pub since: u64,
@@ -80,6 +82,7 @@ impl People {
                 recovery: None,
                 tokens: BTreeMap::new(),
                 seen: time,
+                unconfirmed: false,
                 since: index,
             };
             self.0.insert(person.clone(), account);
@@ -101,7 +104,7 @@ impl People {
             AccountAct::TokenWithdrawn { token } => {
                 account.tokens.remove(token);
             }
-            AccountAct::Confirmed => account.seen = time,
+            AccountAct::Confirmed => (account.seen, account.unconfirmed) = (time, false),
             AccountAct::RecoveryAsked => account.recovery = Some((actor.clone(), time)),
             AccountAct::PasswordChanged => {
                 account.since = index;
@@ -128,7 +131,7 @@ impl People {
     /// A body was revoked: whoever it named must be confirmed before it can do anything again.
     pub(super) fn body_revoked(&mut self, body: &Identity) {
         let own = self.0.values_mut().filter(|account| account.by == *body);
-        own.for_each(|account| account.seen = Timestamp::UNIX_EPOCH);
+        own.for_each(|account| account.unconfirmed = true);
     }
 
     /// An account.
@@ -271,5 +274,20 @@ mod tests {
         assert_eq!(act(all, late, "agency/NSC", &AccountAct::RecoveryAsked), None);
         assert_eq!(act(all, late, "operator/BIRGE", &grant()), None);
         assert!(!all.is_active(&who(MEMBER)), "the old password counts no more");
+    }
+
+    #[test]
+    fn who_was_named_by_a_body_that_was_revoked_is_confirmed_by_it_and_by_nothing_else() {
+        let others = [AccountAct::Invited, AccountAct::Activated, AccountAct::SignedIn];
+        let mut people = People::default();
+        let all = &mut people;
+        act(all, 0, "agency/NSC", &AccountAct::Named);
+        all.body_revoked(&who("agency/NSC"));
+        for (what, second) in others.iter().zip(1..) {
+            act(all, second, MEMBER, what);
+            assert!(all.account(&who(MEMBER)).unwrap().unconfirmed, "{what:?}");
+        }
+        act(all, 9, "agency/NSC", &AccountAct::Confirmed);
+        assert!(!all.account(&who(MEMBER)).unwrap().unconfirmed);
     }
 }

@@ -8,8 +8,8 @@ use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::Body,
-    extract::{DefaultBodyLimit, Request, State},
+    body::{self, Body},
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
     middleware::{self, Next},
     routing::{delete, get, post},
@@ -39,7 +39,7 @@ const LIMITS: Limits =
     Limits { connections: 512, each: 64, lifetime: Duration::from_secs(3_600), streams: 32 };
 /// Bytes of a request's body under `/v1`.
 const BODY_BYTES: usize = 16 << 10;
-/// How long a request under `/v1` may take, its body included.
+/// How long a request under `/v1` may take to come.
 const REQUEST: Duration = Duration::from_secs(30);
 /// Sign-ins and activations that one address may try each minute.
 const TRIES: u32 = 30;
@@ -78,8 +78,7 @@ impl Desk {
             .route("/v1/account", get(own::account))
             .route("/v1/password", post(own::change_password))
             .route("/v1/tokens", post(own::issue_token))
-            .route("/v1/tokens/{id}", delete(own::withdraw_token))
-            .layer(DefaultBodyLimit::max(BODY_BYTES));
+            .route("/v1/tokens/{id}", delete(own::withdraw_token));
         let query = self.query.clone().max_decoding_message_size(MESSAGE_BYTES);
         let audit = self.audit.clone().max_decoding_message_size(MESSAGE_BYTES);
         let services = query::METHODS.iter().fold(Router::new(), |router, method| {
@@ -139,9 +138,7 @@ async fn identify(State(desk): State<Desk>, mut request: Request, next: Next) ->
         return nothing(State(desk), request).await;
     }
     if of_the_account {
-        // A body that comes drop by drop holds nobody up for long.
-        let served = timeout(REQUEST, next.run(request)).await;
-        return served.unwrap_or_else(|_| respond(false, Err(too_slow())));
+        return uncut(request, next).await;
     }
     // Of who counts no more not even the question is read.
     let living = match request.extensions().get::<Peer>() {
@@ -154,8 +151,27 @@ async fn identify(State(desk): State<Desk>, mut request: Request, next: Next) ->
     }
 }
 
-fn too_slow() -> Problem {
-    Problem::new(Kind::Truncated, "the request took too long to come").hint("send it again")
+/// Reads a request within its limits of size and time, and then does what it asks to the end,
+/// also where the person goes away meanwhile: an act is not cut between its record and its files.
+async fn uncut(request: Request, next: Next) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let problem = match timeout(REQUEST, body::to_bytes(body, BODY_BYTES)).await {
+        Ok(Ok(body)) => {
+            let act = tokio::spawn(next.run(Request::from_parts(head, Body::from(body))));
+            match act.await {
+                Ok(answer) => return answer,
+                Err(error) => Problem::new(Kind::Internal, format!("the act ended: {error}")),
+            }
+        }
+        Ok(Err(_)) => {
+            let detail = format!("the request is cut off, or larger than {BODY_BYTES} bytes");
+            Problem::new(Kind::TooLarge, detail).hint("send it again, and what it asks for only")
+        }
+        Err(_) => {
+            Problem::new(Kind::Truncated, "the request took too long to come").hint("send it again")
+        }
+    };
+    respond(false, Err(problem))
 }
 
 /// The one bearer that is presented, where one is.

@@ -171,13 +171,25 @@ impl Gate {
         caller: &Identity,
         outcome: Result<T, Problem>,
     ) -> Result<Response<T>, Status> {
+        Ok(Response::new(self.told(act, caller, outcome).await?))
+    }
+
+    /// As [`Self::answer`], for what is not gRPC.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(super) async fn told<T>(
+        &self,
+        act: &str,
+        caller: &Identity,
+        outcome: Result<T, Problem>,
+    ) -> Result<T, Problem> {
         match outcome {
-            Ok(answer) => Ok(Response::new(answer)),
             // A gateway that has fenced itself writes nothing more.
-            Err(problem) if problem.exchange.is_some() || problem.kind == Kind::Fenced => {
-                Err(problem.into())
+            Err(problem) if problem.exchange.is_none() && problem.kind != Kind::Fenced => {
+                Err(self.refuse(act, caller, problem).await)
             }
-            Err(problem) => Err(self.refuse(act, caller, problem).await.into()),
+            outcome => outcome,
         }
     }
 

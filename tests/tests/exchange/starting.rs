@@ -13,6 +13,7 @@ use birge_tests::{
     client::{Client, Credentials},
     country,
     exchange::{copy, free_address},
+    person::Person,
     watch,
     web::{public_address, send},
     witness::{Attending, Manner, verifier},
@@ -133,17 +134,21 @@ fn a_gateway_on_an_old_copy_ends_when_a_witness_shows_what_it_holds() {
         assert!(scene.judged().await.witnessed);
         scene.leave(&["NSC", "MLSSM", "MIA", "MFA", "COA"]);
     });
+    // Of whom the old copy does not know.
+    Person::named(&scene.nodes["NSC"], "member", "Named later", &[]).unwrap();
     scene.exchange.kill().unwrap();
     for folder in ["journal", "ledger", "index"] {
         fs::remove_dir_all(scene.exchange.home().join(folder)).unwrap();
         copy(&old.join(folder), &scene.exchange.home().join(folder)).unwrap();
     }
     let files = |scene: &Scene| -> BTreeMap<_, _> {
-        let folders = [scene.exchange.journal(), scene.exchange.ledger()];
+        let accounts = scene.exchange.home().join("accounts");
+        let folders = [scene.exchange.journal(), scene.exchange.ledger(), accounts];
         let files = folders.iter().flat_map(|folder| watch::files_below(folder));
         files.map(|file| (file.clone(), fs::read(file).unwrap())).collect()
     };
     let before = files(&scene);
+    assert!(before.keys().any(|file| file.extension().is_some_and(|it| it == "json")));
     scene.exchange.serve().unwrap();
     block_on(async {
         scene.held.insert("NSC".into(), vec![]);

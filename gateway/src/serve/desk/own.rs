@@ -192,12 +192,9 @@ impl Desk {
             return respond(false, Err(stranger()));
         };
         let answer = match self.gate.admit_person(&peer, act).await {
-            Ok((person, bearer)) => match work(person, bearer).await {
-                Err(problem) if problem.exchange.is_none() => {
-                    Err(self.gate.refused(&peer, act, problem).await)
-                }
-                answer => answer,
-            },
+            Ok((person, bearer)) => {
+                self.gate.told(act, &peer.identity, work(person, bearer).await).await
+            }
             Err(problem) => Err(problem),
         };
         respond(false, answer)
