@@ -143,6 +143,19 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write_with(path, |out| out.write_all(bytes))
 }
 
+/// Writes a new file that only its owner can read; never overwrites.
+///
+/// # Errors
+/// When there is such a file, or the disk refuses.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().with_context(|| format!("cannot write {}", path.display())).map_err(Failure::from)
+}
+
 /// Moves a file so that the move outlives a power cut.
 ///
 /// # Errors

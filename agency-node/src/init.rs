@@ -3,9 +3,6 @@
 
 use std::{
     fmt::{self, Write as _},
-    fs::OpenOptions,
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -130,7 +127,7 @@ fn make_keys(
     host: &str,
 ) -> Result<(Enrolment, Fingerprints), Failure> {
     let tls = KeyPair::generate().context("cannot make a TLS key")?;
-    write_secret(&home.join("keys/tls.key"), &tls.serialize_pem())?;
+    home::write_new(&home.join("keys/tls.key"), tls.serialize_pem().as_bytes())?;
     let (mut signing_key, mut cosigner) = (None, None);
     if matches!(identity.role, Role::Agency | Role::Auditor) {
         signing_key = Some(make_key(&home.join("keys/signing.key"))?.verifying_key());
@@ -154,7 +151,7 @@ fn make_keys(
 /// Makes an Ed25519 key that never leaves the folder.
 fn make_key(path: &Path) -> Result<SigningKey, Failure> {
     let key = KeyPair::generate_for(&PKCS_ED25519).context("cannot make a key")?;
-    write_secret(path, &key.serialize_pem())?;
+    home::write_new(path, key.serialize_pem().as_bytes())?;
     Ok(SigningKey::from_pkcs8(&key.serialize_der()).map_err(anyhow::Error::from)?)
 }
 
@@ -167,16 +164,6 @@ fn request_certificate(
     params.distinguished_name.push(DnType::CommonName, identity.to_string());
     params.subject_alt_names.push(SanType::URI(identity.uri(REQUEST_DOMAIN).try_into()?));
     params.serialize_request(key)
-}
-
-/// A new file that only its owner can read; never overwrites.
-fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
-    let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    };
-    write().with_context(|| format!("cannot write {}", path.display())).map_err(Failure::from)
 }
 
 #[cfg(test)]

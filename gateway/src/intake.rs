@@ -113,7 +113,7 @@ impl Intake {
             let (now, decree, holding, standing, twin) = self.catalog.read(|state| {
                 let manifest = checked.manifest();
                 let holding = state.holding(&manifest.dataset);
-                let standing = Standing::of(&state.registry, &holding, manifest);
+                let standing = Standing::of(&state.registry, &holding, &checked);
                 let twin = state.registry.batch(&id);
                 let now = state.registry.present(self.clock.now());
                 (now, state.decree_at(now), holding, standing, twin)

@@ -284,11 +284,18 @@ fn permitted(
                 articles.extend(public.articles);
                 public.given
             });
+            let given = given.unwrap_or_default();
+            let in_part = early.left_out.iter().any(|detail| given.contains(detail));
+            let mut narrowed = narrowed_in_words(&early);
+            if in_part {
+                narrowed
+                    .push(String::from("of what is left out, figures that are public are given"));
+            }
             Ok(Permitted {
-                public: given.unwrap_or_default(),
+                public: given,
                 seen: Seen { as_of, public: false },
                 articles: decree::in_order(articles),
-                narrowed: narrowed_in_words(&early),
+                narrowed,
                 early: early.given,
             })
         }

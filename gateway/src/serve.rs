@@ -106,11 +106,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
             &authority.certificate,
         )
     };
-    let without_clients = |protocols: &[&[u8]]| {
-        anyhow::Ok(TlsAcceptor::from(Arc::new(credentials()?.without_clients(protocols)?)))
-    };
-    let public = without_clients(&[b"h2", b"http/1.1"])?;
-    let persons = without_clients(&[b"h2", b"http/1.1"])?;
+    let without_clients = TlsAcceptor::from(Arc::new(credentials()?.without_clients()?));
     let revocations = Arc::new(Revocations::new(
         credentials()?,
         Arc::clone(&authority),
@@ -191,9 +187,13 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         .build_v1()?;
 
     let public_log = public::Open { ledger, query: query.clone(), turned: Arc::clone(&turned) };
-    let public_log =
-        tokio::spawn(public::serve(listeners.public, public, public_log, stop.clone()));
-    let desk = tokio::spawn(desk::serve(listeners.people, persons, desk, stop.clone()));
+    let public_log = tokio::spawn(public::serve(
+        listeners.public,
+        without_clients.clone(),
+        public_log,
+        stop.clone(),
+    ));
+    let desk = tokio::spawn(desk::serve(listeners.people, without_clients, desk, stop.clone()));
     let sums = tokio::spawn(record_sums(Arc::clone(&gate), stop.clone()));
     let connections = tls::accept(
         listeners.exchange,

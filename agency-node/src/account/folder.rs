@@ -1,9 +1,7 @@
 //! A person's folder: whom the invitation was for, where the gateway is, the session.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -74,7 +72,7 @@ impl Invitation {
     /// When the file exists or cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Failure> {
         let text = serde_json::to_vec_pretty(self).map_err(anyhow::Error::from)?;
-        secret(path, true, &text)
+        home::write_new(path, &text)
     }
 }
 
@@ -94,10 +92,9 @@ impl Folder {
                 )));
             }
         }
-        let failed = |error| Failure::Usage(format!("cannot make {}: {error}", dir.display()));
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        home::create_dir(dir)?;
         let kept = Invitation { code: String::new(), ..invitation.clone() };
-        secret(&file, false, &serde_json::to_vec_pretty(&kept).map_err(anyhow::Error::from)?)?;
+        home::write(&file, &serde_json::to_vec_pretty(&kept).map_err(anyhow::Error::from)?)?;
         Self::open(dir)
     }
 
@@ -182,7 +179,7 @@ impl Folder {
     }
 
     pub(super) fn keep_session(&self, session: &str) -> Result<(), Failure> {
-        secret(&self.file(), false, session.as_bytes())
+        home::write(&self.file(), session.as_bytes())
     }
 
     pub(super) fn forget_session(&self) -> Result<(), Failure> {
@@ -192,23 +189,6 @@ impl Folder {
     fn file(&self) -> PathBuf {
         self.dir.join("session")
     }
-}
-
-/// Writes a file that only its owner may read.
-fn secret(path: &Path, new: bool, bytes: &[u8]) -> Result<(), Failure> {
-    let write = || -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).mode(0o600);
-        if new {
-            options.create_new(true);
-        } else {
-            options.create(true).truncate(true);
-        }
-        let mut file = options.open(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))
 }
 
 #[cfg(test)]

@@ -75,6 +75,12 @@ impl Holding {
         versions.filter(|(_, version)| version.stands())
     }
 
+    /// Does any figure of the period stand?
+    #[must_use]
+    pub fn stands(&self, period: &str) -> bool {
+        self.period(period).and_then(Held::current).is_some_and(Version::stands)
+    }
+
     /// One period, even if nothing of it stands any more.
     #[must_use]
     pub fn period(&self, period: &str) -> Option<&Held> {

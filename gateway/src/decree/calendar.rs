@@ -111,10 +111,9 @@ impl Calendar {
         deadline: Option<Timestamp>,
         accepted: Timestamp,
     ) -> Option<Timestamp> {
-        let day = |at: Timestamp| at.to_zoned(self.zone.clone()).date();
         // The deadline is the first moment after the last day in time.
-        let last_day = deadline.and_then(|deadline| day(deadline).yesterday().ok());
-        let later = last_day.into_iter().chain([day(accepted)]).max()?;
+        let last_day = deadline.and_then(|deadline| self.day(deadline).yesterday().ok());
+        let later = last_day.into_iter().chain([self.day(accepted)]).max()?;
         let release = later.checked_add(rule.days.days()).ok()?.to_datetime(rule.time);
         Some(release.to_zoned(self.zone.clone()).ok()?.timestamp())
     }

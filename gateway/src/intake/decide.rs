@@ -1,6 +1,6 @@
 //! From a signed batch to one that breaks no rule and that the decree permits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use birge_proto::{
     clock::Timestamp,
@@ -78,22 +78,25 @@ pub(super) struct Standing {
     pub(super) periods: BTreeSet<String>,
     /// Those of which any figure stands.
     figures: BTreeSet<String>,
-    /// The keys with which each participant signs.
-    keys: BTreeMap<AgencyId, BTreeMap<String, VerifyingKey>>,
+    /// The agency whose key the consent names, and the key.
+    consents: Option<(AgencyId, VerifyingKey)>,
 }
 
 impl Standing {
-    pub(super) fn of(registry: &Registry, holding: &Holding, manifest: &Manifest) -> Self {
-        let Manifest { dataset, periods, .. } = manifest;
-        let keys = registry.participants().filter(|(who, _)| who.role == Role::Agency);
-        let keys = keys.map(|(who, known)| (who.body.clone(), known.signing_keys.clone()));
+    pub(super) fn of(registry: &Registry, holding: &Holding, checked: &Checked) -> Self {
+        let Manifest { dataset, periods, .. } = checked.manifest();
+        let consents = checked.header.consent.as_ref().and_then(|Consent { key_id, .. }| {
+            let who = registry.signs(key_id).filter(|who| who.role == Role::Agency)?;
+            let key = registry.participant(who)?.signing_keys.get(key_id)?;
+            Some((who.body.clone(), *key))
+        });
         let stands =
             |period: &&String| registry.current(dataset, std::slice::from_ref(*period)).is_some();
         Self {
             current: registry.current(dataset, periods),
             periods: periods.iter().filter(stands).cloned().collect(),
-            figures: holding.periods().map(|(period, _)| period.to_owned()).collect(),
-            keys: keys.collect(),
+            figures: periods.iter().filter(|period| holding.stands(period)).cloned().collect(),
+            consents,
         }
     }
 }
@@ -229,7 +232,7 @@ impl Consenting {
                  consent use"
             )));
         };
-        let key = standing.keys.get(chair).and_then(|keys| keys.get(key_id));
+        let key = standing.consents.as_ref().filter(|(who, _)| who == chair).map(|(_, key)| key);
         let batch = BatchId::of(&header.manifest).to_string();
         let verified = key.map(|key| key.verify(CONSENT_TYPE, batch.as_bytes(), signature));
         if !matches!(verified, Some(Ok(()))) {

@@ -13,6 +13,7 @@ use lettre::{
         authentication::Credentials,
         client::{Tls as Wrapping, TlsParameters},
         extension::ClientId,
+        response::Code,
     },
 };
 
@@ -105,6 +106,10 @@ impl Mailer {
             .map_err(|error| Unsent::Refused(error.to_string()))?;
         match self.transport.send(message).await {
             Ok(_) => Ok(()),
+            // It is the gateway that is not let in, whatever it would send.
+            Err(error) if error.status().is_some_and(of_sign_in) => {
+                Err(Unsent::Away(words(&error)))
+            }
             Err(error) if error.is_permanent() => Err(Unsent::Refused(words(&error))),
             // It is this mail that is put off, not the server that is away.
             Err(error) if error.is_transient() || error.is_client() => {
@@ -113,6 +118,11 @@ impl Mailer {
             Err(error) => Err(Unsent::Away(words(&error))),
         }
     }
+}
+
+/// Does a server say by this that who sends must sign in, or is not believed? RFC 4954, section 6.
+fn of_sign_in(code: Code) -> bool {
+    matches!(u16::from(code), 432 | 454 | 530 | 534 | 535 | 538)
 }
 
 /// An error with its causes, each once.

@@ -1,7 +1,12 @@
 //! HTTPS without client certificates: accepts connections for anybody, so many at once and of
 //! each address, and serves a router on them, over HTTP/1.1 or HTTP/2.
 
-use std::{net::IpAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{Extension, Router};
 use hyper_util::{
@@ -39,7 +44,17 @@ pub(super) struct Limits {
     pub(super) streams: u32,
 }
 
-/// Serves `router` until `stop`. Handlers find the client's address among the extensions.
+/// What limits are counted by: an address of IPv4, and of IPv6 the /64 that it lies in, for whoever
+/// has one of these has all of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+/// Serves `router` until `stop`. Handlers find the client's address, as limits are counted, among
+/// the extensions.
 pub(super) async fn serve(
     listener: TcpListener,
     acceptor: TlsAcceptor,
@@ -64,8 +79,9 @@ pub(super) async fn serve(
             tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors
             continue;
         };
-        let Some(place) = places.take(&address.ip()) else { continue };
-        let router = router.clone().layer(Extension(address.ip()));
+        let client = network(address.ip());
+        let Some(place) = places.take(&client) else { continue };
+        let router = router.clone().layer(Extension(client));
         let (acceptor, stop) = (acceptor.clone(), stop.clone());
         tracker.spawn(async move {
             let _places = (place, permit);
@@ -104,5 +120,18 @@ async fn connection(
     };
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended badly");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_one_has_at_once_count_as_one() {
+        let of = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(of("2001:db8:1:3::1"), "2001:db8:1:3::");
+        assert_eq!([of("192.0.2.7"), of("::ffff:192.0.2.7")], ["192.0.2.7", "192.0.2.7"]);
     }
 }

@@ -86,7 +86,7 @@ async fn as_the_public(
         let detail = "nobody signs in here: this is the address for the public";
         let problem = Problem::new(Kind::Malformed, detail)
             .hint("present a session or token at the address for persons");
-        return respond(speaks_grpc(request.headers()), Err(problem));
+        return respond(true, Err(problem));
     }
     let identity = Identity::public();
     request.extensions_mut().insert(Peer { identity, credential: Credential::Nothing });

@@ -137,15 +137,15 @@ impl Credentials {
     }
 
     /// Asks clients for no certificate: the public listener and that for persons, which speak
-    /// these `protocols`.
+    /// gRPC and HTTP.
     ///
     /// # Errors
     /// When rustls finds the credentials wanting.
-    pub(super) fn without_clients(&self, protocols: &[&[u8]]) -> Result<ServerConfig> {
+    pub(super) fn without_clients(&self) -> Result<ServerConfig> {
         let mut config = ServerConfig::builder_with_protocol_versions(&[&TLS13])
             .with_no_client_auth()
             .with_single_cert(self.chain.clone(), self.key.clone_key())?;
-        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
 }

@@ -105,7 +105,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<Cause>,
         /// The chair's consent to revise frozen periods (article 5(2)): its signature over the
-        /// batch's manifest.
+        /// batch's name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         consent: Option<KeySignature>,
         /// SHA-256 of the body.
