@@ -130,7 +130,7 @@ impl Accounts {
 
     /// The person of an account that has secrets.
     fn person(&self, account: &AccountId) -> Option<Identity> {
-        self.store.secrets(account).map(|secrets| secrets.person)
+        self.store.read(account, |secrets| secrets.person.clone())
     }
 
     /// Has something that happened to an account recorded, and waits until it is known; the body

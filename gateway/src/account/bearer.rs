@@ -9,6 +9,7 @@ use birge_proto::{
 };
 
 use super::{Accounts, secret::Digest};
+use crate::{catalog::State, registry::Account};
 
 /// How a session begins.
 const SESSION: &str = "birge_s_";
@@ -62,49 +63,55 @@ impl Accounts {
         let (id, _) = presented.strip_prefix(TOKEN)?.split_once('.')?;
         let (account, _) = id.split_once('-')?;
         let account: AccountId = account.parse().ok()?;
-        let secrets = self.store.secrets(&account)?;
-        let digest = secrets.tokens.get(id)?;
-        digest.is_of(presented).then(|| (secrets.person, Bearer(Presented::Token(id.to_owned()))))
+        let person = self.store.read(&account, |secrets| {
+            let digest = secrets.tokens.get(id)?;
+            digest.is_of(presented).then(|| secrets.person.clone())
+        });
+        Some((person??, Bearer(Presented::Token(id.to_owned()))))
     }
 
     /// What it is good for now; nothing where it counts no more.
     #[must_use]
     pub fn scopes(&self, person: &Identity, bearer: &Bearer) -> BTreeSet<Scope> {
         let now = self.clock.now();
-        if !self.usable(person, now) {
-            return BTreeSet::new();
-        }
-        let Some(account) = self.account(person) else { return BTreeSet::new() };
-        match &bearer.0 {
-            Presented::Session(session) if self.sessions.lasts(session, account.since, now) => {
-                Scope::ALL.into()
-            }
-            Presented::Session(_) => BTreeSet::new(),
-            Presented::Token(id) => {
-                let token = account.tokens.get(id).filter(|token| now < token.expires);
-                token.map(|token| token.scopes.clone()).unwrap_or_default()
-            }
-        }
+        self.catalog.read(|state| {
+            let account = self.usable_in(state, person, now);
+            let scopes = account.and_then(|account| match &bearer.0 {
+                Presented::Session(session) => {
+                    let lasts = self.sessions.lasts(session, account.since, now);
+                    lasts.then(|| Scope::ALL.into())
+                }
+                Presented::Token(id) => {
+                    let token = account.tokens.get(id).filter(|token| now < token.expires);
+                    token.map(|token| token.scopes.clone())
+                }
+            });
+            scopes.unwrap_or_default()
+        })
     }
 
     /// May this person act now: active, used or confirmed not too long ago, and of a body that is
     /// enrolled and may name it?
     pub(super) fn usable(&self, person: &Identity, now: Timestamp) -> bool {
-        self.catalog.read(|state| {
-            let registry = &state.registry;
-            let active = registry.people().is_active(person);
-            let account = registry.people().account(person).filter(|_| active);
-            account.is_some_and(|account| {
-                let enrolled = registry.participant(&account.by).is_some();
-                let decree = state.decree_at(now).ok();
-                let group = decree.as_ref().and_then(|decree| decree.working_group());
-                let named = match person.role {
-                    Role::Observer => group.is_some_and(|group| group.chair == account.by.body),
-                    Role::Member => group.is_some(),
-                    _ => true,
-                };
-                enrolled && named && !self.dormant(account, now)
-            })
-        })
+        self.catalog.read(|state| self.usable_in(state, person, now).is_some())
+    }
+
+    fn usable_in<'a>(
+        &self,
+        state: &'a State,
+        person: &Identity,
+        now: Timestamp,
+    ) -> Option<&'a Account> {
+        let people = state.registry.people();
+        let account = people.account(person).filter(|_| people.is_active(person))?;
+        let enrolled = state.registry.participant(&account.by).is_some();
+        let decree = state.decree_at(now).ok();
+        let group = decree.as_ref().and_then(|decree| decree.working_group());
+        let named = match person.role {
+            Role::Observer => group.is_some_and(|group| group.chair == account.by.body),
+            Role::Member => group.is_some(),
+            _ => true,
+        };
+        (enrolled && named && !self.dormant(account, now)).then_some(account)
     }
 }

@@ -121,7 +121,16 @@ impl Store {
 
     /// What is known of an account.
     pub(super) fn secrets(&self, account: &AccountId) -> Option<Secrets> {
-        self.known().get(account).cloned()
+        self.read(account, Secrets::clone)
+    }
+
+    /// As [`Self::secrets`], of which only something is wanted.
+    pub(super) fn read<T>(
+        &self,
+        account: &AccountId,
+        wanted: impl FnOnce(&Secrets) -> T,
+    ) -> Option<T> {
+        self.known().get(account).map(wanted)
     }
 
     /// Adds an account, unless `bars` says why not of one that is known.

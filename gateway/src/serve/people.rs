@@ -1,4 +1,5 @@
-//! The service by which bodies name their persons and go over them. Each act is a record.
+//! The service by which bodies name their persons and go over them. Each act is a record; that a
+//! body lists its own is none, for it is told what it told.
 
 use std::sync::Arc;
 

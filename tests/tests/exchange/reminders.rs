@@ -15,6 +15,7 @@ use birge_tests::{
     batch::Batch,
     binaries::workspace,
     client::Client,
+    country,
     exchange::{Exchange, free_address},
     process::Process,
     template::{self, not_tried},
@@ -121,7 +122,10 @@ fn hand_in(exchange: &Exchange) {
 
 #[test]
 fn officers_are_told_once_a_day_of_what_is_missing_and_of_nothing_that_came() {
-    if !MailServer::installed() {
+    if country::model_only(
+        "officers_are_told_once_a_day_of_what_is_missing_and_of_nothing_that_came",
+    ) || !MailServer::installed()
+    {
         return;
     }
     let mut exchange = Exchange::start().unwrap();
@@ -235,7 +239,10 @@ fn nothing_goes_out_in_the_clear_unless_it_stays_on_the_machine() {
 /// On an old copy of its data it would call missing what came long ago.
 #[test]
 fn a_gateway_that_does_not_know_yet_whether_it_is_the_newest_reminds_nobody() {
-    if !MailServer::installed() {
+    if country::model_only(
+        "a_gateway_that_does_not_know_yet_whether_it_is_the_newest_reminds_nobody",
+    ) || !MailServer::installed()
+    {
         return;
     }
     let mut exchange = Exchange::start().unwrap();
