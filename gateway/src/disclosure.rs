@@ -1,76 +1,61 @@
 //! Small counts: which cells of a slice (a dataset and a period) must be withheld so that no
 //! small count is given out (decree, article 7(1)) nor can be computed (7(2)). Pure.
 //!
-//! # The rule
+//! A small count is safe if, given all that is given out and all that was given out before, it
+//! may be at least the threshold and may have as many counts as the threshold says
+//! ([`Smallness::safe`]); an attacker who knows that counts are whole, which cells are zero and
+//! which sums hold then neither finds it nor can say that it is small.
+//!
 //! Cells that no sum ties to each other stand in different **strata**: those of another
-//! frequency, unit or kind of indicator. Within a stratum there is a **total**, **classes** of
-//! cells broken down along one dimension, and cells broken down along several. A dimension is
-//! **linked** if some cell breaks it down together with another one.
-//!
-//! 1. A cell is *suspect* if its count is small, or if it and its siblings leave a small rest
-//!    of their parent, so that the cell that was not handed in could be computed.
-//! 2. Where a class of an unlinked dimension has a suspect cell, the whole class is withheld.
-//! 3. Where a cell of several breakdowns, or a class of a linked dimension, has a suspect cell,
-//!    all of these are withheld. The class by sex alone may stay: if nothing in it is suspect,
-//!    its cells add up to the total, and each positive one is large enough (5).
-//! 4. A group of cells withheld by 2 or 3 that has but one member would say by itself that it
-//!    is small: then everything below the total is withheld.
-//! 5. The total stays only if it is at least *threshold − 1 + n*, for the size *n* of every
-//!    group withheld; so must the cells by sex that 3 lets stay. Where the total does not stay,
-//!    is missing or suspect, or would be the only other cell, the whole stratum is withheld.
-//! 6. Over releases: where figures of a stratum change while a cell that an earlier release
-//!    withheld stands unchanged, the whole stratum is withheld; so it is where a class must be
-//!    withheld now that was given out before.
-//!
-//! # Why nothing leaks
-//! The attacker knows everything given out, that counts are whole, and even which withheld
-//! cells are zero (as the absence of a row may tell). Think of the population as persons, each
-//! with a code along every dimension, and take a withheld cell with a small count. It holds at
-//! least one person.
-//!
-//! *Unlinked class*: keep one witness in each positive cell of the class, and give everybody
-//! else the code of our person along this dimension alone. No cell outside the class changes,
-//! for none of them breaks that dimension down. The cell now counts at least
-//! total − (n − 1) ≥ threshold. *Linked group*: keep one witness for each withheld cell, among
-//! those of our person's sex if the class by sex stays, and make of everybody else there a
-//! copy of our person along the linked dimensions. Sexes and unlinked classes keep their
-//! counts, zero cells stay empty, since a copy only enters cells that our person was already
-//! in, and our cell counts at least the threshold. Either way another population explains
-//! everything given out, so the count is neither determined nor provably small. The argument
-//! needs neither complete classes nor codes that exclude each other; where codes overlap, as
-//! age groups do, a copy of a person is in exactly the cells that the person is in.
-//!
-//! *Over releases*: by rule 6 a release either leaves its stratum as it was, or withholds all
-//! of it, or shares no unchanged figure with what was withheld before. In the first and second
-//! case nothing is given out that the earlier release had not; in the third, what is given out
-//! speaks of other figures than those withheld then.
-//! This holds against one who knows which of the figures withheld both times changed, or which
-//! of them are zero, but not both. Who knows from elsewhere that a figure given out earlier and
-//! withheld now did not change still has it: no withholding takes it back.
-//!
-//! What remains: who knows the rule sees that *some* cell of a withheld group is suspect. A
-//! rule that depends on counts cannot avoid that; 4 sees to it that it is never a single one,
-//! unless a stratum has no other cell than the total.
+//! frequency, unit or kind of indicator. Each stratum is decided by itself:
+//! 1. Where it stands as an earlier release had it, that release's pattern holds.
+//! 2. Otherwise it becomes a table, together with its earlier releases ([`lattice`]); what must be
+//!    withheld beside the small counts is searched for ([`complement`]), and nothing is given out
+//!    whose safety was not checked in whole numbers ([`certify`](mod@certify)).
+//! 3. A stratum that cannot be such a table, is too large for the search or for which it finds
+//!    no proof is decided by the coarse rule ([`stratum`]), which withholds whole classes of cells
+//!    and is safe by an argument of its own.
 //!
 //! One pattern serves everybody: what a body may not see for other reasons is masked on top,
 //! so that bodies that put their answers together learn no more than the pattern gives out.
 
+mod acyclic;
 mod cells;
+mod certify;
+mod complement;
+mod family;
+mod lattice;
+mod movement;
+mod neighbourhood;
 mod past;
 mod stratum;
 mod suspect;
+mod table;
+mod witnesses;
 
 use roaring::RoaringBitmap;
 
 pub use self::{
     cells::{Cells, Column, ShapeError},
+    certify::{Unproved, certify},
+    complement::{Suppression, suppress},
+    family::Span,
+    movement::Move,
     past::Earlier,
+    table::{AXES, Cell, Codes, Relation, Smallness, Status, Table},
+};
+use self::{
+    lattice::{Lattice, Release, lattice},
+    past::Then,
 };
 use crate::decree::Disclosure;
 
 /// Method and version, as recorded with each release. A pattern is stored and never computed
 /// again by a newer method.
-pub const METHOD: &str = "coarse/1";
+pub const METHOD: &str = "witnesses/1";
+
+/// Rows of all releases of a stratum up to which it is searched.
+const LARGEST: usize = 300_000;
 
 /// What of a slice is withheld.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,21 +68,51 @@ pub struct Pattern {
     pub small: u64,
 }
 
-/// Computes the pattern of a slice under `rule`, given the earlier releases of the same slice.
+/// Computes the pattern of a slice under `rule`, given the earlier releases of the same slice,
+/// the oldest first.
 #[must_use]
 pub fn protect(cells: &Cells<'_>, rule: Disclosure, earlier: &[Earlier<'_>]) -> Pattern {
     let strata = cells.strata();
     let suspects = suspect::suspects(cells, &strata, rule);
-    let past = past::Past::of(cells, &strata, earlier);
-    let withheld = strata
-        .iter()
-        .enumerate()
-        .flat_map(|(number, rows)| {
-            stratum::withhold(cells, rows, &suspects, past.of_stratum(number), rule)
-        })
-        .collect();
+    let past = past::past(cells, &strata, earlier);
+    let withheld = strata.iter().zip(&past).flat_map(|(rows, past)| {
+        let again = past.iter().rev().find_map(Then::again);
+        again
+            .or_else(|| searched(cells, rows, past, rule))
+            .unwrap_or_else(|| stratum::withhold(cells, rows, &suspects, past, rule))
+    });
+    let withheld = withheld.collect();
     let small = cells.counts().iter().filter(|count| suspect::small(**count, rule)).count();
     Pattern { withheld, cells: cells.len() as u64, small: small as u64 }
+}
+
+/// The table of a slice that is one stratum and was never released; none where it is not such a
+/// one. The second of each pair is the cell of a row.
+#[must_use]
+pub fn table(cells: &Cells<'_>, rule: Disclosure) -> Option<(Table, Vec<(u32, u32)>)> {
+    let [rows] = &cells.strata()[..] else { return None };
+    let Lattice { table, rows } = lattice(&[Release { cells, rows, withheld: None }], rule)?;
+    Some((table, rows))
+}
+
+/// The rows of a stratum that are withheld by a search; none if there is no proof that they are
+/// enough.
+fn searched(
+    cells: &Cells<'_>,
+    rows: &[u32],
+    past: &[Then<'_>],
+    rule: Disclosure,
+) -> Option<Vec<u32>> {
+    let mut releases: Vec<Release<'_>> = past.iter().map(Then::release).collect();
+    releases.push(Release { cells, rows, withheld: None });
+    let size: usize = releases.iter().map(|release| release.rows.len()).sum();
+    let Lattice { table, rows } = (size <= LARGEST).then(|| lattice(&releases, rule))??;
+    let Suppression { withheld, witnesses } = suppress(&table).ok()?;
+    certify(&table, &withheld, &witnesses).ok()?;
+    let rows = rows.into_iter().filter(|(_, cell)| withheld[*cell as usize]);
+    let rows: Vec<u32> = rows.map(|(row, _)| row).collect();
+    // One alone would say by itself that it is small.
+    (rows.len() != 1).then_some(rows)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! | [`answer`] | what a query gave, cell by cell |
 //! | [`bare`] | a server with nothing behind it, to measure against |
 //! | [`bounds`] | what an attacker can compute from it |
+//! | [`instance`] | test tables of disclosure control |
 //! | [`trace`] | the system calls of a process, and one of them spoilt |
 //! | [`template`] | published files brought into the common template |
 //! | [`witness`] | a witness without a node, honest or not |
@@ -33,6 +34,7 @@ pub mod client;
 pub mod country;
 pub mod decree;
 pub mod exchange;
+pub mod instance;
 pub mod node;
 pub mod person;
 pub mod process;

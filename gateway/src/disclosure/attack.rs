@@ -1,11 +1,13 @@
 //! An attacker who shares no code with the rule: it goes through every population there could
 //! be and keeps those that explain all it was given.
 
+use std::ops::RangeInclusive;
+
 use birge_schemas::detail::{Breakdown, Detail};
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::{Cells, Column, Earlier, protect};
+use super::{Cells, Column, Earlier, Span, protect};
 use crate::decree::Disclosure;
 
 /// The dimensions of a small world: for each its breakdown and, for each code but the total,
@@ -91,7 +93,18 @@ fn populations(atoms: usize, persons: u32) -> Vec<Vec<u32>> {
 struct Slice {
     details: Vec<Detail>,
     codes: Vec<Vec<u16>>,
+    spans: Vec<Vec<Span>>,
     counts: Vec<Option<f64>>,
+}
+
+/// What the codes take in along a dimension, the total first.
+fn spans(codes: &[&[usize]]) -> Vec<Span> {
+    let span = |kinds: &&[usize]| {
+        let (from, to) = (kinds[0], kinds[kinds.len() - 1] + 1);
+        Span { from: from as u32, to: to as u32 }
+    };
+    let total = Span { from: 0, to: u32::MAX };
+    std::iter::once(total).chain(codes.iter().map(span)).collect()
 }
 
 impl Slice {
@@ -101,16 +114,21 @@ impl Slice {
             codes: (0..world.len())
                 .map(|place| rows.iter().map(|row| row.codes[place]).collect())
                 .collect(),
+            spans: world.iter().map(|(_, codes)| spans(codes)).collect(),
             counts: rows.iter().map(|row| Some(f64::from(row.count(population)))).collect(),
         }
     }
 
     fn cells(&self, world: World) -> Cells<'_> {
-        let columns = world.iter().zip(&self.codes);
+        let columns = world.iter().zip(&self.codes).zip(&self.spans);
         let columns: Vec<_> = columns
-            .map(|((breakdown, _), codes)| Column { breakdown: Some(*breakdown), codes })
+            .map(|(((breakdown, _), codes), spans)| Column {
+                breakdown: Some(*breakdown),
+                codes,
+                spans: Some(spans),
+            })
             .collect();
-        Cells::new(&self.details, &columns, &self.counts).unwrap()
+        Cells::new(&self.details, &columns, &self.counts, 0.0).unwrap()
     }
 }
 
@@ -148,6 +166,19 @@ fn explains(
     })
 }
 
+/// How many there may be: a total that is withheld may be as much more as the threshold says.
+fn totals(
+    rows: &[Row],
+    withheld: &RoaringBitmap,
+    truth: &[u32],
+    rule: Disclosure,
+) -> RangeInclusive<u32> {
+    let total: u32 = truth.iter().sum();
+    let top = rows.iter().position(|row| row.detail == Detail::TOTAL);
+    let known = top.is_none_or(|top| !withheld.contains(top as u32));
+    if known { total..=total } else { 0..=total + rule.threshold as u32 }
+}
+
 fn check(
     world: World,
     truth: &[u32],
@@ -165,8 +196,8 @@ fn check(
         return Ok(());
     }
     let support = !rule.zeros_withheld;
-    let possible: Vec<_> = populations(truth.len(), truth.iter().sum())
-        .into_iter()
+    let possible: Vec<_> = totals(&rows, &pattern.withheld, truth, rule)
+        .flat_map(|total| populations(truth.len(), total))
         .filter(|guess| explains(guess, truth, &rows, &pattern.withheld, support))
         .filter(|guess| absent.iter().all(|row| row.count(guess) == 0))
         .collect();
@@ -230,12 +261,8 @@ proptest! {
         let earlier = Earlier { cells: &one, withheld: &before, now: &now };
         let after = protect(&two, rule, &[earlier]).withheld;
         let candidates = |truth: &[u32], withheld: &RoaringBitmap| -> Vec<Vec<u32>> {
-            // Where all is withheld nobody knows how many there are; what goes on must only
-            // be able to reach the threshold.
-            let known = (withheld.len() as usize) < rows.len();
-            let total = truth.iter().sum::<u32>();
-            let totals = if known { total..=total } else { 0..=total + 2 };
-            totals.flat_map(|total| populations(4, total))
+            totals(&rows, withheld, truth, rule)
+                .flat_map(|total| populations(4, total))
                 .filter(|guess| explains(guess, truth, &rows, withheld, support)).collect()
         };
         // Of figures that are now withheld the exchange does not tell whether they changed. One

@@ -4,6 +4,11 @@ use std::collections::BTreeMap;
 
 use birge_schemas::detail::{Breakdown, Detail};
 
+use super::{
+    family::Span,
+    table::{AXES, Codes},
+};
+
 /// One column of codes.
 #[derive(Debug, Clone, Copy)]
 pub struct Column<'a> {
@@ -12,6 +17,9 @@ pub struct Column<'a> {
     pub breakdown: Option<Breakdown>,
     /// A code per row, as its place in the code list.
     pub codes: &'a [u16],
+    /// What each code takes in, by its place in the code list; none where no two codes have
+    /// anything in common but with the total.
+    pub spans: Option<&'a [Span]>,
 }
 
 /// The cells of one dataset and period. Rows are told apart by their codes.
@@ -19,27 +27,31 @@ pub struct Column<'a> {
 pub struct Cells<'a> {
     details: &'a [Detail],
     counts: &'a [Option<f64>],
-    columns: Vec<Packed>,
+    columns: Vec<Packed<'a>>,
     keys: Vec<u128>,
+    rounding: f64,
 }
 
 /// Where a column stands in the keys.
 #[derive(Debug, Clone, Copy)]
-struct Packed {
+struct Packed<'a> {
     breakdown: Option<Breakdown>,
     mask: u128,
+    shift: u32,
+    spans: Option<&'a [Span]>,
 }
 
 impl<'a> Cells<'a> {
     /// `details`, `counts` and each column hold one item per row; a count is absent where a
-    /// figure is missing.
+    /// figure is missing. Every count was rounded to a multiple of `rounding`; 0 if it was not.
     ///
     /// # Errors
     /// When lengths differ, or the codes of a row take more than 128 bits.
     pub fn new(
         details: &'a [Detail],
-        columns: &[Column<'_>],
+        columns: &[Column<'a>],
         counts: &'a [Option<f64>],
+        rounding: f64,
     ) -> Result<Self, ShapeError> {
         let rows = details.len();
         let lengths = columns.iter().map(|column| column.codes.len());
@@ -49,7 +61,7 @@ impl<'a> Cells<'a> {
         let mut keys = vec![0; rows];
         let mut packed = vec![];
         let mut shift = 0;
-        for Column { breakdown, codes } in columns {
+        for Column { breakdown, codes, spans } in columns {
             let width = 16 - codes.iter().fold(0, |all, code| all | code).leading_zeros();
             if shift + width > u128::BITS {
                 return Err(ShapeError::Width);
@@ -58,10 +70,10 @@ impl<'a> Cells<'a> {
                 *key |= u128::from(*code).checked_shl(shift).unwrap_or(0);
             }
             let mask = ((1_u128 << width) - 1).checked_shl(shift).unwrap_or(0);
-            packed.push(Packed { breakdown: *breakdown, mask });
+            packed.push(Packed { breakdown: *breakdown, mask, shift, spans: *spans });
             shift += width;
         }
-        Ok(Self { details, counts, columns: packed, keys })
+        Ok(Self { details, counts, columns: packed, keys, rounding })
     }
 
     /// Number of rows.
@@ -86,6 +98,36 @@ impl<'a> Cells<'a> {
 
     pub(super) fn detail(&self, row: u32) -> Detail {
         self.details[row as usize]
+    }
+
+    /// Where a row stands along each axis: one more than its code, or 0 where it is not broken
+    /// down.
+    #[allow(clippy::cast_possible_truncation, reason = "a column's codes have 16 bits")]
+    pub(super) fn codes(&self, row: u32) -> Codes {
+        let mut codes = [0; AXES];
+        for Packed { breakdown, mask, shift, .. } in &self.columns {
+            if let Some(breakdown) = breakdown.filter(|each| self.detail(row).has(*each)) {
+                let code = (self.keys[row as usize] & mask).checked_shr(*shift).unwrap_or(0);
+                codes[breakdown as usize] = code as u16 + 1;
+            }
+        }
+        codes
+    }
+
+    /// What a code of [`Self::codes`] takes in of its axis.
+    pub(super) fn span(&self, breakdown: Breakdown, code: u16) -> Option<Span> {
+        let code = code.checked_sub(1)?;
+        let column = self.columns.iter().find(|column| column.breakdown == Some(breakdown))?;
+        match column.spans {
+            Some(spans) => spans.get(usize::from(code)).copied(),
+            None => Some(Span { from: code.into(), to: u32::from(code) + 1 }),
+        }
+    }
+
+    /// How far a total may lie from the sum of `parts` parts by rounding alone.
+    #[allow(clippy::cast_precision_loss, reason = "parts are far fewer than 2^53")]
+    pub(super) fn tolerance(&self, parts: usize) -> f64 {
+        self.rounding / 2.0 * (parts as f64 + 1.0)
     }
 
     /// The breakdowns that all `rows` have: what is broken down further starts from there.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use birge_schemas::detail::Detail;
 use roaring::RoaringBitmap;
 
-use super::cells::Cells;
+use super::{cells::Cells, lattice::Release};
 
 /// An earlier release of the same dataset and period.
 #[derive(Debug, Clone, Copy)]
@@ -24,66 +24,79 @@ impl Earlier<'_> {
     }
 }
 
-/// What the past means for one stratum.
-#[derive(Debug, Default)]
-pub(super) struct PastOfStratum {
-    closed: bool,
-    given: BTreeSet<Detail>,
+/// A stratum as it was in one earlier release.
+#[derive(Debug)]
+pub(super) struct Then<'a> {
+    earlier: Earlier<'a>,
+    rows: Vec<u32>,
+    /// Its rows that stand unchanged: as they were numbered then, and as they are now.
+    unchanged: Vec<(u32, u32)>,
+    now: usize,
 }
 
-impl PastOfStratum {
+impl Then<'_> {
+    /// The rows to be withheld where the whole stratum stands as it was: those withheld then.
+    pub(super) fn again(&self) -> Option<Vec<u32>> {
+        let same = self.unchanged.len() == self.rows.len() && self.rows.len() == self.now;
+        let withheld = self.unchanged.iter().filter(|(then, _)| self.withheld(*then));
+        same.then(|| withheld.map(|(_, now)| *now).collect())
+    }
+
     /// Did figures change around a cell that was withheld and stands unchanged?
     pub(super) fn closes(&self) -> bool {
-        self.closed
+        self.again().is_none() && self.unchanged.iter().any(|(then, _)| self.withheld(*then))
     }
 
-    fn add(&mut self, earlier: &Earlier<'_>, then: &[u32], cells: &Cells<'_>, now: &[u32]) {
-        let unchanged = |row: u32| {
-            let here = earlier.now(row).filter(|here| now.binary_search(here).is_ok());
-            here.is_some_and(|here| cells.count(here) == earlier.cells.count(row))
-        };
-        let stuck = then.iter().any(|row| earlier.withheld.contains(*row) && unchanged(*row));
-        let same = then.len() == now.len() && then.iter().all(|row| unchanged(*row));
-        self.closed |= stuck && !same;
-        let given = then.iter().filter(|row| {
-            !earlier.withheld.contains(**row) && earlier.cells.count(**row).is_some()
-        });
-        self.given.extend(given.map(|row| earlier.cells.detail(*row)));
-    }
-
-    /// Was any of this class given out before?
+    /// Was any of this class given out?
     pub(super) fn has_given(&self, detail: Detail) -> bool {
-        self.given.contains(&detail)
+        let cells = self.earlier.cells;
+        self.rows.iter().any(|row| {
+            cells.detail(*row) == detail && cells.count(*row).is_some() && !self.withheld(*row)
+        })
+    }
+
+    /// For the table of all releases.
+    pub(super) fn release(&self) -> Release<'_> {
+        let Self { earlier, rows, .. } = self;
+        Release { cells: earlier.cells, rows, withheld: Some(earlier.withheld) }
+    }
+
+    fn withheld(&self, row: u32) -> bool {
+        self.earlier.withheld.contains(row)
     }
 }
 
-/// What the past means for each stratum, by its number.
-#[derive(Debug)]
-pub(super) struct Past(Vec<PastOfStratum>);
-
-impl Past {
-    /// Strata of an earlier release count for every present one with which they share a row.
-    pub(super) fn of(cells: &Cells<'_>, strata: &[Vec<u32>], earlier: &[Earlier<'_>]) -> Self {
-        let mut number = vec![0; cells.len()];
-        for (stratum, rows) in strata.iter().enumerate() {
-            rows.iter().for_each(|row| number[*row as usize] = stratum);
-        }
-        let mut past: Vec<_> = strata.iter().map(|_| PastOfStratum::default()).collect();
-        for earlier in earlier {
-            for rows in earlier.cells.strata() {
-                let present: BTreeSet<_> = rows
-                    .iter()
-                    .filter_map(|row| number.get(earlier.now(*row)? as usize).copied())
-                    .collect();
-                for stratum in present {
-                    past[stratum].add(earlier, &rows, cells, &strata[stratum]);
-                }
+/// What each stratum was in the earlier releases, the oldest first. A stratum of an earlier
+/// release counts for every present one with which it shares a row.
+pub(super) fn past<'a>(
+    cells: &Cells<'_>,
+    strata: &[Vec<u32>],
+    earlier: &[Earlier<'a>],
+) -> Vec<Vec<Then<'a>>> {
+    let mut number = vec![0; cells.len()];
+    for (stratum, rows) in strata.iter().enumerate() {
+        rows.iter().for_each(|row| number[*row as usize] = stratum);
+    }
+    let mut past: Vec<_> = strata.iter().map(|_| vec![]).collect();
+    for earlier in earlier {
+        for rows in earlier.cells.strata() {
+            let present: BTreeSet<_> = rows
+                .iter()
+                .filter_map(|row| number.get(earlier.now(*row)? as usize).copied())
+                .collect();
+            for stratum in present {
+                let unchanged = rows.iter().filter_map(|row| {
+                    let now = earlier.now(*row).filter(|now| number[*now as usize] == stratum)?;
+                    (cells.count(now) == earlier.cells.count(*row)).then_some((*row, now))
+                });
+                past[stratum].push(Then {
+                    earlier: *earlier,
+                    rows: rows.clone(),
+                    unchanged: unchanged.collect(),
+                    now: strata[stratum].len(),
+                });
             }
         }
-        Self(past)
     }
-
-    pub(super) fn of_stratum(&self, number: usize) -> &PastOfStratum {
-        &self.0[number]
-    }
+    past
 }

@@ -1,11 +1,60 @@
-//! Rules 2 to 6 on one stratum.
+//! The coarse rule on one stratum, for strata that are no table (see [`super::lattice`]).
+//!
+//! Within a stratum there is a **total**, **classes** of cells broken down along one dimension, and
+//! cells broken down along several. A dimension is **linked** if some cell breaks it down together
+//! with another one.
+//!
+//! 1. A cell is *suspect* if its count is small, or if it and its siblings leave a small rest
+//!    of their parent, so that the cell that was not handed in could be computed.
+//! 2. Where a class of an unlinked dimension has a suspect cell, the whole class is withheld.
+//! 3. Where a cell of several breakdowns, or a class of a linked dimension, has a suspect cell,
+//!    all of these are withheld. The class by sex alone may stay: if nothing in it is suspect,
+//!    its cells add up to the total, and each positive one is large enough (5).
+//! 4. A group of cells withheld by 2 or 3 that has but one member would say by itself that it
+//!    is small: then everything below the total is withheld.
+//! 5. The total stays only if it is at least *threshold − 1 + n*, for the size *n* of every
+//!    group withheld; so must the cells by sex that 3 lets stay. Where the total does not stay,
+//!    is missing or suspect, or would be the only other cell, the whole stratum is withheld.
+//! 6. Over releases: where figures of a stratum change while a cell that an earlier release
+//!    withheld stands unchanged, the whole stratum is withheld; so it is where a class must be
+//!    withheld now that was given out before.
+//!
+//! # Why nothing leaks
+//! The attacker knows everything given out, that counts are whole, and even which withheld
+//! cells are zero (as the absence of a row may tell). Think of the population as persons, each
+//! with a code along every dimension, and take a withheld cell with a small count. It holds at
+//! least one person.
+//!
+//! *Unlinked class*: keep one witness in each positive cell of the class, and give everybody
+//! else the code of our person along this dimension alone. No cell outside the class changes,
+//! for none of them breaks that dimension down. The cell now counts at least
+//! total − (n − 1) ≥ threshold. *Linked group*: keep one witness for each withheld cell, among
+//! those of our person's sex if the class by sex stays, and make of everybody else there a
+//! copy of our person along the linked dimensions. Sexes and unlinked classes keep their
+//! counts, zero cells stay empty, since a copy only enters cells that our person was already
+//! in, and our cell counts at least the threshold. Either way another population explains
+//! everything given out, so the count is neither determined nor provably small. The argument
+//! needs neither complete classes nor codes that exclude each other; where codes overlap, as
+//! age groups do, a copy of a person is in exactly the cells that the person is in.
+//!
+//! *Over releases*: by rule 6 a release either leaves its stratum as it was, or withholds all
+//! of it, or shares no unchanged figure with what was withheld before. In the first and second
+//! case nothing is given out that the earlier release had not; in the third, what is given out
+//! speaks of other figures than those withheld then.
+//! This holds against one who knows which of the figures withheld both times changed, or which
+//! of them are zero, but not both. Who knows from elsewhere that a figure given out earlier and
+//! withheld now did not change still has it: no withholding takes it back.
+//!
+//! What remains: who knows the rule sees that *some* cell of a withheld group is suspect. A
+//! rule that depends on counts cannot avoid that; 4 sees to it that it is never a single one,
+//! unless a stratum has no other cell than the total.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use birge_schemas::detail::{Breakdown, Detail};
 use roaring::RoaringBitmap;
 
-use super::{cells::Cells, past::PastOfStratum};
+use super::{cells::Cells, past::Then};
 use crate::decree::Disclosure;
 
 /// The rows of a stratum by what withholds them.
@@ -53,11 +102,11 @@ pub(super) fn withhold(
     cells: &Cells<'_>,
     rows: &[u32],
     suspects: &RoaringBitmap,
-    past: &PastOfStratum,
+    past: &[Then<'_>],
     rule: Disclosure,
 ) -> Vec<u32> {
     let bad = |row: &u32| suspects.contains(*row);
-    if past.closes() {
+    if past.iter().any(Then::closes) {
         return rows.to_vec();
     }
     if !rows.iter().any(bad) {
@@ -86,6 +135,8 @@ pub(super) fn withhold(
     }
     let total_stays = withheld.iter().all(|group| total >= enough(group));
     let withheld = withheld.concat();
-    let given_before = withheld.iter().any(|row| past.has_given(cells.detail(*row)));
+    let classes: BTreeSet<Detail> = withheld.iter().map(|row| cells.detail(*row)).collect();
+    let given = |detail: &Detail| past.iter().any(|then| then.has_given(*detail));
+    let given_before = classes.iter().any(given);
     if total_stays && withheld.len() > 1 && !given_before { withheld } else { rows.to_vec() }
 }

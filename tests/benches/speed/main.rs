@@ -4,6 +4,7 @@
 //! Every line says what was measured against what; a ratio of 1 is the speed of the bare thing.
 
 mod decision;
+mod disclosure;
 mod journal;
 mod query;
 mod ratio;
@@ -24,12 +25,13 @@ type Bench = fn() -> Result<()>;
 fn main() -> ExitCode {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let benches: [(&str, Bench); 9] = [
+    let benches: [(&str, Bench); 10] = [
         ("tree", tree::run),
         ("verification", verification::run),
         ("receipt size", receipt_size::run),
         ("journal", journal::run),
         ("decision", decision::run),
+        ("disclosure", disclosure::run),
         ("validation", validation::run),
         ("submission", submission::run),
         ("query", query::run),
