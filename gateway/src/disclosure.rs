@@ -55,7 +55,7 @@ use crate::decree::Disclosure;
 pub const METHOD: &str = "witnesses/1";
 
 /// Rows of all releases of a stratum up to which it is searched.
-const LARGEST: usize = 300_000;
+const LARGEST: usize = 50_000;
 
 /// What of a slice is withheld.
 #[derive(Debug, Clone, PartialEq)]

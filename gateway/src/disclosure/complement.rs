@@ -13,7 +13,7 @@
 //! grows as the table does. What is withheld at the end is proved safe by the moves that are
 //! left: the method needs no argument beyond them.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::{
     movement::{Move, cheapest},
@@ -50,8 +50,10 @@ const WAYS: [Way; 4] = [
 
 /// Tables up to this size are searched as a whole, and in all ways.
 const WHOLE: usize = 2_000;
-/// How wide to look about a cell of a larger one, one after the other.
-const WIDTHS: [usize; 2] = [9, 20];
+/// How wide to look about a cell of a larger one.
+const WIDTH: usize = 9;
+/// How wide to look where that is not enough to protect it.
+const WIDER: usize = 20;
 /// How many cells at most are tried to be given out again.
 const CLEANED_UP: usize = 10_000;
 /// What a unit of change costs in a cell that is withheld already.
@@ -83,6 +85,10 @@ fn cost(table: &Table, found: &Suppression) -> f64 {
 struct Search<'a> {
     table: &'a Table,
     way: Way,
+    /// Is what is withheld cleaned up?
+    cleaning: bool,
+    /// How often it could not be made safe without a cell.
+    failed: Vec<u32>,
     withheld: Vec<bool>,
     witnesses: Witnesses<'a>,
 }
@@ -94,6 +100,8 @@ impl<'a> Search<'a> {
         Self {
             table,
             way,
+            cleaning: false,
+            failed: vec![0; table.cells().len()],
             withheld: table.numbers().map(withheld).collect(),
             witnesses: Witnesses::none(table),
         }
@@ -101,6 +109,7 @@ impl<'a> Search<'a> {
 
     fn run(mut self) -> Result<Suppression, u32> {
         self.protect()?;
+        self.cleaning = true;
         self.clean_up();
         Ok(Suppression { withheld: self.withheld, witnesses: self.witnesses.into_moves() })
     }
@@ -143,11 +152,15 @@ impl<'a> Search<'a> {
         for &cell in beside.iter().take(CLEANED_UP) {
             let moves = self.witnesses.changing(cell).clone();
             self.withheld[cell as usize] = false;
-            if let Some(instead) = self.instead(&moves) {
-                moves.into_iter().for_each(|number| self.witnesses.remove(number));
-                instead.into_iter().for_each(|found| self.witnesses.add(found));
-            } else {
-                self.withheld[cell as usize] = true;
+            match self.instead(&moves) {
+                Ok(instead) => {
+                    moves.into_iter().for_each(|number| self.witnesses.remove(number));
+                    instead.into_iter().for_each(|found| self.witnesses.add(found));
+                }
+                Err(small) => {
+                    self.withheld[cell as usize] = true;
+                    self.failed[small as usize] += 1;
+                }
             }
         }
         // What no move is left of would only be computed from the others.
@@ -156,14 +169,20 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Moves of withheld cells that make all safe that are not safe without `moves`.
-    fn instead(&self, moves: &BTreeSet<usize>) -> Option<Vec<Move>> {
+    /// Moves of withheld cells that make all safe that are not safe without `moves`. Those that
+    /// there were none for most often are tried first.
+    ///
+    /// # Errors
+    /// With a cell that there are none for.
+    fn instead(&self, moves: &BTreeSet<usize>) -> Result<Vec<Move>, u32> {
         let price = |cell: u32| self.withheld[cell as usize].then_some(WITHHELD);
+        let mut served: Vec<u32> = self.witnesses.served(moves).into_iter().collect();
+        served.sort_by_key(|cell| (Reverse(self.failed[*cell as usize]), *cell));
         let mut instead = vec![];
-        for cell in self.witnesses.served(moves) {
-            instead.extend(self.safe(cell, moves, &instead, &price)?);
+        for cell in served {
+            instead.extend(self.safe(cell, moves, &instead, &price).ok_or(cell)?);
         }
-        Some(instead)
+        Ok(instead)
     }
 
     /// Moves that together with those found so far, but `without`, and with `others` make a cell
@@ -201,8 +220,9 @@ impl<'a> Search<'a> {
             let movable = |other: &u32| *other == cell || price(*other).is_some();
             return cheapest(table, table.numbers().filter(movable).collect(), cell, change, price);
         }
-        WIDTHS.into_iter().find_map(|width| {
-            cheapest(table, around(table, cell, width, price), cell, change, price)
+        let widths = if self.cleaning { &[WIDTH][..] } else { &[WIDTH, WIDER] };
+        widths.iter().find_map(|width| {
+            cheapest(table, around(table, cell, *width, price), cell, change, price)
         })
     }
 }
