@@ -37,6 +37,20 @@ pub fn workspace() -> PathBuf {
     package.parent().unwrap_or(package).to_owned()
 }
 
+/// The Python in whose environment `tests/run` installs what is not ours.
+#[must_use]
+pub fn python() -> PathBuf {
+    workspace().join("target/verifiers/bin/python")
+}
+
+/// Whether a package is installed there.
+#[must_use]
+pub fn has_package(package: &str) -> bool {
+    let mut import = Command::new(python());
+    import.args(["-c", &format!("import {package}")]);
+    import.output().is_ok_and(|output| output.status.success())
+}
+
 fn build() -> Result<Binaries> {
     let own = env::current_exe().context("this program does not know where it is")?;
     let folder = own

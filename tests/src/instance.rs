@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 use anyhow::{Context, Result, bail};
 use birge_gateway::disclosure::{Cells, Column, Span};
 use birge_schemas::detail::{Breakdown, Detail};
+use roaring::RoaringBitmap;
 
 /// The dimensions of these files, by the name of their column.
 const DIMENSIONS: [(&str, Breakdown); 4] = [
@@ -140,6 +141,18 @@ impl Instance {
             })
             .collect();
         Ok(Cells::new(&self.details, &columns, &self.counts, 0.0)?)
+    }
+
+    /// What is given out of it, a line per cell, without the counts of rows that are withheld.
+    #[must_use]
+    pub fn published(&self, withheld: &RoaringBitmap) -> String {
+        let header = DIMENSIONS.map(|(column, _)| column).join(",") + ",freq\n";
+        let count = |row: u32| match withheld.contains(row) {
+            true => String::new(),
+            false => self.count(row).to_string(),
+        };
+        let line = |row: u32| format!("{},{}\n", self.names(row).join(","), count(row));
+        (0..).take(self.counts.len()).map(line).fold(header, |text, line| text + &line)
     }
 
     /// A cell's codes in words.

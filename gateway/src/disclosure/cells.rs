@@ -124,10 +124,9 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// How far a total may lie from the sum of `parts` parts by rounding alone.
-    #[allow(clippy::cast_precision_loss, reason = "parts are far fewer than 2^53")]
-    pub(super) fn tolerance(&self, parts: usize) -> f64 {
-        self.rounding / 2.0 * (parts as f64 + 1.0)
+    /// Do totals add up exactly?
+    pub(super) fn is_exact(&self) -> bool {
+        self.rounding == 0.0
     }
 
     /// The breakdowns that all `rows` have: what is broken down further starts from there.

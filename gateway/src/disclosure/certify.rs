@@ -70,3 +70,67 @@ pub fn certify(table: &Table, withheld: &[bool], witnesses: &[Move]) -> Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{
+        super::table::{AXES, Cell, Relation, Smallness},
+        *,
+    };
+
+    const SMALLNESS: Smallness = Smallness { threshold: 3, floor: 1 };
+
+    /// A square with its margins: 0 1 | 2, 3 4 | 5, 6 7 | 8; the margins are the third of each.
+    fn square(values: [u64; 4]) -> Table {
+        let [a, b, c, d] = values;
+        let values = [a, b, a + b, c, d, c + d, a + c, b + d, a + b + c + d];
+        let cell = |(place, value): (u16, u64)| {
+            let mut codes = [0; AXES];
+            (codes[0], codes[1]) = ((place / 3 + 1) % 3, (place % 3 + 1) % 3);
+            Cell { codes, value, status: Status::Open, cost: 1.0 }
+        };
+        let cells = (0..).zip(values).map(cell).collect();
+        let across = [0, 3, 6].map(|first| (0, [first, first + 1], first + 2));
+        let down = [0, 1, 2].map(|first| (1, [first, first + 3], first + 6));
+        let relations: BTreeSet<_> = across
+            .into_iter()
+            .chain(down)
+            .map(|(axis, parts, total)| Relation { axis, total, parts: parts.into() })
+            .collect();
+        Table::new(cells, relations, SMALLNESS)
+    }
+
+    fn inner(withheld: &[u32]) -> Vec<bool> {
+        (0..9).map(|cell| withheld.contains(&cell)).collect()
+    }
+
+    fn moving(changes: &[(u32, i64)]) -> Vec<Move> {
+        vec![Move::new(changes.to_vec())]
+    }
+
+    const ROUND: [(u32, i64); 4] = [(0, 2), (1, -2), (3, -2), (4, 2)];
+
+    #[test]
+    fn what_witnesses_prove_is_proved() {
+        let table = square([1, 9, 9, 9]);
+        assert_eq!(certify(&table, &inner(&[0, 1, 3, 4]), &moving(&ROUND)), Ok(()));
+    }
+
+    #[test]
+    fn what_they_do_not_prove_is_told() {
+        let refused = |values, withheld: &[u32], changes: &[(u32, i64)]| {
+            certify(&square(values), &inner(withheld), &moving(changes)).unwrap_err()
+        };
+        let all = [0, 1, 3, 4];
+        assert_eq!(refused([1, 9, 9, 9], &[0, 1, 3], &ROUND), Unproved::GivenOut(4));
+        assert_eq!(refused([1, 2, 9, 9], &all, &ROUND), Unproved::BelowFloor(1));
+        let crooked = [(0, 2), (1, -2), (3, -2), (4, 1)];
+        assert_eq!(refused([1, 9, 9, 9], &all, &crooked), Unproved::Sum(7));
+        assert_eq!(refused([1, 9, 9, 9], &all, &[]), Unproved::Unsafe(0));
+        let little = ROUND.map(|(cell, change)| (cell, change / 2));
+        assert_eq!(refused([1, 9, 9, 9], &all, &little), Unproved::Unsafe(0));
+        assert_eq!(refused([1, 9, 9, 9], &[], &[]), Unproved::Small(0));
+    }
+}

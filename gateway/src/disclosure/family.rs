@@ -41,7 +41,8 @@ pub(super) struct Family {
 impl Family {
     /// The families of a line, given what the total of all counts; none where two codes have
     /// something in common and neither contains the other.
-    pub(super) fn of(all: Option<u64>, mut members: Vec<Member>) -> Option<Vec<Self>> {
+    pub(super) fn of(all: Option<u64>, members: &[Member]) -> Option<Vec<Self>> {
+        let mut members = members.to_vec();
         members.sort_unstable_by_key(|member| {
             (member.span.from, u32::MAX - member.span.to, member.code)
         });
@@ -70,13 +71,8 @@ impl Family {
         Self { total, count, parts: vec![], sum: 0 }
     }
 
-    /// What of the total its parts leave; 0 where it is within the tolerance of rounding. None
-    /// where they are more than the total.
-    #[allow(clippy::cast_precision_loss, reason = "counts are below 2^53")]
-    pub(super) fn rest(&self, tolerance: f64) -> Option<u64> {
-        if self.count.abs_diff(self.sum) as f64 <= tolerance {
-            return Some(0);
-        }
+    /// What of the total its parts leave; none where they are more than the total.
+    pub(super) fn rest(&self) -> Option<u64> {
         self.count.checked_sub(self.sum)
     }
 }
@@ -96,26 +92,24 @@ mod tests {
     #[test]
     fn codes_are_parts_of_the_least_that_contains_them() {
         let line = members(&[(0, 18), (0, 5), (18, 60), (5, 18), (20, 30)]);
-        let families = Family::of(Some(100), line).unwrap();
+        let families = Family::of(Some(100), &line).unwrap();
         let parts: Vec<_> = families.iter().map(|each| (each.total, each.parts.clone())).collect();
         assert_eq!(parts, [(0, vec![1, 3]), (1, vec![2, 4]), (3, vec![5])]);
-        let rests: Vec<_> = families.iter().map(|each| each.rest(0.0).unwrap()).collect();
+        let rests: Vec<_> = families.iter().map(|each| each.rest().unwrap()).collect();
         assert_eq!(rests, [40, 0, 32]);
     }
 
     #[test]
     fn codes_that_cross_or_are_the_same_are_no_families() {
-        assert_eq!(Family::of(Some(9), members(&[(0, 20), (15, 30)])), None);
-        assert_eq!(Family::of(Some(9), members(&[(0, 20), (0, 20)])), None);
-        assert_eq!(Family::of(Some(90), members(&[(0, 60), (15, 30), (20, 40)])), None);
+        assert_eq!(Family::of(Some(9), &members(&[(0, 20), (15, 30)])), None);
+        assert_eq!(Family::of(Some(9), &members(&[(0, 20), (0, 20)])), None);
+        assert_eq!(Family::of(Some(90), &members(&[(0, 60), (15, 30), (20, 40)])), None);
     }
 
     #[test]
-    fn parts_within_the_tolerance_leave_nothing() {
+    fn parts_that_are_more_than_their_total_leave_no_rest() {
         let line = members(&[(0, 5), (5, 10)]);
-        let families = Family::of(Some(8), line.clone()).unwrap();
-        assert_eq!((families[0].rest(0.0), families[0].rest(2.0)), (None, Some(0)));
-        let families = Family::of(Some(15), line).unwrap();
-        assert_eq!((families[0].rest(0.0), families[0].rest(7.5)), (Some(5), Some(0)));
+        let rest = |total| Family::of(Some(total), &line).unwrap()[0].rest();
+        assert_eq!([8, 10, 15].map(rest), [None, Some(0), Some(5)]);
     }
 }

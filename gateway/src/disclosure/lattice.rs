@@ -5,9 +5,10 @@
 //! only if some population has these counts, together with all that was never handed in. That is
 //! so where
 //! - every cell has its total along each axis, so that each sum is one of relations;
+//! - totals add up, and were not rounded: who knows the base would know more of each count;
 //! - along an axis, codes contain each other or exclude each other;
-//! - what is missing of a total is the same codes wherever it is not nothing, so that it is one
-//!   more code;
+//! - a code that is divided somewhere is divided wherever it counts somebody, and what is missing
+//!   of a total is the same codes wherever it is not nothing, so that it is one more code;
 //! - the greatest breakdowns form an acyclic hypergraph, such as by sex, and by age and region:
 //!   tables that agree where they meet are then margins of one table of counts (Vorob'ev 1962;
 //!   Beeri, Fagin, Maier and Yannakakis 1983 for the same of relations). By sex and age, by age
@@ -136,7 +137,7 @@ impl Building {
     /// The sums of a release.
     fn relate(&mut self, release: &Release<'_>, rows: &Rows) -> Option<()> {
         let details: BTreeSet<Detail> = rows.keys().map(detail).collect();
-        if !is_acyclic(&details) {
+        if !release.cells.is_exact() || !is_acyclic(&details) {
             return None;
         }
         let common = release.cells.common(release.rows);
@@ -148,24 +149,24 @@ impl Building {
                 let member = Member { code: codes[axis], span, count: placed.count };
                 families.entry(with(*codes, axis, 0)).or_default().push(member);
             }
-            let mut missing = Missing::default();
+            let mut division = Division::default();
             for (top, members) in families {
                 let total = rows.get(&top);
                 if total.is_none() && !common.has(breakdown) {
                     return None;
                 }
-                for family in Family::of(total.map(|total| total.count), members)? {
-                    let tolerance = release.cells.tolerance(family.parts.len());
-                    let rest = family.rest(tolerance)?;
+                let families = Family::of(total.map(|total| total.count), &members)?;
+                division.add(&members, &families, self.smallness.floor)?;
+                for family in families {
+                    let rest = family.rest()?;
                     // A part that is all of its total tells that there is nothing beside it.
                     if self.smallness.floor == 0 && rest == 0 && family.parts.len() == 1 {
                         return None;
                     }
-                    missing.add(&family, rest);
                     self.relation(top, axis, &family, rest, rows);
                 }
             }
-            if !missing.is_one_code() {
+            if !division.is_the_same() {
                 return None;
             }
         }
@@ -185,25 +186,37 @@ impl Building {
     }
 }
 
-/// What of the totals along an axis was not handed in.
+/// How the totals along an axis are divided.
 #[derive(Default)]
-struct Missing {
+struct Division {
     /// By total: every part that there is of it.
     parts: BTreeMap<u16, BTreeSet<u16>>,
-    /// The parts of each total of which something is missing.
-    where_some: Vec<(u16, BTreeSet<u16>)>,
+    /// The parts of each total of which something was not handed in.
+    with_rest: Vec<(u16, BTreeSet<u16>)>,
+    /// The codes that are not divided somewhere where they count somebody.
+    undivided: BTreeSet<u16>,
 }
 
-impl Missing {
-    fn add(&mut self, family: &Family, rest: u64) {
-        self.parts.entry(family.total).or_default().extend(&family.parts);
-        if rest > 0 {
-            self.where_some.push((family.total, family.parts.iter().copied().collect()));
+impl Division {
+    /// `floor` is what everybody knows that a code counts that counts somebody.
+    fn add(&mut self, members: &[Member], families: &[Family], floor: u64) -> Option<()> {
+        let divided: BTreeSet<u16> = families.iter().map(|family| family.total).collect();
+        let whole = members.iter().filter(|member| member.count >= floor);
+        let whole = whole.map(|member| member.code).filter(|code| !divided.contains(code));
+        self.undivided.extend(whole);
+        for family in families {
+            self.parts.entry(family.total).or_default().extend(&family.parts);
+            if family.rest()? > 0 {
+                self.with_rest.push((family.total, family.parts.iter().copied().collect()));
+            }
         }
+        Some(())
     }
 
-    fn is_one_code(&self) -> bool {
-        self.where_some.iter().all(|(total, parts)| self.parts.get(total) == Some(parts))
+    /// Is each total divided into the same codes wherever it is divided, and one more?
+    fn is_the_same(&self) -> bool {
+        self.with_rest.iter().all(|(total, parts)| self.parts.get(total) == Some(parts))
+            && self.parts.keys().all(|total| !self.undivided.contains(total))
     }
 }
 

@@ -17,6 +17,14 @@ use super::table::Table;
 pub struct Move(Vec<(u32, i64)>);
 
 impl Move {
+    /// A move of these changes.
+    #[must_use]
+    pub fn new(mut changes: Vec<(u32, i64)>) -> Self {
+        changes.retain(|(_, change)| *change != 0);
+        changes.sort_unstable();
+        Self(changes)
+    }
+
     /// The cells and their changes.
     #[must_use]
     pub fn changes(&self) -> &[(u32, i64)] {
@@ -166,7 +174,5 @@ fn solve(
         }
         changes.push((other, change.round() as i64));
     }
-    changes.retain(|(_, change)| *change != 0);
-    changes.sort_unstable();
-    Solved::Whole(Move(changes))
+    Solved::Whole(Move::new(changes))
 }

@@ -18,6 +18,7 @@
 //! | `damage` | one flipped byte is found and placed |
 //! | `time` | the journal's time never runs backwards |
 //! | `disclosure` | a withheld cell stays withheld |
+//! | `attacked` | a solver that is not ours tells nothing of what is withheld |
 //! | `log` | others' tools accept the log |
 //! | `services` | what is served, and to whom |
 //! | `quota` | who asks too much is put off, and nobody else |
@@ -44,6 +45,7 @@
 
 mod access;
 mod admission;
+mod attacked;
 mod auditing;
 mod authority;
 mod countries;

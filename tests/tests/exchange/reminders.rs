@@ -13,7 +13,7 @@ use birge_proto::clock::{Clock, SystemClock};
 use birge_tests::{
     answer::request,
     batch::Batch,
-    binaries::workspace,
+    binaries::{has_package, python, workspace},
     client::Client,
     country,
     exchange::{Exchange, free_address},
@@ -34,9 +34,7 @@ struct MailServer {
 impl MailServer {
     /// Whether there is one.
     fn installed() -> bool {
-        let mut import = Command::new(python());
-        import.args(["-c", "import aiosmtpd"]);
-        let there = import.output().is_ok_and(|output| output.status.success());
+        let there = has_package("aiosmtpd");
         if !there {
             not_tried("reminders before a mail server (tests/run installs aiosmtpd)");
         }
@@ -71,10 +69,6 @@ impl MailServer {
         let read = |file: PathBuf| serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
         self.files("json").into_iter().map(read).collect()
     }
-}
-
-fn python() -> PathBuf {
-    workspace().join("target/verifiers/bin/python")
 }
 
 /// Turns reminders on: nothing is told before a deadline, so that what is told does not hang on

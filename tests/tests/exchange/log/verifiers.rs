@@ -5,7 +5,11 @@ use std::{
     process::Command,
 };
 
-use birge_tests::{binaries::workspace, process::Process, template::not_tried};
+use birge_tests::{
+    binaries::{has_package, python, workspace},
+    process::Process,
+    template::not_tried,
+};
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,14 +26,10 @@ pub(super) enum Verifier {
 pub(super) fn verifiers() -> Vec<Verifier> {
     let mut verifiers = vec![Verifier::Aics, Verifier::Go, Verifier::Pymerkle];
     verifiers.retain(|verifier| {
-        let python = installed("bin/python");
         let (name, there) = match verifier {
             Verifier::Aics => ("aics-tlog", installed("bin/aics-tlog").exists()),
             Verifier::Go => ("Go's sumdb/tlog", installed("go-tlog").exists()),
-            Verifier::Pymerkle => {
-                let import = || run(Command::new(&python).args(["-c", "import pymerkle"]));
-                ("pymerkle", python.exists() && import().is_ok())
-            }
+            Verifier::Pymerkle => ("pymerkle", has_package("pymerkle")),
         };
         if !there {
             not_tried(&format!("the log before {name} (tests/run installs it)"));
@@ -59,7 +59,7 @@ impl Verifier {
             Self::Go => run(Command::new(installed("go-tlog")).arg(key).arg(mirror).args(older)),
             Self::Pymerkle => {
                 let script = workspace().join("tests/interop/pymerkle_root.py");
-                run(Command::new(installed("bin/python")).arg(script).arg(mirror).args(older))
+                run(Command::new(python()).arg(script).arg(mirror).args(older))
             }
         }
     }

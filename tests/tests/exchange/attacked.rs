@@ -1,0 +1,107 @@
+//! What is withheld, attacked by a solver that is not ours: `tests/interop/attack.py`.
+
+use std::{fs, path::Path, process::Command};
+
+use birge_gateway::{
+    decree::Disclosure,
+    disclosure::{Pattern, protect},
+};
+use birge_tests::{
+    binaries::{has_package, python, workspace},
+    instance::Instance,
+    template::{not_tried, published},
+};
+use roaring::RoaringBitmap;
+use tempfile::TempDir;
+
+use crate::support::deep;
+
+const RULE: Disclosure = Disclosure { threshold: 3, zeros_withheld: false };
+
+/// Is the solver there?
+fn solver() -> bool {
+    let there = has_package("highspy");
+    if !there {
+        not_tried("what is withheld before a solver (tests/run installs highspy)");
+    }
+    there
+}
+
+/// Gives out what is not `withheld` of a table; whether the attacker finds something, and what.
+fn attack(cells: &Path, instance: &Instance, withheld: &RoaringBitmap) -> (bool, String) {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("published.csv");
+    fs::write(&file, instance.published(withheld)).unwrap();
+    let mut command = Command::new(python());
+    command.arg(workspace().join("tests/interop/attack.py"));
+    command.arg(cells).arg(&file).arg(RULE.threshold.to_string());
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let found = said.lines().last().unwrap_or_default().to_owned();
+    assert!(found.starts_with('{'), "{}", String::from_utf8_lossy(&output.stderr));
+    (!output.status.success(), found)
+}
+
+/// Persons by sex, age, region and citizenship: mostly few in a cell, and many cells empty.
+fn made_up() -> String {
+    let mut state = 0x5EED_u64;
+    let mut text = String::from("sex,age,age_g,region,region_g,cit,freq\n");
+    for (sex, age, region, cit) in places(2, 4, 6, 3) {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let drawn = state >> 33;
+        let count = if drawn.is_multiple_of(4) { 0 } else { drawn % 97 * (drawn % 89) % 23 };
+        let (age_group, region_group) = (age / 2, region / 3);
+        text += &format!("s{sex},a{age},A{age_group},r{region},R{region_group},c{cit},{count}\n");
+    }
+    text
+}
+
+fn places(a: u8, b: u8, c: u8, d: u8) -> impl Iterator<Item = (u8, u8, u8, u8)> {
+    (0..a).flat_map(move |i| {
+        (0..b).flat_map(move |j| (0..c).flat_map(move |k| (0..d).map(move |l| (i, j, k, l))))
+    })
+}
+
+#[test]
+fn a_solver_finds_nothing_withheld_and_finds_what_slips_out() {
+    if !solver() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("cells.csv");
+    fs::write(&file, made_up()).unwrap();
+    let instance = Instance::read(&file).unwrap();
+    let Pattern { withheld, small, cells } = protect(&instance.cells().unwrap(), RULE, &[]);
+    assert!(small > 5 && withheld.len() > small && withheld.len() < cells / 2, "{withheld:?}");
+    let (found, what) = attack(&file, &instance, &withheld);
+    assert!(!found, "{what}");
+    // One cell less, and most often a small one is told.
+    let beside: Vec<u32> =
+        withheld.iter().filter(|row| instance.count(*row) >= 3).take(8).collect();
+    let told = |row: &u32| {
+        let mut fewer = withheld.clone();
+        fewer.remove(*row);
+        attack(&file, &instance, &fewer).0
+    };
+    let told = beside.iter().filter(|row| told(row)).count();
+    assert!(2 * told > beside.len(), "of {} only {told} are needed", beside.len());
+}
+
+#[test]
+fn a_solver_finds_nothing_in_the_tables_that_others_are_measured_by() {
+    if !solver() {
+        return;
+    }
+    let all = ["mig_t.csv", "mig_xs.csv", "mig_s.csv", "mig_m.csv"];
+    // What is withheld at most, all in all.
+    let most = [183, 395, 515, 8_500];
+    for (name, most) in all.into_iter().zip(most).take(if deep() { 4 } else { 2 }) {
+        let Some(file) = published(&format!("sdc/{name}")) else { continue };
+        let instance = Instance::read(&file).unwrap();
+        let withheld = protect(&instance.cells().unwrap(), RULE, &[]).withheld;
+        assert!(withheld.len() <= most, "{name}: {} withheld", withheld.len());
+        let (found, what) = attack(&file, &instance, &withheld);
+        assert!(!found, "{name}: {what}");
+    }
+}
