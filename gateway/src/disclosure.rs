@@ -9,11 +9,11 @@
 //! Cells that no sum ties to each other stand in different **strata**: those of another
 //! frequency, unit or kind of indicator. Each stratum is decided by itself:
 //! 1. Where it stands as an earlier release had it, that release's pattern holds.
-//! 2. Otherwise it becomes a table, together with its earlier releases ([`lattice`]); what must be
-//!    withheld beside the small counts is searched for ([`complement`]), and nothing is given out
-//!    whose safety was not checked in whole numbers ([`certify`](mod@certify)).
+//! 2. Otherwise it becomes a table, together with its earlier releases (`lattice`); what must be
+//!    withheld beside the small counts is searched for (`complement`), and nothing is given out
+//!    whose safety was not checked in whole numbers ([`certify`]).
 //! 3. A stratum that cannot be such a table, is too large for the search or for which it finds
-//!    no proof is decided by the coarse rule ([`stratum`]), which withholds whole classes of cells
+//!    no proof is decided by the coarse rule (`stratum`), which withholds whole classes of cells
 //!    and is safe by an argument of its own.
 //!
 //! One pattern serves everybody: what a body may not see for other reasons is masked on top,
