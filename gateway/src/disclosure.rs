@@ -57,6 +57,9 @@ pub const METHOD: &str = "witnesses/1";
 /// Rows of all releases of a stratum up to which it is searched.
 const LARGEST: usize = 50_000;
 
+/// Small counts of a stratum up to which it is searched.
+const MOST_SMALL: usize = 5_000;
+
 /// What of a slice is withheld.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pattern {
@@ -76,7 +79,7 @@ pub fn protect(cells: &Cells<'_>, rule: Disclosure, earlier: &[Earlier<'_>]) -> 
     let suspects = suspect::suspects(cells, &strata, rule);
     let past = past::past(cells, &strata, earlier);
     let withheld = strata.iter().zip(&past).flat_map(|(rows, past)| {
-        let again = past.iter().rev().find_map(Then::again);
+        let again = past.iter().rev().find_map(|then| then.again(rule));
         again
             .or_else(|| searched(cells, rows, past, rule))
             .unwrap_or_else(|| stratum::withhold(cells, rows, &suspects, past, rule))
@@ -107,6 +110,9 @@ fn searched(
     releases.push(Release { cells, rows, withheld: None });
     let size: usize = releases.iter().map(|release| release.rows.len()).sum();
     let Lattice { table, rows } = (size <= LARGEST).then(|| lattice(&releases, rule))??;
+    if table.numbers().filter(|cell| table.is_small(*cell)).count() > MOST_SMALL {
+        return None;
+    }
     let Suppression { withheld, witnesses } = suppress(&table).ok()?;
     certify(&table, &withheld, &witnesses).ok()?;
     let rows = rows.into_iter().filter(|(_, cell)| withheld[*cell as usize]);

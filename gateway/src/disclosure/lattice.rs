@@ -121,9 +121,14 @@ impl Building {
         let version = figures.len() as u16;
         if let Some(cell) = figures.get(&value) {
             let known = &mut self.cells[*cell as usize].status;
-            if status == Status::Given || *known == Status::Open {
-                *known = status;
-            }
+            *known = match (*known, status) {
+                // What is small now though it was not then, the threshold having been raised, is
+                // to be protected as if nobody knew it.
+                (Status::Given, Status::Open) if value < self.smallness.threshold => status,
+                (Status::Given, _) | (_, Status::Given) => Status::Given,
+                (known, Status::Open) => known,
+                (_, Status::Hidden) => status,
+            };
             return *cell;
         }
         let cell = self.cells.len() as u32;

@@ -6,6 +6,9 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::table::{AXES, Codes, Relation, Table};
 
+/// Places up to which a neighbourhood is gone through; a larger one is made narrower.
+const LARGEST: usize = 20_000;
+
 /// The cells about `cell`: along each axis up to `width` codes beside its own, half as many one
 /// step above, and so on, and those `of_use` first. Ascending.
 pub(super) fn around(
@@ -16,8 +19,11 @@ pub(super) fn around(
 ) -> Vec<u32> {
     let line = |axis| Line { table, of_use, axis, codes: BTreeSet::new() }.through(cell, width);
     let mut axes: Vec<Vec<u16>> = (0..AXES - 1).map(line).collect();
-    let versions: BTreeSet<_> = table.cells().iter().map(|cell| cell.codes[AXES - 1]).collect();
-    axes.push(versions.into_iter().collect());
+    axes.push((0..=table.versions()).collect());
+    let places = axes.iter().fold(1, |places: usize, codes| places.saturating_mul(codes.len()));
+    if places > LARGEST && width > 1 {
+        return around(table, cell, width / 2, of_use);
+    }
     let mut cells = vec![];
     product(&axes, &mut [0; AXES], 0, &mut |codes| {
         cells.extend(table.at(codes).filter(|each| *each == cell || of_use(*each).is_some()));

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use birge_schemas::detail::Detail;
 use roaring::RoaringBitmap;
 
-use super::{cells::Cells, lattice::Release};
+use super::{cells::Cells, lattice::Release, suspect::small};
+use crate::decree::Disclosure;
 
 /// An earlier release of the same dataset and period.
 #[derive(Debug, Clone, Copy)]
@@ -36,15 +37,21 @@ pub(super) struct Then<'a> {
 
 impl Then<'_> {
     /// The rows to be withheld where the whole stratum stands as it was: those withheld then.
-    pub(super) fn again(&self) -> Option<Vec<u32>> {
-        let same = self.unchanged.len() == self.rows.len() && self.rows.len() == self.now;
+    /// None where something that was given out then is small under `rule`.
+    pub(super) fn again(&self, rule: Disclosure) -> Option<Vec<u32>> {
+        let small = |row: u32| small(self.earlier.cells.count(row), rule);
+        let holds = self.rows.iter().all(|row| self.withheld(*row) || !small(*row));
         let withheld = self.unchanged.iter().filter(|(then, _)| self.withheld(*then));
-        same.then(|| withheld.map(|(_, now)| *now).collect())
+        (self.is_the_same() && holds).then(|| withheld.map(|(_, now)| *now).collect())
+    }
+
+    fn is_the_same(&self) -> bool {
+        self.unchanged.len() == self.rows.len() && self.rows.len() == self.now
     }
 
     /// Did figures change around a cell that was withheld and stands unchanged?
     pub(super) fn closes(&self) -> bool {
-        self.again().is_none() && self.unchanged.iter().any(|(then, _)| self.withheld(*then))
+        !self.is_the_same() && self.unchanged.iter().any(|(then, _)| self.withheld(*then))
     }
 
     /// Was any of this class given out?

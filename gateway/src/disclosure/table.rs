@@ -83,6 +83,7 @@ pub struct Table {
     relations: Vec<Relation>,
     relations_of: Vec<Vec<u32>>,
     places: HashMap<Codes, u32>,
+    versions: u16,
     smallness: Smallness,
 }
 
@@ -101,7 +102,8 @@ impl Table {
             }
         }
         let places = (0..).zip(&cells).map(|(number, cell)| (cell.codes, number)).collect();
-        Self { cells, relations, relations_of, places, smallness }
+        let versions = cells.iter().map(|cell| cell.codes[AXES - 1]).max().unwrap_or_default();
+        Self { cells, relations, relations_of, places, versions, smallness }
     }
 
     /// The same cells and relations under another notion of what is small and known.
@@ -135,6 +137,12 @@ impl Table {
     #[must_use]
     pub fn at(&self, codes: &Codes) -> Option<u32> {
         self.places.get(codes).copied()
+    }
+
+    /// The last of the versions that a figure has, from 0.
+    #[must_use]
+    pub fn versions(&self) -> u16 {
+        self.versions
     }
 
     /// The relations.

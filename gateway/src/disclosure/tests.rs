@@ -230,6 +230,19 @@ fn what_was_given_out_and_turns_small_takes_its_total_along() {
 }
 
 #[test]
+fn what_was_given_out_is_withheld_once_the_threshold_is_higher() {
+    let rows = [(T, 50), (age(1), 4), (age(2), 20), (age(3), 26)];
+    let table = Table::new(&rows);
+    let (cells, now) = (table.cells(), [0, 1, 2, 3].map(Some));
+    let before = Disclosure { threshold: 3, zeros_withheld: false };
+    let withheld = protect(&cells, before, &[]).withheld;
+    assert!(withheld.is_empty());
+    let earlier = [Earlier { cells: &cells, withheld: &withheld, now: &now }];
+    assert!(protect(&cells, before, &earlier).withheld.is_empty());
+    assert!(protect(&cells, PLAIN, &earlier).withheld.contains(1));
+}
+
+#[test]
 fn columns_that_do_not_fit_are_refused() {
     let details = [Detail::TOTAL];
     let column = |codes| Column { breakdown: None, codes, spans: None };
