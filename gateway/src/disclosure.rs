@@ -79,10 +79,19 @@ pub fn protect(cells: &Cells<'_>, rule: Disclosure, earlier: &[Earlier<'_>]) -> 
     let suspects = suspect::suspects(cells, &strata, rule);
     let past = past::past(cells, &strata, earlier);
     let withheld = strata.iter().zip(&past).flat_map(|(rows, past)| {
-        let again = past.iter().rev().find_map(|then| then.again(rule));
-        again
-            .or_else(|| searched(cells, rows, past, rule))
-            .unwrap_or_else(|| stratum::withhold(cells, rows, &suspects, past, rule))
+        let by_classes = || stratum::withhold(cells, rows, &suspects, past, rule);
+        if let Some(again) = past.iter().rev().find_map(|then| then.again(rule)) {
+            return again;
+        }
+        match searched(cells, rows, past, rule) {
+            None => by_classes(),
+            Some(Searched { rows, lone: false }) => rows,
+            // What is proved to be enough stays so when more is withheld.
+            Some(Searched { rows: found, lone: true }) => match by_classes() {
+                classes if classes.is_empty() => rows.clone(),
+                classes => [found, classes].concat(),
+            },
+        }
     });
     let withheld = withheld.collect();
     let small = cells.counts().iter().filter(|count| suspect::small(**count, rule)).count();
@@ -105,7 +114,7 @@ fn searched(
     rows: &[u32],
     past: &[Then<'_>],
     rule: Disclosure,
-) -> Option<Vec<u32>> {
+) -> Option<Searched> {
     let mut releases: Vec<Release<'_>> = past.iter().map(Then::release).collect();
     releases.push(Release { cells, rows, withheld: None });
     let size: usize = releases.iter().map(|release| release.rows.len()).sum();
@@ -115,10 +124,25 @@ fn searched(
     }
     let Suppression { withheld, witnesses } = suppress(&table).ok()?;
     certify(&table, &withheld, &witnesses).ok()?;
-    let rows = rows.into_iter().filter(|(_, cell)| withheld[*cell as usize]);
-    let rows: Vec<u32> = rows.map(|(row, _)| row).collect();
-    // One alone would say by itself that it is small.
-    (rows.len() != 1).then_some(rows)
+    let mut rows: Vec<_> = rows.into_iter().filter(|(_, cell)| withheld[*cell as usize]).collect();
+    rows.sort_unstable_by_key(|(_, cell)| *cell);
+    let lone = rows.iter().any(|(_, cell)| is_lone(&table, &withheld, &rows, *cell));
+    Some(Searched { rows: rows.into_iter().map(|(row, _)| row).collect(), lone })
+}
+
+/// What a search withholds of a stratum.
+struct Searched {
+    rows: Vec<u32>,
+    /// Does some row stand alone, so that it would say by itself that it is small?
+    lone: bool,
+}
+
+/// Is no other of the rows tied to a cell by sums of withheld cells?
+fn is_lone(table: &Table, withheld: &[bool], rows: &[(u32, u32)], cell: u32) -> bool {
+    let beside = table.relations_of(cell).iter().flat_map(|number| table.relation(*number).cells());
+    let beside = beside.map(|(other, _)| other).filter(|other| *other != cell);
+    let mut tied = beside.filter(|other| withheld[*other as usize]);
+    !tied.any(|other| rows.binary_search_by_key(&other, |(_, cell)| *cell).is_ok())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The proof that a pattern is safe, checked. What finds the witnesses is involved and solves
-//! programmes in floating point; what checks them is a page of whole numbers, and nothing is
-//! given out that did not pass here.
+//! programmes in floating point; what checks them is a page of whole numbers, and no pattern that
+//! was searched for is used that did not pass here.
 
 use super::{
     movement::Move,
@@ -32,10 +32,7 @@ pub enum Unproved {
 /// # Errors
 /// When they do not prove it.
 pub fn certify(table: &Table, withheld: &[bool], witnesses: &[Move]) -> Result<(), Unproved> {
-    let hidden = |cell: u32| {
-        let status = table.cell(cell).status;
-        status == Status::Hidden || status == Status::Open && withheld[cell as usize]
-    };
+    let hidden = |cell: u32| table.cell(cell).status != Status::Given && withheld[cell as usize];
     let mut reach: Vec<_> = table.cells().iter().map(|cell| (cell.value, cell.value)).collect();
     for witness in witnesses {
         for &(cell, change) in witness.changes() {

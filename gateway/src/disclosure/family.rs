@@ -23,6 +23,11 @@ impl Span {
         self.from <= other.from && other.to <= self.to
     }
 
+    /// Have they something in common, though neither contains the other?
+    pub(super) fn crosses(self, other: Self) -> bool {
+        self.meets(other) && !self.contains(other) && !other.contains(self)
+    }
+
     fn meets(self, other: Self) -> bool {
         self.from < other.to && other.from < self.to
     }

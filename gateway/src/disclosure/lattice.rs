@@ -4,17 +4,21 @@
 //! The witnesses of [`super::complement`] are counts that keep every sum. They prove something
 //! only if some population has these counts, together with all that was never handed in. That is
 //! so where
-//! - every cell has its total along each axis, so that each sum is one of relations;
+//! - every cell has its total along each axis, but for one along which there is no total at all,
+//!   so that each sum is one of relations;
 //! - totals add up, and were not rounded: who knows the base would know more of each count;
 //! - along an axis, codes contain each other or exclude each other;
 //! - a code that is divided somewhere is divided wherever it counts somebody, and what is missing
 //!   of a total is the same codes wherever it is not nothing, so that it is one more code;
+//! - no cell is broken down along two axes of both of which something is missing;
+//! - nothing that an earlier release gave out is gone;
 //! - the greatest breakdowns form an acyclic hypergraph, such as by sex, and by age and region:
 //!   tables that agree where they meet are then margins of one table of counts (Vorob'ev 1962;
 //!   Beeri, Fagin, Maier and Yannakakis 1983 for the same of relations). By sex and age, by age
 //!   and region, and by region and sex do not;
-//! - where zeros are withheld, no total has a single part that is all of it: that there is nothing
-//!   beside it would be told by the sum, and is no count in the table.
+//! - where zeros are withheld, a total is divided into the same codes everywhere, and into more
+//!   than one: that there is nothing beside them would be told by the sum, and is no count in the
+//!   table.
 //!
 //! Other strata have no table here, and [`super::stratum`]'s rule is for them, which needs none
 //! of this.
@@ -61,10 +65,20 @@ pub(super) fn lattice(releases: &[Release<'_>], rule: Disclosure) -> Option<Latt
     let smallness = Smallness { threshold: rule.threshold, floor: u64::from(!rule.zeros_withheld) };
     let mut building = Building { smallness, ..Building::default() };
     let mut rows = vec![];
+    // What was given out and is gone is known, though it would count as what is missing.
+    let mut given = BTreeSet::new();
     for release in releases {
         let placed = building.place(release)?;
         building.relate(release, &placed)?;
         let decided = release.withheld.is_some();
+        match release.withheld {
+            Some(withheld) => {
+                let out = placed.iter().filter(|(_, placed)| !withheld.contains(placed.row));
+                given.extend(out.map(|(codes, _)| *codes));
+            }
+            None if given.iter().any(|codes| !placed.contains_key(codes)) => return None,
+            None => {}
+        }
         let cells = placed.into_iter().filter(|_| !decided);
         rows.extend(cells.filter_map(|(_, Placed { row, cell, .. })| Some((row, cell?))));
     }
@@ -146,6 +160,7 @@ impl Building {
             return None;
         }
         let common = release.cells.common(release.rows);
+        let mut with_rest = Detail::TOTAL;
         for breakdown in Breakdown::ALL {
             let axis = breakdown as usize;
             let mut families: BTreeMap<Codes, Vec<Member>> = BTreeMap::new();
@@ -174,8 +189,13 @@ impl Building {
             if !division.is_the_same() {
                 return None;
             }
+            if division.has_rest {
+                with_rest = with_rest.with(breakdown);
+            }
         }
-        Some(())
+        // What is missing along two axes at once is in no relation.
+        let twice = |detail: &Detail| detail.iter().filter(|each| with_rest.has(*each)).count() > 1;
+        (!details.iter().any(twice)).then_some(())
     }
 
     fn relation(&mut self, top: Codes, axis: usize, family: &Family, rest: u64, rows: &Rows) {
@@ -196,8 +216,11 @@ impl Building {
 struct Division {
     /// By total: every part that there is of it.
     parts: BTreeMap<u16, BTreeSet<u16>>,
-    /// The parts of each total of which something was not handed in.
+    /// The parts of each total of which something was not handed in; where zeros are withheld,
+    /// of each total, for what is missing of it may be a zero.
     with_rest: Vec<(u16, BTreeSet<u16>)>,
+    /// Was something of a total not handed in?
+    has_rest: bool,
     /// The codes that are not divided somewhere where they count somebody.
     undivided: BTreeSet<u16>,
 }
@@ -211,7 +234,9 @@ impl Division {
         self.undivided.extend(whole);
         for family in families {
             self.parts.entry(family.total).or_default().extend(&family.parts);
-            if family.rest()? > 0 {
+            let rest = family.rest()?;
+            self.has_rest |= rest > 0;
+            if rest > 0 || floor == 0 {
                 self.with_rest.push((family.total, family.parts.iter().copied().collect()));
             }
         }
@@ -249,7 +274,7 @@ fn cost(codes: &Codes, value: u64) -> f64 {
 
 /// A count that is one: whole, not negative and exact in a float.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is checked")]
-fn whole(count: f64) -> Option<u64> {
+pub(super) fn whole(count: f64) -> Option<u64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     ((0.0..EXACT).contains(&count) && count.fract() == 0.0).then_some(count as u64)
 }

@@ -49,9 +49,9 @@ impl Then<'_> {
         self.unchanged.len() == self.rows.len() && self.rows.len() == self.now
     }
 
-    /// Did figures change around a cell that was withheld and stands unchanged?
+    /// Did the stratum change although something of it was withheld?
     pub(super) fn closes(&self) -> bool {
-        !self.is_the_same() && self.unchanged.iter().any(|(then, _)| self.withheld(*then))
+        !self.is_the_same() && self.rows.iter().any(|row| self.withheld(*row))
     }
 
     /// Was any of this class given out?

@@ -15,9 +15,9 @@
 //! 5. The total stays only if it is at least *threshold − 1 + n*, for the size *n* of every
 //!    group withheld; so must the cells by sex that 3 lets stay. Where the total does not stay,
 //!    is missing or suspect, or would be the only other cell, the whole stratum is withheld.
-//! 6. Over releases: where figures of a stratum change while a cell that an earlier release
-//!    withheld stands unchanged, the whole stratum is withheld; so it is where a class must be
-//!    withheld now that was given out before.
+//! 6. Over releases: where a stratum changes of which an earlier release withheld something, the
+//!    whole stratum is withheld; so it is where a class must be withheld now that was given out
+//!    before.
 //!
 //! # Why nothing leaks
 //! The attacker knows everything given out, that counts are whole, and even which withheld
@@ -37,13 +37,10 @@
 //! needs neither complete classes nor codes that exclude each other; where codes overlap, as
 //! age groups do, a copy of a person is in exactly the cells that the person is in.
 //!
-//! *Over releases*: by rule 6 a release either leaves its stratum as it was, or withholds all
-//! of it, or shares no unchanged figure with what was withheld before. In the first and second
-//! case nothing is given out that the earlier release had not; in the third, what is given out
-//! speaks of other figures than those withheld then.
-//! This holds against one who knows which of the figures withheld both times changed, or which
-//! of them are zero, but not both. Who knows from elsewhere that a figure given out earlier and
-//! withheld now did not change still has it: no withholding takes it back.
+//! *Over releases*: by rule 6 a release leaves its stratum as it was, or withholds all of it, or
+//! nothing was withheld before. In the first and second case nothing is given out that the
+//! earlier release had not. Who knows from elsewhere that a figure given out earlier and withheld
+//! now did not change still has it: no withholding takes it back.
 //!
 //! What remains: who knows the rule sees that *some* cell of a withheld group is suspect. A
 //! rule that depends on counts cannot avoid that; 4 sees to it that it is never a single one,

@@ -3,7 +3,11 @@
 use birge_schemas::detail::{Breakdown, Detail};
 use roaring::RoaringBitmap;
 
-use super::cells::Cells;
+use super::{
+    cells::Cells,
+    family::{Family, Member},
+    lattice::whole,
+};
 use crate::decree::Disclosure;
 
 /// Is this count itself small (article 7(1))?
@@ -30,13 +34,36 @@ pub(super) fn suspects(cells: &Cells<'_>, strata: &[Vec<u32>], rule: Disclosure)
                     family.into_iter().partition(|row| cells.detail(*row).has(breakdown));
                 let parent = parents.into_iter().find_map(|row| cells.count(row));
                 let known: Vec<_> = children.iter().filter_map(|row| cells.count(*row)).collect();
-                if parent.is_some_and(|parent| leave_small_rest(parent, known, rule)) {
+                let rest = parent.is_some_and(|parent| leave_small_rest(parent, known, rule));
+                if rest || nested_leave_small_rest(cells, breakdown, parent, &children, rule) {
                     suspects.extend(children);
                 }
             }
         }
     }
     suspects
+}
+
+/// Does some code leave a small rest of one that contains it? Codes that cross tell nothing here.
+#[allow(clippy::cast_precision_loss, reason = "counts are below 2^53")]
+fn nested_leave_small_rest(
+    cells: &Cells<'_>,
+    breakdown: Breakdown,
+    parent: Option<f64>,
+    children: &[u32],
+    rule: Disclosure,
+) -> bool {
+    let member = |row: &u32| {
+        let code = cells.codes(*row)[breakdown as usize];
+        Some(Member { code, span: cells.span(breakdown, code)?, count: whole(cells.count(*row)?)? })
+    };
+    let mut members: Vec<_> = children.iter().filter_map(member).collect();
+    // Those that cross no other one are looked at.
+    let all = members.clone();
+    members.retain(|one| !all.iter().any(|other| one.span.crosses(other.span)));
+    let families = Family::of(parent.and_then(whole), &members).unwrap_or_default();
+    let rests = families.iter().filter_map(Family::rest);
+    rests.map(|rest| rest as f64).any(|rest| positive_and_small(rest, rule))
 }
 
 /// The breakdowns that occur.

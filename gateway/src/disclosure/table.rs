@@ -37,7 +37,7 @@ pub struct Cell {
     pub cost: f64,
 }
 
-/// A total and its parts: `total = Σ parts + a figure that everybody knows`.
+/// A total and its parts: `total = Σ parts`. Parts that everybody knows to be zero are left out.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Relation {
     /// The axis along which the total is broken down.
