@@ -33,6 +33,8 @@ mod suspect;
 mod table;
 mod witnesses;
 
+use std::cell::OnceCell;
+
 use roaring::RoaringBitmap;
 
 pub use self::{
@@ -76,10 +78,13 @@ pub struct Pattern {
 #[must_use]
 pub fn protect(cells: &Cells<'_>, rule: Disclosure, earlier: &[Earlier<'_>]) -> Pattern {
     let strata = cells.strata();
-    let suspects = suspect::suspects(cells, &strata, rule);
+    let suspects = OnceCell::new();
     let past = past::past(cells, &strata, earlier);
     let withheld = strata.iter().zip(&past).flat_map(|(rows, past)| {
-        let by_classes = || stratum::withhold(cells, rows, &suspects, past, rule);
+        let by_classes = || {
+            let suspects = suspects.get_or_init(|| suspect::suspects(cells, &strata, rule));
+            stratum::withhold(cells, rows, suspects, past, rule)
+        };
         if let Some(again) = past.iter().rev().find_map(|then| then.again(rule)) {
             return again;
         }

@@ -201,7 +201,7 @@ impl<'a> Search<'a> {
             return Some(vec![]);
         }
         let upwards = |least: u64| {
-            let goal = (least + threshold).saturating_sub(1).max(threshold);
+            let goal = least.saturating_add(threshold).saturating_sub(1).max(threshold);
             self.find(cell, goal.saturating_sub(value).cast_signed(), price)
         };
         if let Some(found) = upwards(least) {
