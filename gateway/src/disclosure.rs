@@ -25,6 +25,7 @@ mod certify;
 mod complement;
 mod family;
 mod lattice;
+mod leap;
 mod movement;
 mod neighbourhood;
 mod past;

@@ -157,9 +157,9 @@ impl<'a> Cells<'a> {
         strata.into_values().collect()
     }
 
-    /// The rows of a stratum in families: those that differ in `breakdown` alone.
-    pub(super) fn families(&self, rows: &[u32], breakdown: Breakdown) -> Vec<Vec<u32>> {
-        let own = |column: &&Packed| column.breakdown == Some(breakdown);
+    /// The rows of a stratum in families: those that differ along the axes of `apart` alone.
+    pub(super) fn families(&self, rows: &[u32], apart: Detail) -> Vec<Vec<u32>> {
+        let own = |column: &&Packed| column.breakdown.is_some_and(|each| apart.has(each));
         let mask = self.columns.iter().filter(own).fold(0, |mask, column| mask | column.mask);
         let family = |row: u32| self.keys[row as usize] & !mask;
         let mut rows = rows.to_vec();

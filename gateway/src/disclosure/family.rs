@@ -19,7 +19,7 @@ pub struct Span {
 }
 
 impl Span {
-    fn contains(self, other: Self) -> bool {
+    pub(super) fn contains(self, other: Self) -> bool {
         self.from <= other.from && other.to <= self.to
     }
 

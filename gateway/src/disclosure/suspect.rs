@@ -7,6 +7,7 @@ use super::{
     cells::Cells,
     family::{Family, Member},
     lattice::whole,
+    leap,
 };
 use crate::decree::Disclosure;
 
@@ -29,7 +30,8 @@ pub(super) fn suspects(cells: &Cells<'_>, strata: &[Vec<u32>], rule: Disclosure)
     for rows in strata {
         let common = cells.common(rows);
         for breakdown in broken_down(cells, rows).filter(|each| !common.has(*each)) {
-            for family in cells.families(rows, breakdown) {
+            let apart = Detail::TOTAL.with(breakdown);
+            for family in cells.families(rows, apart) {
                 let (children, parents): (Vec<_>, Vec<_>) =
                     family.into_iter().partition(|row| cells.detail(*row).has(breakdown));
                 let parent = parents.into_iter().find_map(|row| cells.count(row));
@@ -40,6 +42,7 @@ pub(super) fn suspects(cells: &Cells<'_>, strata: &[Vec<u32>], rule: Disclosure)
                 }
             }
         }
+        suspects.extend(leap::leave_small_rest(cells, rows, |rest| positive_and_small(rest, rule)));
     }
     suspects
 }

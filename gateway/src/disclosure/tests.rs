@@ -292,6 +292,17 @@ fn who_stands_alone_takes_others_along() {
 }
 
 #[test]
+fn what_parts_along_two_axes_leave_of_a_total_is_not_told() {
+    let cross = |counts: [u32; 3]| {
+        let places = [[1, 1, 0, 0], [1, 2, 0, 0], [2, 1, 0, 0]];
+        let rows: Vec<_> = [(T, 50)].into_iter().chain(places.into_iter().zip(counts)).collect();
+        Table::new(&rows).given(PLAIN)
+    };
+    assert_eq!(cross([20, 12, 15]), [50.0], "three are left");
+    assert_eq!(cross([20, 12, 10]), [50.0, 20.0, 12.0, 10.0]);
+}
+
+#[test]
 fn columns_that_do_not_fit_are_refused() {
     let details = [Detail::TOTAL];
     let column = |codes| Column { breakdown: None, codes, spans: None };
