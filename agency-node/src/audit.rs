@@ -9,6 +9,7 @@
 //! | [`report`] | an auditor's signed working paper |
 //! | [`hold`] | a legal hold on records |
 //! | [`simulate`] | what the draft of a decree would change, decision by decision |
+//! | [`disclosure`] | an attack on what was given out, offline |
 //! | [`prove`] | what a receipt proves, offline |
 //!
 //! `asked` is what they ask for, `shown` what the gateway shows, each record held against the
@@ -16,6 +17,7 @@
 //! that stands on.
 
 mod asked;
+pub mod disclosure;
 mod earlier;
 pub mod export;
 mod frozen;

@@ -11,7 +11,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     account::Account,
     asker::As,
-    audit::{Asked, export::Form, hold::Hold, report::Report, simulate::Simulate},
+    audit::{
+        Asked, disclosure::Disclosure, export::Form, hold::Hold, report::Report, simulate::Simulate,
+    },
     consent::Consent,
     obligations::Obligations,
     output::Output,
@@ -204,6 +206,9 @@ pub enum Audit {
     /// Ask the draft of a decree everything that was ever decided, and list each decision that
     /// would change. For auditors; the look is recorded.
     Simulate(Simulate),
+    /// Attack what was given out: which withheld cells can be told from the others? Offline; it
+    /// needs no node.
+    Disclosure(Disclosure),
     /// Say what a receipt proves, offline; it needs no node.
     Prove(Prove),
 }

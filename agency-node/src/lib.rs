@@ -115,6 +115,7 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
             }
             Audit::Hold(hold) => audit::hold::hold(&node()?, hold).await,
             Audit::Simulate(asked) => audit::simulate::simulate(&node()?, asked).await,
+            Audit::Disclosure(asked) => audit::disclosure::disclosure(&asked),
             Audit::Prove(args) => audit::prove::prove(&args, &Home::of_config(&cli.config)),
         },
     }

@@ -3,6 +3,7 @@
 //! Columns and patterns are held in memory; the index of submissions lies in sled. Both are
 //! changed by the follower alone, one entry of the journal at a time.
 
+mod attacked;
 mod cells;
 mod follow;
 mod holding;
@@ -28,7 +29,11 @@ use birge_proto::{
     problem::{Kind, Problem},
     record::DecreeName,
 };
-use birge_schemas::{detail::Detail, structure::Structures};
+use birge_schemas::{
+    attack::{Attack, Effort},
+    detail::Detail,
+    structure::Structures,
+};
 use tokio::sync::watch;
 
 use self::index::Index;
@@ -199,6 +204,16 @@ impl State {
     /// The figures of every dataset of which any ever stood.
     pub fn holdings(&self) -> impl Iterator<Item = (&str, &Holding)> {
         self.holdings.iter().map(|(dataset, holding)| (dataset.as_str(), &**holding))
+    }
+
+    /// Attacks every release of a period under the protection that the decree asked for at its
+    /// last one (article 7); none where that says nothing of the dataset.
+    #[must_use]
+    pub fn attack(&self, dataset: &str, held: &Held) -> Option<Attack> {
+        let (last, earlier) = held.versions().split_last()?;
+        let rule = self.decree_then(last.accepted)?.disclosure(dataset)?;
+        let earlier: Vec<_> = earlier.iter().map(|it| (&*it.slice, &*it.withheld)).collect();
+        Some(attacked::attack(&last.slice, &earlier, &last.withheld, rule, Effort::THOROUGH))
     }
 
     /// The figures of a dataset.

@@ -36,13 +36,13 @@ mod witnesses;
 
 use std::cell::OnceCell;
 
+pub use birge_schemas::extent::Span;
 use roaring::RoaringBitmap;
 
 pub use self::{
     cells::{Cells, Column, ShapeError},
     certify::{Unproved, certify},
     complement::{Suppression, suppress},
-    family::Span,
     movement::Move,
     past::Earlier,
     table::{AXES, Cell, Codes, Relation, Smallness, Status, Table},

@@ -1,5 +1,7 @@
 //! `gateway verify` and `gateway rebuild`.
 
+mod disclosure;
+
 use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -21,6 +23,8 @@ use crate::{
     registry::Log,
     wrong::Wrong,
 };
+
+pub use self::disclosure::verify_disclosure;
 
 /// Entries whose names are read at a time.
 const CHUNK: u64 = 1 << 16;

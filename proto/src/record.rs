@@ -195,6 +195,25 @@ pub struct Counts {
     pub ignored: u64,
 }
 
+/// How a release was protected. How many of its cells are small is not recorded: who knew it
+/// could tell them from those that are withheld beside them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Protection {
+    /// Least count that is not small.
+    pub threshold: u64,
+    /// Were zeros withheld too?
+    pub zeros_withheld: bool,
+    /// Withheld cells, of this release and those before, that were attacked.
+    pub attacked: u64,
+    /// Withheld cells that were not: their table is too large, or they are no counts.
+    pub unattacked: u64,
+    /// Cells that were withheld because the attack had found something.
+    pub closed: u64,
+    /// Cells that the attack can tell still, by what was given out before.
+    pub told: u64,
+}
+
 /// Outcome of a submission, apart from its stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

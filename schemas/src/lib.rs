@@ -6,18 +6,22 @@
 //! | [`codelist`] | codes, their names by language, their parents |
 //! | [`period`] | reference periods and frequencies |
 //! | [`detail`] | how finely a cell is broken down |
+//! | [`extent`] | what the codes of a dimension take in |
 //! | [`table`] | a batch as columns: raw as it came, and checked |
 //! | [`wire`] | columns to signed blocks and back |
 //! | [`validate`] | the rules, and the only way to a [`validate::ValidBatch`] |
 //! | [`finding`] | what the rules find: stable codes, row, column, key |
 //! | [`mod@slice`] | all that stands of a dataset for one period, and how a batch changes it |
+//! | [`attack`] | what can be inferred of withheld counts from what is given out |
 //! | [`json_schema`] | the JSON Schema of a batch, generated from a structure |
 //! | [`json_batch`] | the JSON door |
 
+pub mod attack;
 pub mod codelist;
 mod context;
 pub mod decree;
 pub mod detail;
+pub mod extent;
 pub mod finding;
 pub mod i18n;
 pub mod json_batch;

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 use birge_gateway::disclosure::{Cells, Column, Span};
-use birge_schemas::detail::{Breakdown, Detail};
+use birge_schemas::{
+    attack::{Axis, Cell, Figure},
+    detail::{Breakdown, Detail},
+};
 use roaring::RoaringBitmap;
 
 /// The dimensions of these files, by the name of their column.
@@ -141,6 +144,20 @@ impl Instance {
             })
             .collect();
         Ok(Cells::new(&self.details, &columns, &self.counts, 0.0)?)
+    }
+
+    /// As an attacker sees it who has the counts that are not withheld.
+    #[must_use]
+    pub fn seen(&self, withheld: &RoaringBitmap) -> (Vec<Axis>, Vec<Cell>) {
+        let axes = self.spans.iter().map(|spans| Axis::new(&spans[1..])).collect();
+        let cell = |row: u32| Cell {
+            codes: self.codes.iter().map(|codes| codes[row as usize]).collect(),
+            figure: match withheld.contains(row) {
+                true => Figure::Withheld(None),
+                false => Figure::Given(self.count(row)),
+            },
+        };
+        (axes, (0..).take(self.counts.len()).map(cell).collect())
     }
 
     /// What is given out of it, a line per cell, without the counts of rows that are withheld.

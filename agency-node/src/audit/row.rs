@@ -115,8 +115,11 @@ fn detail(event: &Event) -> String {
             format!("{} periods, batch {batch}", periods.len())
         }
         Event::SubmissionChecked { batch, .. } => format!("batch {batch}"),
-        Event::Released { cells: all, withheld, .. } => {
-            format!("{all} cells, {withheld} withheld")
+        Event::Released { cells: all, withheld, protection, .. } => {
+            let attacked = protection.map(|it| format!(", {} attacked", it.attacked));
+            let told = protection.filter(|it| it.told > 0).map(|it| format!(", {} told", it.told));
+            let (attacked, told) = (attacked.unwrap_or_default(), told.unwrap_or_default());
+            format!("{all} cells, {withheld} withheld{attacked}{told}")
         }
         Event::QueryAnswered { answered, withheld, early, as_of, .. } => {
             let early = if *early > 0 { format!(", {early} not public") } else { String::new() };

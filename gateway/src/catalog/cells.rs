@@ -2,6 +2,7 @@
 
 use birge_schemas::{
     detail::{Breakdown, Detail},
+    extent::{Span, spans},
     slice::Slice,
     structure::Dimension,
 };
@@ -9,7 +10,7 @@ use roaring::RoaringBitmap;
 
 use crate::{
     decree::Disclosure,
-    disclosure::{Cells, Column, Earlier, Pattern, ShapeError, Span, protect},
+    disclosure::{Cells, Column, Earlier, Pattern, ShapeError, protect},
 };
 
 /// The columns of a slice, made once and lent out.
@@ -100,52 +101,4 @@ fn root(dimension: &Dimension, code: u16) -> u16 {
         root = parent;
     }
     root
-}
-
-/// What each code of a dimension takes in: years of age, or of a tree of codes the leaves below
-/// it.
-fn spans(dimension: &Dimension) -> Option<Vec<Span>> {
-    let codes = dimension.codes()?.list.codes();
-    if dimension.id == Breakdown::Age.dimension() {
-        return Some((0..).zip(codes).map(|(place, code)| years(&code.id, place)).collect());
-    }
-    let mut parts: Vec<Vec<usize>> = vec![vec![]; codes.len()];
-    let mut tops = vec![];
-    for (place, code) in codes.iter().enumerate() {
-        match code.parent {
-            Some(parent) => parts[usize::from(parent)].push(place),
-            None => tops.push(place),
-        }
-    }
-    let mut spans = vec![Span { from: 0, to: 0 }; codes.len()];
-    let mut next = 0;
-    tops.into_iter().for_each(|top| next = lay_out(top, next, &parts, &mut spans));
-    Some(spans)
-}
-
-/// Gives a code and those below it their spans, from `from` on.
-fn lay_out(code: usize, from: u32, parts: &[Vec<usize>], spans: &mut [Span]) -> u32 {
-    // A place of its own, so that it is not the same as its only part.
-    let to = parts[code].iter().fold(from + 1, |from, part| lay_out(*part, from, parts, spans));
-    spans[code] = Span { from, to };
-    to
-}
-
-/// The years of an age group: `Y15T24`, `Y15`, `Y_GE60`, `Y_LT15`. Another code, such as that of
-/// unknown age, takes in something of its own.
-fn years(code: &str, place: u32) -> Span {
-    const OLDEST: u32 = 1_000;
-    let year = |text: &str| text.parse::<u32>().ok().filter(|year| *year < OLDEST);
-    let ages = |code: &str| {
-        let ages = code.strip_prefix('Y')?;
-        if let Some(from) = ages.strip_prefix("_GE") {
-            return Some(Span { from: year(from)?, to: OLDEST });
-        }
-        if let Some(to) = ages.strip_prefix("_LT") {
-            return Some(Span { from: 0, to: year(to)? });
-        }
-        let (from, to) = ages.split_once('T').unwrap_or((ages, ages));
-        Some(Span { from: year(from)?, to: year(to)? + 1 })
-    };
-    ages(code).unwrap_or(Span { from: OLDEST + place, to: OLDEST + place + 1 })
 }

@@ -4,7 +4,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use birge_proto::{manifest::Manifest, record::Counts};
+use birge_proto::{
+    manifest::Manifest,
+    record::{Counts, Protection},
+};
 use birge_schemas::{
     slice::{self, Applied, Conflict, Slice},
     structure::Structure,
@@ -13,7 +16,7 @@ use birge_schemas::{
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
-use super::{Held, Holding, cells};
+use super::{Held, Holding, attacked, cells};
 use crate::{
     decree::Disclosure,
     disclosure::{METHOD, ShapeError},
@@ -71,7 +74,8 @@ pub struct Release {
 }
 
 impl Release {
-    /// Computes the pattern for the periods of a batch.
+    /// Computes the pattern for the periods of a batch, and attacks it before anything of it is
+    /// given out: where the attack finds something, all of its stratum is withheld.
     ///
     /// # Errors
     /// When the dataset has more dimensions than the control can tell apart.
@@ -79,18 +83,22 @@ impl Release {
         holding: &Holding,
         merged: &Merged,
         rule: Disclosure,
-    ) -> Result<Self, ShapeError> {
+    ) -> Result<(Self, Protection), ShapeError> {
         let mut release =
             Self { method: METHOD.to_owned(), cells: 0, withheld: 0, periods: BTreeMap::new() };
+        let Disclosure { threshold, zeros_withheld } = rule;
+        let mut protection = Protection { threshold, zeros_withheld, ..Protection::default() };
         for (period, slice) in &merged.slices {
             let earlier = holding.period(period).into_iter().flat_map(Held::versions);
-            let earlier = earlier.map(|version| (&*version.slice, &*version.withheld));
-            let pattern = cells::pattern(slice, earlier, rule)?.withheld;
+            let earlier: Vec<_> =
+                earlier.map(|version| (&*version.slice, &*version.withheld)).collect();
+            let pattern = cells::pattern(slice, earlier.iter().copied(), rule)?.withheld;
+            let pattern = attacked::close(slice, &earlier, pattern, rule, &mut protection);
             release.cells += slice.rows() as u64;
             release.withheld += pattern.len();
             release.periods.insert(period.clone(), encode(&pattern));
         }
-        Ok(release)
+        Ok((release, protection))
     }
 
     /// The rows withheld of a period; none where the release does not speak of it.

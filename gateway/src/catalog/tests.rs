@@ -134,7 +134,7 @@ impl Scene {
         let table = validate::accepted(&structure, manifest.action, &raw).unwrap();
         let merged = merge(&structure, &holding, &manifest, &table).unwrap();
         let rule = decree.disclosure(DATASET).unwrap();
-        let release = Release::compute(&holding, &merged, rule).unwrap();
+        let (release, _) = Release::compute(&holding, &merged, rule).unwrap();
         let header = SubmitHeader {
             signature: self.key.sign(MANIFEST_TYPE, &bytes),
             key_id: self.key.verifying_key().id(),
@@ -190,6 +190,7 @@ fn released(batch: BatchId, release: &Release) -> (Event, Option<Body>) {
         cells: release.cells,
         withheld: release.withheld,
         method: release.method.clone(),
+        protection: None,
         digest: hex::encode(body.digest()),
     };
     (event, Some(body))

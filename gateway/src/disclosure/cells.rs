@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use birge_schemas::detail::{Breakdown, Detail};
-
-use super::{
-    family::Span,
-    table::{AXES, Codes},
+use birge_schemas::{
+    detail::{Breakdown, Detail},
+    extent::Span,
 };
+
+use super::table::{AXES, Codes};
 
 /// One column of codes.
 #[derive(Debug, Clone, Copy)]

@@ -1,36 +1,13 @@
 //! Totals and their parts along one axis.
 
+use birge_schemas::extent::Span;
+
 /// A cell of one line along an axis, but for the total of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Member {
     pub(super) code: u16,
     pub(super) span: Span,
     pub(super) count: u64,
-}
-
-/// What a code takes in of its axis, from the first to past the last: years of age, places in a
-/// tree of areas. Codes that have nothing in common have spans that have nothing in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span {
-    /// The first that it takes in.
-    pub from: u32,
-    /// The first after these that it does not take in.
-    pub to: u32,
-}
-
-impl Span {
-    pub(super) fn contains(self, other: Self) -> bool {
-        self.from <= other.from && other.to <= self.to
-    }
-
-    /// Have they something in common, though neither contains the other?
-    pub(super) fn crosses(self, other: Self) -> bool {
-        self.meets(other) && !self.contains(other) && !other.contains(self)
-    }
-
-    fn meets(self, other: Self) -> bool {
-        self.from < other.to && other.from < self.to
-    }
 }
 
 /// A code and those into which it is divided.

@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use birge_schemas::detail::{Breakdown, Detail};
+use birge_schemas::{
+    detail::{Breakdown, Detail},
+    extent::Span,
+};
 
-use super::{cells::Cells, family::Span, table::Codes};
+use super::{cells::Cells, table::Codes};
 
 /// The rows that leave a small rest of one above them, as `small` has it.
 pub(super) fn leave_small_rest(

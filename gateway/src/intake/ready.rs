@@ -6,7 +6,7 @@ use birge_proto::{
     envelope::VerifyingKey,
     manifest::BatchId,
     problem::{Kind, Problem},
-    record::{Counts, DecreeName, Event, Outcome},
+    record::{Counts, DecreeName, Event, Outcome, Protection},
     wire,
 };
 
@@ -25,6 +25,7 @@ pub(super) struct Ready {
     permitted: Permitted,
     merged: Arc<Merged>,
     release: Release,
+    protection: Protection,
     pattern: Body,
 }
 
@@ -35,11 +36,17 @@ impl Ready {
         let structure = valid.table().structure();
         let merged = merge(structure, holding, valid.manifest(), valid.table())
             .map_err(|conflict| known.refuse(Problem::new(Kind::Conflict, conflict.to_string())))?;
-        let release = Release::compute(holding, &merged, permitted.disclosure)
+        let (release, protection) = Release::compute(holding, &merged, permitted.disclosure)
             .map_err(|error| known.refuse(Problem::new(Kind::Internal, error.to_string())))?;
         let pattern = serde_json::to_vec(&release)
             .map_err(|error| known.refuse(Problem::new(Kind::Internal, error.to_string())))?;
-        Ok(Self { merged: Arc::new(merged), release, pattern: pattern.into(), permitted })
+        Ok(Self {
+            merged: Arc::new(merged),
+            release,
+            protection,
+            pattern: pattern.into(),
+            permitted,
+        })
     }
 
     pub(super) fn id(&self) -> BatchId {
@@ -124,6 +131,7 @@ impl Ready {
             cells: self.release.cells,
             withheld: self.release.withheld,
             method: self.release.method.clone(),
+            protection: Some(self.protection),
             digest: hex::encode(self.pattern.digest()),
         };
         vec![(accepted, Some(batch)), (released, Some(self.pattern.clone()))]

@@ -9,8 +9,8 @@ use super::*;
 use crate::{
     manifest::{Action, BatchId},
     record::{
-        AccountAct, Authorised, Counts, DecreeName, Event, KeySignature, Outcome, Record, Ruling,
-        Scope,
+        AccountAct, Authorised, Counts, DecreeName, Event, KeySignature, Outcome, Protection,
+        Record, Ruling, Scope,
     },
 };
 
@@ -191,6 +191,7 @@ fn records(text: &str, number: u64, request: &Value) -> Vec<Record> {
             cells: number,
             withheld: 0,
             method: text(),
+            protection: Some(Protection { attacked: number, ..Protection::default() }),
             digest: text(),
         },
         Event::PublicReleased {

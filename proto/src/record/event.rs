@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountAct, Authorised, Counts, DecreeName, KeySignature, Outcome, Ruling};
+use super::{
+    AccountAct, Authorised, Counts, DecreeName, KeySignature, Outcome, Protection, Ruling,
+};
 use crate::{
     identity::Identity,
     manifest::{Action, BatchId, Cause},
@@ -157,6 +159,9 @@ pub enum Event {
         withheld: u64,
         /// Method and version of the suppression.
         method: String,
+        /// How it was protected, and what an attack on it came to (article 7(2)).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        protection: Option<Protection>,
         /// SHA-256 of the body.
         digest: String,
     },

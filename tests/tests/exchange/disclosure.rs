@@ -254,6 +254,49 @@ fn a_coalition_of_ministries_learns_no_more() {
     });
 }
 
+/// Every release is attacked before it takes effect, and can be attacked anew: by the operator,
+/// who has the withheld figures to judge by, and by anybody, from files of what was given out.
+#[test]
+fn article_7_2_releases_are_attacked_and_anybody_can_attack_them() {
+    let scene = Scene::new();
+    let auditor = scene.exchange.node("auditor/COA").unwrap();
+    let mfa = scene.exchange.node("agency/MFA").unwrap();
+    let released = block_on(async {
+        let answer = scene.ask("agency/MFA", &[]).await.unwrap();
+        let asked = answer.provenance.unwrap().exchange;
+        let mut released = None;
+        for index in 0..asked {
+            if let Event::Released { withheld, protection, .. } =
+                record(&scene.exchange, &auditor, index).await.event
+            {
+                released = Some((withheld, protection.unwrap()));
+            }
+        }
+        released.unwrap()
+    });
+    let (withheld, protection) = released;
+    assert_eq!((protection.threshold as f64, protection.told), (threshold(), 0));
+    assert_eq!(protection.attacked + protection.unattacked, withheld);
+    let verified = scene.exchange.gateway(&["verify", "--disclosure"]).unwrap();
+    let verified = verified.expect_code(0).unwrap();
+    assert!(verified.stdout.contains("of 0 too much can be told"), "{}", verified.stdout);
+
+    let folder = tempfile::tempdir().unwrap();
+    let published = folder.path().join("published.csv");
+    let query = mfa.command(&["query", "TRAFFICKING", "--format", "csv"]).unwrap();
+    let text = query.expect_code(0).unwrap().stdout;
+    std::fs::write(&published, &text).unwrap();
+    let (file, least) = (published.to_str().unwrap(), protection.threshold.to_string());
+    let attack = |file: &str, code| {
+        let zeros = protection.zeros_withheld.then_some("--zeros-withheld");
+        let words = ["audit", "disclosure", file, "--threshold", &least].into_iter().chain(zeros);
+        let attacked = auditor.command(&words.collect::<Vec<_>>()).unwrap();
+        attacked.expect_code(code).unwrap().stdout
+    };
+    let holds = attack(file, 0);
+    assert!(holds.contains("of 0 too much can be told"), "{holds}");
+}
+
 /// A revision that changes one figure must not give away another that did not change.
 #[test]
 fn a_revision_gives_nothing_away() {

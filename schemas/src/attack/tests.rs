@@ -1,0 +1,206 @@
+//! The attack beside one that goes through every population there may be.
+
+use proptest::prelude::*;
+
+use super::{population::Model, *};
+use crate::extent::Span;
+
+/// Codes as the kinds that they take in; kind 0 is who is in no code.
+type Codes = &'static [&'static [u32]];
+
+const SEXES: Codes = &[&[1], &[2]];
+const AGES: Codes = &[&[1, 2], &[1], &[2]];
+const CROSSING: Codes = &[&[1, 2], &[2, 3]];
+const RULE: Rule = Rule { threshold: 3, zeros_withheld: false };
+
+fn axis(codes: Codes) -> Axis {
+    let span = |kinds: &&[u32]| Span { from: kinds[0], to: kinds[kinds.len() - 1] + 1 };
+    Axis::new(&codes.iter().map(span).collect::<Vec<_>>())
+}
+
+/// Every kind of person, and for each cell of a world its codes and kinds.
+struct World {
+    axes: Vec<Axis>,
+    kinds: usize,
+    cells: Vec<(Box<[u16]>, Vec<usize>)>,
+}
+
+impl World {
+    fn new(all: &[Codes]) -> Self {
+        let kinds = |codes: Codes| codes.iter().flat_map(|kinds| kinds.iter()).max().unwrap() + 1;
+        let widths: Vec<u32> = all.iter().map(|codes| kinds(codes)).collect();
+        let persons = widths.iter().fold(vec![vec![]], |persons: Vec<Vec<u32>>, width| {
+            let longer = |person: &Vec<u32>| {
+                let person = person.clone();
+                (0..*width).map(move |kind| [&person[..], &[kind]].concat()).collect::<Vec<_>>()
+            };
+            persons.iter().flat_map(longer).collect()
+        });
+        let places = all.iter().fold(vec![vec![]], |places: Vec<Vec<u16>>, codes| {
+            let longer = |place: &Vec<u16>| {
+                let place = place.clone();
+                (0..=codes.len() as u16)
+                    .map(move |code| [&place[..], &[code]].concat())
+                    .collect::<Vec<_>>()
+            };
+            places.iter().flat_map(longer).collect()
+        });
+        let takes_in = |place: &[u16], person: &[u32]| {
+            let along = place.iter().zip(person).zip(all);
+            along.into_iter().all(|((code, kind), codes)| {
+                *code == 0 || codes[usize::from(*code) - 1].contains(kind)
+            })
+        };
+        let cells = places.into_iter().map(|place| {
+            let within = (0..persons.len()).filter(|person| takes_in(&place, &persons[*person]));
+            let within = within.collect();
+            (place.into(), within)
+        });
+        Self {
+            axes: all.iter().map(|codes| axis(codes)).collect(),
+            kinds: persons.len(),
+            cells: cells.collect(),
+        }
+    }
+
+    fn count(&self, cell: usize, population: &[u64]) -> u64 {
+        self.cells[cell].1.iter().map(|kind| population[*kind]).sum()
+    }
+}
+
+/// Every way to spread `persons` over `kinds`.
+fn populations(kinds: usize, persons: u64, so_far: &mut Vec<u64>, found: &mut impl FnMut(&[u64])) {
+    if kinds == 1 {
+        so_far.push(persons);
+        found(so_far);
+        so_far.pop();
+        return;
+    }
+    for first in 0..=persons {
+        so_far.push(first);
+        populations(kinds - 1, persons - first, so_far, found);
+        so_far.pop();
+    }
+}
+
+/// What is published: the total, and of the other cells some, of which some are withheld.
+fn publish(world: &World, truth: &[u64], shown: u64, withheld: u64) -> Vec<(usize, bool)> {
+    let told = |cell: &usize| *cell == 0 || shown >> cell & 1 == 1;
+    let there = (0..world.cells.len()).filter(told);
+    there
+        .map(|cell| (cell, cell > 0 && withheld >> cell & 1 == 1 && world.count(cell, truth) > 0))
+        .collect()
+}
+
+/// The sums that are known to hold: totals whose outermost parts add up along one axis.
+fn divisions(
+    world: &World,
+    truth: &[u64],
+    published: &[(usize, bool)],
+) -> Vec<(usize, Vec<usize>)> {
+    let mut found = vec![];
+    for (total, _) in published {
+        for (place, axis) in world.axes.iter().enumerate() {
+            let code = |cell: usize| world.cells[cell].0[place];
+            let same = |cell: &usize| {
+                let (own, other) = (&world.cells[*cell].0, &world.cells[*total].0);
+                (0..own.len()).all(|each| each == place || own[each] == other[each])
+            };
+            let below: Vec<usize> = published
+                .iter()
+                .map(|(cell, _)| *cell)
+                .filter(same)
+                .filter(|cell| axis.contains(code(*total), code(*cell)))
+                .collect();
+            let parts: Vec<usize> = below
+                .iter()
+                .copied()
+                .filter(|cell| !below.iter().any(|other| axis.contains(code(*other), code(*cell))))
+                .collect();
+            let sum: u64 = parts.iter().map(|cell| world.count(*cell, truth)).sum();
+            let apart = parts.iter().all(|one| {
+                parts.iter().all(|other| one == other || axis.disjoint(code(*one), code(*other)))
+            });
+            if !parts.is_empty() && apart && sum == world.count(*total, truth) {
+                found.push((*total, parts));
+            }
+        }
+    }
+    found
+}
+
+fn release(world: &World, truth: &[u64], published: &[(usize, bool)]) -> Vec<Cell> {
+    let cell = |(cell, withheld): &(usize, bool)| {
+        let count = world.count(*cell, truth);
+        let figure = if *withheld { Figure::Withheld(Some(count)) } else { Figure::Given(count) };
+        Cell { codes: world.cells[*cell].0.clone(), figure }
+    };
+    published.iter().map(cell).collect()
+}
+
+/// The interval of each withheld cell, by all populations that explain what is published.
+fn true_intervals(
+    world: &World,
+    truth: &[u64],
+    published: &[(usize, bool)],
+) -> Vec<(usize, Interval)> {
+    let sums = divisions(world, truth, published);
+    let secret: Vec<usize> = (0..published.len())
+        .filter(|at| published[*at].1 && world.count(published[*at].0, truth) < RULE.threshold)
+        .collect();
+    let mut found: Vec<_> =
+        secret.iter().map(|at| (*at, Interval { least: u64::MAX, greatest: 0 })).collect();
+    populations(world.kinds, truth.iter().sum(), &mut vec![], &mut |guess| {
+        let explained = published.iter().all(|(cell, withheld)| {
+            let count = world.count(*cell, guess);
+            if *withheld { count > 0 } else { count == world.count(*cell, truth) }
+        });
+        let adds_up = |(total, parts): &(usize, Vec<usize>)| {
+            parts.iter().map(|part| world.count(*part, guess)).sum::<u64>()
+                == world.count(*total, guess)
+        };
+        if explained && sums.iter().all(adds_up) {
+            for (at, interval) in &mut found {
+                let count = world.count(published[*at].0, guess);
+                interval.least = interval.least.min(count);
+                interval.greatest = interval.greatest.max(count);
+            }
+        }
+    });
+    found
+}
+
+fn few(kinds: usize, persons: u64) -> impl Strategy<Value = Vec<u64>> {
+    prop::collection::vec(prop_oneof![3 => Just(0_u64), 1 => 1..=3_u64], kinds)
+        .prop_filter("few enough to go through", move |truth| truth.iter().sum::<u64>() <= persons)
+}
+
+fn compare(all: &[Codes], truth: &[u64], shown: u64, withheld: u64) -> Result<(), TestCaseError> {
+    let world = World::new(all);
+    let published = publish(&world, truth, shown, withheld);
+    let release = release(&world, truth, &published);
+    let model = Model::new(&world.axes, &[release], RULE, 0.0, true, 10_000).unwrap();
+    let found: Vec<_> =
+        model.intervals().unwrap().into_iter().map(|(_, at, it)| (at, it)).collect();
+    prop_assert_eq!(found, true_intervals(&world, truth, &published));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn intervals_are_those_of_all_populations(truth in few(9, 8), shown: u64, withheld: u64) {
+        compare(&[SEXES, AGES], &truth, shown, withheld)?;
+    }
+
+    #[test]
+    fn so_they_are_where_codes_cross(truth in few(12, 6), shown: u64, withheld: u64) {
+        compare(&[SEXES, CROSSING], &truth, shown, withheld)?;
+    }
+
+    #[test]
+    fn so_they_are_along_three_axes(truth in few(27, 4), shown: u64, withheld: u64) {
+        compare(&[SEXES, SEXES, SEXES], &truth, shown, withheld)?;
+    }
+}
