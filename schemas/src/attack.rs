@@ -34,6 +34,7 @@ mod joint;
 mod population;
 mod programme;
 mod published;
+mod search;
 #[cfg(test)]
 mod tests;
 

@@ -3,7 +3,10 @@
 
 use std::ops::RangeInclusive;
 
-use birge_schemas::detail::{Breakdown, Detail};
+use birge_schemas::{
+    attack::{self, Attack, Axis, Effort, Figure, Rule},
+    detail::{Breakdown, Detail},
+};
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
 
@@ -119,6 +122,22 @@ impl Slice {
         }
     }
 
+    /// Attacks it as a release is attacked before it takes effect.
+    fn attack(&self, withheld: &RoaringBitmap, rule: Disclosure) -> Attack {
+        let axes: Vec<_> = self.spans.iter().map(|spans| Axis::new(&spans[1..])).collect();
+        let cells = self.counts.iter().enumerate().map(|(row, count)| {
+            let count = count.unwrap() as u64;
+            let figure = match withheld.contains(row as u32) {
+                true => Figure::Withheld(Some(count)),
+                false => Figure::Given(count),
+            };
+            attack::Cell { codes: self.codes.iter().map(|codes| codes[row]).collect(), figure }
+        });
+        let Disclosure { threshold, zeros_withheld } = rule;
+        let (rule, releases) = (Rule { threshold, zeros_withheld }, [cells.collect()]);
+        attack::attack(&axes, &releases, rule, 0.0, Effort::THOROUGH)
+    }
+
     fn cells(&self, world: World) -> Cells<'_> {
         let columns = world.iter().zip(&self.codes).zip(&self.spans);
         let columns: Vec<_> = columns
@@ -211,6 +230,9 @@ fn check(
             prop_assert!(u64::from(most) >= rule.threshold, "{row:?} is at most {most}");
         }
     }
+    let found = slice.attack(&pattern.withheld, rule);
+    prop_assert_eq!(found.unattacked + found.contradictory, 0);
+    prop_assert!(found.leaks.is_empty(), "{:?}", found.leaks);
     Ok(())
 }
 

@@ -79,6 +79,12 @@ impl Axis {
         one != other && self.above(other).contains(&one)
     }
 
+    /// Is a kind of a code also one of a code that is not above it?
+    pub(super) fn is_told_apart(&self, kind: u16, code: u16) -> bool {
+        let codes = self.above(kind).iter().filter(|node| usize::from(**node) <= self.spans.len());
+        codes.into_iter().any(|other| !self.above(code).contains(other))
+    }
+
     /// How many kinds there are.
     pub(super) fn width(&self) -> usize {
         self.kinds[0].len()

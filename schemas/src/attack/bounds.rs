@@ -33,6 +33,9 @@ impl Bounds {
 
     /// Narrows the intervals until they stand, or nearly so.
     pub(super) fn narrow(&mut self) -> Result<(), Contradiction> {
+        if self.intervals.iter().any(|it| it.least > it.greatest) {
+            return Err(Contradiction);
+        }
         let mut open: VecDeque<u32> = (0..).take(self.sums.len()).collect();
         let mut waiting = vec![true; self.sums.len()];
         for _ in 0..VISITS * self.sums.len() {

@@ -21,47 +21,59 @@ pub(super) fn rests(
 ) -> Vec<Rest> {
     let mut small = vec![];
     for (number, axis) in axes.iter().enumerate() {
+        let code = |at: usize| release[at].codes[number];
         for line in lines(release, number) {
-            for &total in &line {
-                let code = |at: usize| release[at].codes[number];
-                let below: Vec<usize> = line
-                    .iter()
-                    .copied()
-                    .filter(|at| axis.contains(code(total), code(*at)))
-                    .collect();
-                let outermost =
-                    |at: &usize| !below.iter().any(|other| axis.contains(code(*other), code(*at)));
-                let parts: Vec<usize> = below.iter().copied().filter(outermost).collect();
-                let crossing = |(at, one): (usize, &usize)| {
-                    parts[at + 1..].iter().any(|other| !axis.disjoint(code(*one), code(*other)))
-                };
-                if parts.is_empty() || parts.iter().enumerate().any(crossing) {
-                    continue;
-                }
-                let counts: Vec<_> = parts.iter().map(|at| count(&release[*at])).collect();
-                let rest = match (count(&release[total]), counts.into_iter().sum::<Option<u64>>()) {
-                    (Some(total), Some(parts)) => total.checked_sub(parts),
+            for Rest { total, parts } in divisions(axis, &line, code) {
+                let beside = beside(axis, code(total), parts.iter().map(|part| code(*part)));
+                let sum =
+                    parts.iter().try_fold(0_u64, |sum, at| sum.checked_add(count(&release[*at])?));
+                let rest = match (count(&release[total]), sum) {
+                    (Some(total), Some(sum)) => total.checked_sub(sum),
                     _ => Some(0).filter(|_| assuming),
                 };
+                // That nobody has a code is told by no division where zeros are withheld.
+                let secret =
+                    |kind: &u16| rule.zeros_withheld && axis.is_told_apart(*kind, code(total));
                 match rest {
-                    Some(0) => {
-                        let taken: BTreeSet<u16> =
-                            parts.iter().flat_map(|at| axis.kinds(code(*at)).to_vec()).collect();
-                        for kind in
-                            axis.kinds(code(total)).iter().filter(|kind| !taken.contains(kind))
-                        {
+                    Some(0) if !beside.iter().any(secret) => {
+                        empty.extend(beside.iter().map(|kind| {
                             let mut place = release[total].codes.clone();
                             place[number] = *kind;
-                            empty.insert(place);
-                        }
+                            place
+                        }))
                     }
-                    Some(rest) if rest < rule.threshold => small.push(Rest { total, parts }),
+                    Some(rest) if 0 < rest && rest < rule.threshold => {
+                        small.push(Rest { total, parts })
+                    }
                     _ => {}
                 }
             }
         }
     }
     small
+}
+
+/// The totals of a line, each with its outermost parts, where these have nothing in common.
+fn divisions(axis: &Axis, line: &[usize], code: impl Fn(usize) -> u16) -> Vec<Rest> {
+    let division = |total: &usize| {
+        let below = |at: &usize| axis.contains(code(*total), code(*at));
+        let below: Vec<usize> = line.iter().copied().filter(below).collect();
+        let outermost =
+            |at: &usize| !below.iter().any(|other| axis.contains(code(*other), code(*at)));
+        let parts: Vec<usize> = below.iter().copied().filter(outermost).collect();
+        let apart = |(at, one): (usize, &usize)| {
+            parts[at + 1..].iter().all(|other| axis.disjoint(code(*one), code(*other)))
+        };
+        (!parts.is_empty() && parts.iter().enumerate().all(apart))
+            .then(|| Rest { total: *total, parts })
+    };
+    line.iter().filter_map(division).collect()
+}
+
+/// The kinds of a code that are in none of its parts.
+fn beside(axis: &Axis, code: u16, parts: impl Iterator<Item = u16>) -> Vec<u16> {
+    let taken: BTreeSet<u16> = parts.flat_map(|part| axis.kinds(part).iter().copied()).collect();
+    axis.kinds(code).iter().copied().filter(|kind| !taken.contains(kind)).collect()
 }
 
 /// The cells that differ along one axis alone, by their places in the release.

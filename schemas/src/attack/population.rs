@@ -7,7 +7,7 @@ use super::{
     bounds::Bounds,
     division::{Rest, rests},
     joint,
-    programme::{self, Told},
+    search::{self, Told},
 };
 
 /// A node along each axis.
@@ -75,6 +75,9 @@ impl Model {
                 sums.insert(Sum { total: variable(total), parts });
                 targets.push(Target { variable: rest, release: number, cell: total, rest: true });
             }
+            for cell in release.iter().filter(|cell| places.is_empty(&cell.codes)) {
+                figures.intervals[places.known[&cell.codes] as usize].greatest = 0;
+            }
             let details: BTreeSet<BTreeSet<usize>> =
                 release.iter().map(|cell| detail(&cell.codes)).collect();
             for (axes, seeds) in joint::tables(axes, &details, largest)? {
@@ -92,7 +95,7 @@ impl Model {
     pub(super) fn attack(mut self, rule: Rule, unknown: usize) -> Result<Attack, Contradiction> {
         self.bounds.narrow()?;
         let secret: Vec<u32> = self.targets.iter().map(|target| target.variable).collect();
-        let found = programme::intervals(&self.bounds, &secret, rule.threshold, unknown)?;
+        let found = search::intervals(&self.bounds, &secret, rule.threshold, unknown)?;
         // How many of the withheld cells had to be thought of would say how many are small.
         let mut attack = match found.contains(&Told::Unknown) {
             true => Attack { unattacked: self.withheld, ..Attack::default() },
@@ -113,7 +116,7 @@ impl Model {
     pub(super) fn intervals(mut self) -> Result<Vec<(usize, usize, Interval)>, Contradiction> {
         self.bounds.narrow()?;
         let secret: Vec<u32> = self.targets.iter().map(|target| target.variable).collect();
-        let found = programme::all_of(&self.bounds, &secret)?;
+        let found = search::all_of(&self.bounds, &secret)?;
         let told = self.targets.iter().zip(found);
         let told = told.filter(|(target, _)| !target.rest);
         Ok(told.filter_map(|(target, found)| Some((target.release, target.cell, found?))).collect())

@@ -13,6 +13,7 @@ use birge_proto::{
 };
 use birge_tests::{
     answer::{Answer, Key, request},
+    binaries::workspace,
     bounds::{Constraint, Relation, bounds},
     client::Client,
     country,
@@ -295,6 +296,31 @@ fn article_7_2_releases_are_attacked_and_anybody_can_attack_them() {
     };
     let holds = attack(file, 0);
     assert!(holds.contains("of 0 too much can be told"), "{holds}");
+    // Where only what is small itself is withheld, much can be told.
+    let own = std::fs::read(workspace().join("deploy/demo/data/mia/TRAFFICKING.csv")).unwrap();
+    std::fs::write(&published, without_small(&own, threshold())).unwrap();
+    let told = attack(file, 1);
+    assert!(told.contains("A.KG.VC_HTF_DETV.F._T._T.PS.2023 is 4"), "{told}");
+}
+
+/// A file of the common template without the counts that are below `threshold`.
+fn without_small(file: &[u8], threshold: f64) -> Vec<u8> {
+    let mut reader = csv::Reader::from_reader(file);
+    let head = reader.headers().unwrap().clone();
+    let place = |name| head.iter().position(|column| column == name).unwrap();
+    let (value, status) = (place("OBS_VALUE"), place("OBS_STATUS"));
+    let mut writer = csv::Writer::from_writer(vec![]);
+    writer.write_record(&head).unwrap();
+    for row in reader.records().map(Result::unwrap) {
+        let small = row[value].parse::<f64>().unwrap() < threshold;
+        let field = |(column, text)| match column {
+            column if small && column == value => "",
+            column if small && column == status => "Q",
+            _ => text,
+        };
+        writer.write_record(row.iter().enumerate().map(field)).unwrap();
+    }
+    writer.into_inner().unwrap()
 }
 
 /// A revision that changes one figure must not give away another that did not change.
