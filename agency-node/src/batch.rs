@@ -206,6 +206,7 @@ impl Unsigned {
             key_id: key.verifying_key().id(),
             manifest,
             dry_run: false,
+            preview: false,
             consent: None,
         };
         Ok(Signed { header, blocks, content })

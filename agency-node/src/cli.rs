@@ -132,6 +132,10 @@ pub struct Submit {
     /// Let the gateway check everything and store nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// With a dry run: also tell how much would be withheld under the decree's threshold for small
+    /// counts, and under others.
+    #[arg(long, requires = "dry_run")]
+    pub preview: bool,
     /// For periods that are frozen: hand nothing in, and write here what the working group's
     /// chair is to consent to.
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]

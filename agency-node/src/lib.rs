@@ -82,11 +82,19 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
         }
         Command::Run => watch::run(node()?).await,
         Command::Validate { file } => submit::validate(&node()?, &file),
-        Command::Submit(cli::Submit { file, revises, reason, cause, dry_run, ask_consent }) => {
+        Command::Submit(cli::Submit {
+            file,
+            revises,
+            reason,
+            cause,
+            dry_run,
+            preview,
+            ask_consent,
+        }) => {
             let said = Said { revises, reason, cause, removes: vec![] };
             match ask_consent {
                 Some(out) => submit::ask_consent(&node()?, &file, said, &out),
-                None if dry_run => submit::dry_run(&node()?, &file, said).await,
+                None if dry_run => submit::dry_run(&node()?, &file, said, preview).await,
                 None => submit::submit(&node()?, &file, said).await,
             }
         }

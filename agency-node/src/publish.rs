@@ -131,8 +131,9 @@ impl Publisher {
         link: &Link,
         mut header: wire::SubmitHeader,
         blocks: Vec<Vec<u8>>,
+        preview: bool,
     ) -> Result<wire::SubmitResponse, Failure> {
-        header.dry_run = true;
+        (header.dry_run, header.preview) = (true, preview);
         let revises = Manifest::parse(&header.manifest).ok().and_then(|said| said.revises);
         let blocks = blocks.into_iter().map(|block| Part::Block(block.into()));
         let parts: Vec<_> = std::iter::once(Part::Header(header))

@@ -222,6 +222,7 @@ pub(crate) mod tests {
             counts: Some(wire::Counts { imported: 1, ..Default::default() }),
             report: None,
             receipt: Some(Evidence { proof: proof.encode(), record, opening }.into()),
+            previews: vec![],
         }
     }
 

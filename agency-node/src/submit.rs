@@ -1,5 +1,7 @@
 //! `agency-node submit` and `validate`: one file, at once, with everything found in it.
 
+mod preview;
+
 use std::path::Path;
 
 use birge_proto::{manifest::BatchId, problem::Problem, record::Outcome, wire};
@@ -45,7 +47,7 @@ pub async fn submit(node: &Node, file: &Path, said: Said) -> Result<Reply, Failu
     let mut checked = handin::check(node, file, said)?;
     let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
     if batch.informs() {
-        return ask(node, &publisher.link, batch, &checked.lines).await;
+        return ask(node, &publisher.link, batch, &checked.lines, false).await;
     }
     hand_over(node, &publisher, batch, name(file)).await
 }
@@ -125,15 +127,26 @@ async fn deliver(publisher: &Publisher, batch: BatchId) -> Result<Delivery, Fail
 ///
 /// # Errors
 /// When the file cannot be read, or the gateway is away or does not know this node.
-pub async fn dry_run(node: &Node, file: &Path, said: Said) -> Result<Reply, Failure> {
+pub async fn dry_run(
+    node: &Node,
+    file: &Path,
+    said: Said,
+    preview: bool,
+) -> Result<Reply, Failure> {
     let (link, _) = node.link()?;
     let mut checked = handin::check(node, file, said)?;
     let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
-    ask(node, &link, batch, &checked.lines).await
+    ask(node, &link, batch, &checked.lines, preview).await
 }
 
 /// Asks the gateway what would come of a batch.
-async fn ask(node: &Node, link: &Link, batch: Unsigned, lines: &Lines) -> Result<Reply, Failure> {
+async fn ask(
+    node: &Node,
+    link: &Link,
+    batch: Unsigned,
+    lines: &Lines,
+    preview: bool,
+) -> Result<Reply, Failure> {
     let informs = batch.informs();
     let key = credentials::signing_key(&node.home, node.identity())?;
     let history = node.outbox.history()?;
@@ -144,7 +157,7 @@ async fn ask(node: &Node, link: &Link, batch: Unsigned, lines: &Lines) -> Result
     }
     let (agency, sender) = (&node.identity().body, &node.config.batch);
     let signed = batch.sign(agency, &key, sender, &history, node.clock.now())?;
-    let answer = Publisher::dry_run(link, signed.header, signed.blocks).await?;
+    let answer = Publisher::dry_run(link, signed.header, signed.blocks, preview).await?;
     let report = answer.report.as_ref().map(Report::from_wire).unwrap_or_default();
     let outcome = match answer.outcome() {
         wire::Outcome::Success => "success",
@@ -157,12 +170,16 @@ async fn ask(node: &Node, link: &Link, batch: Unsigned, lines: &Lines) -> Result
         "outcome": outcome,
         "counts": counts_json(counts),
         "report": report::json(&report, lines),
+        "previews": answer.previews.iter().map(preview::json).collect::<Vec<_>>(),
     });
     let mut text = format!(
         "{}\ndry run: would be {outcome}, {}; nothing was stored",
         report::text(&report, lines),
         counts_text(counts)
     );
+    if !answer.previews.is_empty() {
+        text += &format!("\n\n{}", preview::text(&answer.previews));
+    }
     if informs {
         text += "\nnext: ACTION I (Information) changes nothing; to hand the figures in, say A to \
                  add or R to replace whole periods";

@@ -42,7 +42,7 @@ pub use self::{
     holding::{Held, Holding, Seen, Version},
     index::{Stage, Submission},
     overview::overview,
-    release::{Merged, Release, merge},
+    release::{Merged, Release, merge, preview},
 };
 use crate::{
     decree::{self, Access, Decree, Figures},

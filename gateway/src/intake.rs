@@ -192,6 +192,7 @@ impl Intake {
             counts: Some(counts(submission.counts)),
             report: Some(report),
             receipt: Some(self.receipt(submission.index).await?),
+            previews: vec![],
         })
     }
 
@@ -207,6 +208,7 @@ impl Intake {
             counts: Some(counts(ready.counts())),
             report: Some(ready.report()),
             receipt: None,
+            previews: ready.previews(),
         })
     }
 
@@ -232,6 +234,7 @@ impl Intake {
                 counts: Some(wire::Counts::default()),
                 report: Some(report.to_wire()),
                 receipt: None,
+                previews: vec![],
             }),
             _ => Err(problem),
         }

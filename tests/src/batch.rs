@@ -97,6 +97,7 @@ impl Batch {
             key_id: key.verifying_key().id(),
             manifest: bytes,
             dry_run: false,
+            preview: false,
             consent: None,
         };
         Ok(Signed { header, blocks: self.blocks.clone() })

@@ -184,6 +184,7 @@ pub(crate) mod tests {
             signature: vec![1; 64],
             key_id: "00".into(),
             dry_run: false,
+            preview: false,
             consent: None,
         }
     }

@@ -7,6 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use birge_proto::{
     manifest::Manifest,
     record::{Counts, Protection},
+    wire::Preview,
 };
 use birge_schemas::{
     slice::{self, Applied, Conflict, Slice},
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::{Held, Holding, attacked, cells};
 use crate::{
     decree::Disclosure,
-    disclosure::{METHOD, ShapeError},
+    disclosure::{METHOD, Pattern, ShapeError},
 };
 
 /// What the periods of a batch are after it.
@@ -89,14 +90,11 @@ impl Release {
         let Disclosure { threshold, zeros_withheld } = rule;
         let mut protection = Protection { threshold, zeros_withheld, ..Protection::default() };
         for (period, slice) in &merged.slices {
-            let earlier = holding.period(period).into_iter().flat_map(Held::versions);
-            let earlier: Vec<_> =
-                earlier.map(|version| (&*version.slice, &*version.withheld)).collect();
-            let pattern = cells::pattern(slice, earlier.iter().copied(), rule)?.withheld;
-            let pattern = attacked::close(slice, &earlier, pattern, rule, &mut protection);
-            release.cells += slice.rows() as u64;
-            release.withheld += pattern.len();
-            release.periods.insert(period.clone(), encode(&pattern));
+            let Pattern { withheld, cells, .. } =
+                protected(holding, period, slice, rule, &mut protection)?;
+            release.cells += cells;
+            release.withheld += withheld.len();
+            release.periods.insert(period.clone(), encode(&withheld));
         }
         Ok((release, protection))
     }
@@ -112,6 +110,43 @@ impl Release {
             .map(Some)
             .map_err(|_| PatternError(period.to_owned()))
     }
+}
+
+/// The pattern of a period, attacked.
+fn protected(
+    holding: &Holding,
+    period: &str,
+    slice: &Slice,
+    rule: Disclosure,
+    protection: &mut Protection,
+) -> Result<Pattern, ShapeError> {
+    let earlier = holding.period(period).into_iter().flat_map(Held::versions);
+    let earlier: Vec<_> = earlier.map(|version| (&*version.slice, &*version.withheld)).collect();
+    let pattern = cells::pattern(slice, earlier.iter().copied(), rule)?;
+    let withheld = attacked::close(slice, &earlier, pattern.withheld, rule, protection);
+    Ok(Pattern { withheld, ..pattern })
+}
+
+/// What would be withheld of a batch under `rule`; [`Preview::decreed`] is left to the caller.
+///
+/// # Errors
+/// When the dataset has more dimensions than the control can tell apart.
+pub fn preview(
+    holding: &Holding,
+    merged: &Merged,
+    rule: Disclosure,
+) -> Result<Preview, ShapeError> {
+    let mut preview = Preview { threshold: rule.threshold, ..Preview::default() };
+    for (period, slice) in &merged.slices {
+        let Pattern { withheld, cells, small } =
+            protected(holding, period, slice, rule, &mut Protection::default())?;
+        let counts = withheld.iter().filter_map(|row| slice.table().value(row as usize));
+        preview.cells += cells;
+        preview.small += small;
+        preview.withheld += withheld.len();
+        preview.count += counts.map(|count| count.max(0.0) as u64).sum::<u64>();
+    }
+    Ok(preview)
 }
 
 /// A pattern that cannot be read.

@@ -140,6 +140,7 @@ impl Scene {
             key_id: self.key.verifying_key().id(),
             manifest: bytes,
             dry_run: false,
+            preview: false,
             consent: None,
         };
         let blocks = blocks.into_iter().map(Into::into).collect();

@@ -1,13 +1,16 @@
 //! From a permitted batch to all that is committed of it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use birge_proto::{
     envelope::VerifyingKey,
     manifest::BatchId,
     problem::{Kind, Problem},
     record::{Counts, DecreeName, Event, Outcome, Protection},
-    wire,
+    wire::{self, Preview},
 };
 
 use super::{
@@ -15,7 +18,9 @@ use super::{
     refusal::{Known, Refusal, by_code},
 };
 use crate::{
-    catalog::{Holding, Merged, Release, merge},
+    catalog::{Holding, Merged, Release, merge, preview},
+    decree::Disclosure,
+    disclosure::ShapeError,
     journal::Body,
     submission::Submission,
 };
@@ -27,7 +32,11 @@ pub(super) struct Ready {
     release: Release,
     protection: Protection,
     pattern: Body,
+    previews: Vec<Preview>,
 }
+
+/// Thresholds of which a preview tells, beside the decree's own.
+const USUAL: [u64; 3] = [3, 5, 10];
 
 impl Ready {
     /// Applies the batch to what stands, and computes what may be given out (article 7).
@@ -38,6 +47,11 @@ impl Ready {
             .map_err(|conflict| known.refuse(Problem::new(Kind::Conflict, conflict.to_string())))?;
         let (release, protection) = Release::compute(holding, &merged, permitted.disclosure)
             .map_err(|error| known.refuse(Problem::new(Kind::Internal, error.to_string())))?;
+        let previews = match permitted.checked.header.preview && permitted.checked.dry_run() {
+            true => previews(holding, &merged, permitted.disclosure)
+                .map_err(|error| known.refuse(Problem::new(Kind::Internal, error.to_string())))?,
+            false => vec![],
+        };
         let pattern = serde_json::to_vec(&release)
             .map_err(|error| known.refuse(Problem::new(Kind::Internal, error.to_string())))?;
         Ok(Self {
@@ -45,6 +59,7 @@ impl Ready {
             release,
             protection,
             pattern: pattern.into(),
+            previews,
             permitted,
         })
     }
@@ -77,6 +92,11 @@ impl Ready {
     pub(super) fn persons(&self) -> BTreeMap<String, String> {
         let officer = self.permitted.checked.valid.manifest().approved_by.clone();
         BTreeMap::from([(String::from("officer"), officer)])
+    }
+
+    /// What would be withheld under other thresholds, where that was asked for.
+    pub(super) fn previews(&self) -> Vec<Preview> {
+        self.previews.clone()
     }
 
     pub(super) fn report(&self) -> wire::Report {
@@ -141,4 +161,19 @@ impl Ready {
     pub(super) fn again(self) -> Checked {
         self.permitted.checked
     }
+}
+
+/// What would be withheld under the decree's threshold and the usual ones.
+fn previews(
+    holding: &Holding,
+    merged: &Merged,
+    rule: Disclosure,
+) -> Result<Vec<Preview>, ShapeError> {
+    let thresholds: BTreeSet<u64> = USUAL.into_iter().chain([rule.threshold]).collect();
+    let previewed = |threshold| {
+        let decreed = threshold == rule.threshold;
+        let found = preview(holding, merged, Disclosure { threshold, ..rule })?;
+        Ok(Preview { decreed, ..found })
+    };
+    thresholds.into_iter().map(previewed).collect()
 }

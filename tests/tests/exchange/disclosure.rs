@@ -303,6 +303,31 @@ fn article_7_2_releases_are_attacked_and_anybody_can_attack_them() {
     assert!(told.contains("A.KG.VC_HTF_DETV.F._T._T.PS.2023 is 4"), "{told}");
 }
 
+/// Before a batch is handed in, its officer sees what the decree will withhold of it, and what
+/// other thresholds would.
+#[test]
+fn an_officer_sees_beforehand_what_would_be_withheld() {
+    let exchange = Exchange::start().unwrap();
+    let mia = exchange.node("agency/MIA").unwrap();
+    let file = workspace().join("deploy/demo/data/mia/TRAFFICKING.csv");
+    let words = ["submit", file.to_str().unwrap(), "--dry-run", "--preview"];
+    let told = mia.command(&words).unwrap().expect_code(0).unwrap().stdout;
+    assert!(told.contains("(the decree)"), "{told}");
+    let json = mia.command(&[&words[..], &["--output", "json"]].concat()).unwrap();
+    let json: Value = serde_json::from_str(&json.expect_code(0).unwrap().stdout).unwrap();
+    let previews = json["previews"].as_array().unwrap();
+    let number = |preview: &Value, name: &str| preview[name].as_u64().unwrap();
+    let thresholds: Vec<u64> = previews.iter().map(|each| number(each, "threshold")).collect();
+    assert!([3, 5, 10].iter().all(|usual| thresholds.contains(usual)), "{thresholds:?}");
+    let decreed = previews.iter().find(|each| each["decreed"] == true).unwrap();
+    assert_eq!(number(decreed, "threshold") as f64, threshold());
+    for (less, more) in previews.iter().zip(&previews[1..]) {
+        assert!(number(less, "small") < number(more, "small"), "{previews:?}");
+        assert!(number(more, "withheld") > number(more, "small"), "{previews:?}");
+    }
+    assert!(mia.receipts().is_empty(), "nothing was handed in");
+}
+
 /// A file of the common template without the counts that are below `threshold`.
 fn without_small(file: &[u8], threshold: f64) -> Vec<u8> {
     let mut reader = csv::Reader::from_reader(file);

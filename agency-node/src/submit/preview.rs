@@ -1,0 +1,62 @@
+//! What would be withheld of a batch, by threshold, for the officer who hands it in.
+
+use birge_proto::wire::Preview;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde_json::{Value, json};
+
+/// For people: a line for each threshold.
+pub(super) fn text(previews: &[Preview]) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["SMALL BELOW", "CELLS", "SMALL", "WITHHELD", "SHARE", "COUNT WITHHELD"]);
+    for Preview { threshold, decreed, cells, small, withheld, count } in previews {
+        let mark = if *decreed { " (the decree)" } else { "" };
+        table.add_row([
+            format!("{threshold}{mark}"),
+            cells.to_string(),
+            small.to_string(),
+            withheld.to_string(),
+            format!("{} %", share(*withheld, *cells)),
+            count.to_string(),
+        ]);
+    }
+    table.column_iter_mut().skip(1).for_each(|column| {
+        column.set_cell_alignment(CellAlignment::Right);
+    });
+    format!("what would be withheld, for your eyes alone:\n{table}")
+}
+
+/// For programs.
+pub(super) fn json(preview: &Preview) -> Value {
+    let Preview { threshold, decreed, cells, small, withheld, count } = *preview;
+    json!({
+        "threshold": threshold, "decreed": decreed, "cells": cells, "small": small,
+        "withheld": withheld, "count": count,
+    })
+}
+
+/// In whole percent, rounded up: little is not none.
+fn share(withheld: u64, cells: u64) -> u64 {
+    (withheld * 100).div_ceil(cells.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_decrees_own_threshold_is_marked() {
+        let preview = |threshold, decreed| Preview {
+            threshold,
+            decreed,
+            cells: 300,
+            small: 1,
+            withheld: 4,
+            count: 60,
+        };
+        let text = text(&[preview(3, false), preview(5, true)]);
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines[3].contains("5 (the decree)") && lines[3].contains("2 %"), "{text}");
+        assert_eq!(json(&preview(3, false))["withheld"], 4);
+    }
+}
