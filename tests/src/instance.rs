@@ -146,14 +146,15 @@ impl Instance {
         Ok(Cells::new(&self.details, &columns, &self.counts, 0.0)?)
     }
 
-    /// As an attacker sees it who has the counts that are not withheld.
+    /// As an attacker sees it who has the counts that are not withheld; with those that are, if
+    /// it is to be judged by them.
     #[must_use]
-    pub fn seen(&self, withheld: &RoaringBitmap) -> (Vec<Axis>, Vec<Cell>) {
+    pub fn seen(&self, withheld: &RoaringBitmap, judged: bool) -> (Vec<Axis>, Vec<Cell>) {
         let axes = self.spans.iter().map(|spans| Axis::new(&spans[1..])).collect();
         let cell = |row: u32| Cell {
             codes: self.codes.iter().map(|codes| codes[row as usize]).collect(),
             figure: match withheld.contains(row) {
-                true => Figure::Withheld(None),
+                true => Figure::Withheld(judged.then(|| self.count(row))),
                 false => Figure::Given(self.count(row)),
             },
         };

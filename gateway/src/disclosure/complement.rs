@@ -216,13 +216,20 @@ impl<'a> Search<'a> {
 
     fn find(&self, cell: u32, change: i64, price: &impl Fn(u32) -> Option<f64>) -> Option<Move> {
         let table = self.table;
+        let movable = |other: &u32| *other == cell || price(*other).is_some();
+        let whole = || {
+            let movable: Vec<u32> = table.numbers().filter(movable).collect();
+            let cells = (movable.len() <= WHOLE).then_some(movable)?;
+            cheapest(table, cells, cell, change, price)
+        };
         if table.cells().len() <= WHOLE {
-            let movable = |other: &u32| *other == cell || price(*other).is_some();
-            return cheapest(table, table.numbers().filter(movable).collect(), cell, change, price);
+            return whole();
         }
         let widths = if self.cleaning { &[WIDTH][..] } else { &[WIDTH, WIDER] };
-        widths.iter().find_map(|width| {
+        let near = widths.iter().find_map(|width| {
             cheapest(table, around(table, cell, *width, price), cell, change, price)
-        })
+        });
+        // Of a table with many releases most is given out, and what may change is not near.
+        near.or_else(|| if self.cleaning { None } else { whole() })
     }
 }

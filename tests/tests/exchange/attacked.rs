@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use birge_gateway::{
     decree::Disclosure,
-    disclosure::{Pattern, protect},
+    disclosure::{Earlier, Pattern, protect},
 };
 use birge_schemas::attack::{self, Effort, Rule};
 use birge_tests::{
@@ -46,12 +46,70 @@ fn solve(cells: &Path, instance: &Instance, withheld: &RoaringBitmap) -> (bool, 
 
 /// Of how many cells our own attacker can tell too much.
 fn told(instance: &Instance, withheld: &RoaringBitmap) -> u64 {
-    let (axes, seen) = instance.seen(withheld);
+    let (axes, seen) = instance.seen(withheld, false);
     let Disclosure { threshold, zeros_withheld } = RULE;
     let rule = Rule { threshold, zeros_withheld };
     let found = attack::attack(&axes, &[seen], rule, 0.0, Effort::THOROUGH);
     assert_eq!((found.attacked, found.contradictory), (withheld.len(), 0));
     found.leaks.len() as u64
+}
+
+/// A year of twelve releases of one table, each a revision of the one before: together they tell
+/// no more than each.
+#[test]
+fn a_year_of_revisions_tells_nothing_together() {
+    a_year(&made_up());
+    for name in ["mig_t.csv", "mig_xs.csv"].into_iter().filter(|_| deep()) {
+        if let Some(file) = published(&format!("sdc/{name}")) {
+            a_year(&fs::read_to_string(file).unwrap());
+        }
+    }
+}
+
+fn a_year(table: &str) {
+    let folder = TempDir::new().unwrap();
+    let releases: Vec<Instance> = (0..12)
+        .map(|month| {
+            let file = folder.path().join(format!("{month}.csv"));
+            fs::write(&file, revised(table, month)).unwrap();
+            Instance::read(&file).unwrap()
+        })
+        .collect();
+    let cells: Vec<_> = releases.iter().map(|release| release.cells().unwrap()).collect();
+    let now: Vec<_> = (0..).take(cells[0].len()).map(Some).collect();
+    let mut withheld: Vec<RoaringBitmap> = vec![];
+    for release in &cells {
+        let earlier = cells.iter().zip(&withheld);
+        let earlier: Vec<_> =
+            earlier.map(|(cells, withheld)| Earlier { cells, withheld, now: &now }).collect();
+        let Pattern { withheld: next, cells, .. } = protect(release, RULE, &earlier);
+        assert!(next.len() < cells, "{} of {cells} are withheld", next.len());
+        withheld.push(next);
+    }
+    let Disclosure { threshold, zeros_withheld } = RULE;
+    let attack_all = |withheld: &[RoaringBitmap]| {
+        let seen = releases.iter().zip(withheld).map(|(release, own)| release.seen(own, true));
+        let (axes, seen): (Vec<_>, Vec<_>) = seen.unzip();
+        let rule = Rule { threshold, zeros_withheld };
+        attack::attack(&axes[0], &seen, rule, 0.0, Effort::THOROUGH)
+    };
+    let found = attack_all(&withheld);
+    assert_eq!((found.unattacked, found.contradictory), (0, 0));
+    assert_eq!(found.leaks, []);
+    // Had each been protected by itself, they would tell.
+    let alone: Vec<_> = cells.iter().map(|cells| protect(cells, RULE, &[]).withheld).collect();
+    assert!(!attack_all(&alone).leaks.is_empty(), "the year asks nothing");
+}
+
+/// A table in which some counts of each month before have changed.
+fn revised(table: &str, months: u64) -> String {
+    let changed = |(line, row): (u64, &str)| {
+        let (codes, count) = row.rsplit_once(',').unwrap();
+        let Ok(count) = count.parse::<u64>() else { return format!("{row}\n") };
+        let times = (1..=months).filter(|month| (line * 7 + month * 31) % 23 == 0).count() as u64;
+        format!("{codes},{}\n", if count == 0 { 0 } else { count + 4 * times })
+    };
+    (0..).zip(table.lines()).map(changed).collect()
 }
 
 /// Persons by sex, age, region and citizenship: mostly few in a cell, and many cells empty.

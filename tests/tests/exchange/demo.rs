@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use birge_tests::{country, process::Process, watch};
+use birge_tests::{binaries::binaries, country, process::Process, watch};
+use serde_json::Value;
 
 fn demo(dir: &std::path::Path) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
@@ -30,4 +31,12 @@ fn the_demonstration_ends_well_twice() {
     for path in ["gateway/gateway.toml", "nodes/nsc/node.toml", "nodes/sbs/node.toml"] {
         assert!(dir.path().join(path).exists(), "{path}");
     }
+    // Of all these real figures nothing that is withheld can be told.
+    let mut gateway = Command::new(&binaries().unwrap().gateway);
+    gateway.args(["verify", "--disclosure", "--output", "json", "--config"]);
+    gateway.arg(dir.path().join("gateway/gateway.toml"));
+    let verified = Process::spawn("verify", &mut gateway).unwrap().wait_end().unwrap();
+    let found: Value = serde_json::from_str(&verified.expect_code(0).unwrap().stdout).unwrap();
+    assert!(found["attacked"].as_u64() > Some(50), "{found}");
+    assert_eq!((&found["unattacked"], &found["contradictory"]), (&0.into(), &0.into()), "{found}");
 }
