@@ -14,7 +14,9 @@
 //!    whose safety was not checked in whole numbers ([`certify`]).
 //! 3. A stratum that cannot be such a table, is too large for the search or for which it finds
 //!    no proof is decided by the coarse rule (`stratum`), which withholds whole classes of cells
-//!    and is safe by an argument of its own.
+//!    and is safe by an argument of its own. So is one of which the sender says that a cell is
+//!    confidential (`CONF_STATUS`): of an amount of money nobody but the sender knows who makes
+//!    up how much of it (dominance), and its classes hide it however large it is.
 //!
 //! One pattern serves everybody: what a body may not see for other reasons is masked on top,
 //! so that bodies that put their answers together learn no more than the pattern gives out.
@@ -86,8 +88,15 @@ pub fn protect(cells: &Cells<'_>, rule: Disclosure, earlier: &[Earlier<'_>]) -> 
             let suspects = suspects.get_or_init(|| suspect::suspects(cells, &strata, rule));
             stratum::withhold(cells, rows, suspects, past, rule)
         };
-        if let Some(again) = past.iter().rev().find_map(|then| then.again(rule)) {
+        let mut confidential = rows.iter().filter(|row| cells.is_confidential(**row)).peekable();
+        let any_confidential = confidential.peek().is_some();
+        if let Some(again) = past.iter().rev().find_map(|then| then.again(rule))
+            && confidential.all(|row| again.contains(row))
+        {
             return again;
+        }
+        if any_confidential {
+            return by_classes();
         }
         match searched(cells, rows, past, rule) {
             None => by_classes(),

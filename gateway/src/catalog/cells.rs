@@ -18,8 +18,13 @@ struct Columns {
     details: Vec<Detail>,
     codes: Vec<Coded>,
     counts: Vec<Option<f64>>,
+    confidential: RoaringBitmap,
     rounding: f64,
 }
+
+/// What says that an observation may be given out (`CL_CONF_STATUS`): it is free, or it waits
+/// for its release. Every other status is a reason to withhold it.
+const MAY_BE_GIVEN: [&str; 2] = ["F", "E"];
 
 /// One column of codes.
 struct Coded {
@@ -70,10 +75,13 @@ impl Columns {
             }
             codes.push(Coded { breakdown, codes: column, spans: spans(dimension) });
         }
+        let status = |row: usize| table.attribute("CONF_STATUS", row);
+        let confidential = |row: usize| status(row).is_some_and(|it| !MAY_BE_GIVEN.contains(&it));
         Self {
             details: rows.clone().map(|row| table.detail(row)).collect(),
             codes,
-            counts: rows.map(|row| table.value(row)).collect(),
+            counts: rows.clone().map(|row| table.value(row)).collect(),
+            confidential: rows.filter(|row| confidential(*row)).map(|row| row as u32).collect(),
             rounding: table.structure().rules.totals.rounding,
         }
     }
@@ -88,7 +96,8 @@ impl Columns {
                 spans: spans.as_deref(),
             })
             .collect();
-        Cells::new(&self.details, &columns, &self.counts, self.rounding)
+        let cells = Cells::new(&self.details, &columns, &self.counts, self.rounding)?;
+        Ok(cells.with_confidential(&self.confidential))
     }
 }
 

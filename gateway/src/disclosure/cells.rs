@@ -6,6 +6,7 @@ use birge_schemas::{
     detail::{Breakdown, Detail},
     extent::Span,
 };
+use roaring::RoaringBitmap;
 
 use super::table::{AXES, Codes};
 
@@ -30,6 +31,7 @@ pub struct Cells<'a> {
     columns: Vec<Packed<'a>>,
     keys: Vec<u128>,
     rounding: f64,
+    confidential: Option<&'a RoaringBitmap>,
 }
 
 /// Where a column stands in the keys.
@@ -73,7 +75,18 @@ impl<'a> Cells<'a> {
             packed.push(Packed { breakdown: *breakdown, mask, shift, spans: *spans });
             shift += width;
         }
-        Ok(Self { details, counts, columns: packed, keys, rounding })
+        Ok(Self { details, counts, columns: packed, keys, rounding, confidential: None })
+    }
+
+    /// The same, of which the sender says that these rows are confidential, for whatever reason:
+    /// one enterprise may make up most of an amount.
+    #[must_use]
+    pub fn with_confidential(self, rows: &'a RoaringBitmap) -> Self {
+        Self { confidential: Some(rows), ..self }
+    }
+
+    pub(super) fn is_confidential(&self, row: u32) -> bool {
+        self.confidential.is_some_and(|rows| rows.contains(row))
     }
 
     /// Number of rows.

@@ -4,8 +4,9 @@
 //! cells broken down along several. A dimension is **linked** if some cell breaks it down together
 //! with another one.
 //!
-//! 1. A cell is *suspect* if its count is small, or if it and its siblings leave a small rest
-//!    of their parent, so that the cell that was not handed in could be computed.
+//! 1. A cell is *suspect* if its count is small, if its sender says that it is confidential, or
+//!    if it and its siblings leave a small rest of their parent, so that the cell that was not
+//!    handed in could be computed.
 //! 2. Where a class of an unlinked dimension has a suspect cell, the whole class is withheld.
 //! 3. Where a cell of several breakdowns, or a class of a linked dimension, has a suspect cell,
 //!    all of these are withheld. The class by sex alone may stay: if nothing in it is suspect,

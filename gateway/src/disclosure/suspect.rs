@@ -25,8 +25,8 @@ fn positive_and_small(count: f64, rule: Disclosure) -> bool {
 
 /// The suspect rows of a slice.
 pub(super) fn suspects(cells: &Cells<'_>, strata: &[Vec<u32>], rule: Disclosure) -> RoaringBitmap {
-    let all = (0..).take(cells.len());
-    let mut suspects: RoaringBitmap = all.filter(|row| small(cells.count(*row), rule)).collect();
+    let hidden = |row: &u32| small(cells.count(*row), rule) || cells.is_confidential(*row);
+    let mut suspects: RoaringBitmap = (0..).take(cells.len()).filter(hidden).collect();
     for rows in strata {
         let common = cells.common(rows);
         for breakdown in broken_down(cells, rows).filter(|each| !common.has(*each)) {

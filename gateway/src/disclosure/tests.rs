@@ -292,6 +292,24 @@ fn who_stands_alone_takes_others_along() {
 }
 
 #[test]
+fn what_its_sender_calls_confidential_goes_with_its_class() {
+    let rows = [(T, 900), (region(1), 500), (region(2), 400), (sex(1), 450), (sex(2), 450)];
+    let table = Table::new(&rows);
+    let cells = || table.cells();
+    let withheld = |row: u32, earlier: &[Earlier<'_>]| {
+        let confidential = RoaringBitmap::from([row]);
+        let cells = cells().with_confidential(&confidential);
+        protect(&cells, PLAIN, earlier).withheld.iter().collect::<Vec<_>>()
+    };
+    assert_eq!(withheld(1, &[]), [1, 2]);
+    assert_eq!(withheld(0, &[]), [0, 1, 2, 3, 4], "of a total that is confidential nothing stays");
+    let (before, none) = (cells(), RoaringBitmap::new());
+    let now: Vec<_> = (0..5).map(Some).collect();
+    let earlier = Earlier { cells: &before, withheld: &none, now: &now };
+    assert_eq!(withheld(1, &[earlier]), [0, 1, 2, 3, 4], "it was given out before");
+}
+
+#[test]
 fn what_parts_along_two_axes_leave_of_a_total_is_not_told() {
     let cross = |counts: [u32; 3]| {
         let places = [[1, 1, 0, 0], [1, 2, 0, 0], [2, 1, 0, 0]];

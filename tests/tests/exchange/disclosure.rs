@@ -303,6 +303,45 @@ fn article_7_2_releases_are_attacked_and_anybody_can_attack_them() {
     assert!(told.contains("A.KG.VC_HTF_DETV.F._T._T.PS.2023 is 4"), "{told}");
 }
 
+/// Who makes up how much of an amount is known to its sender alone (dominance): what it flags as
+/// confidential is withheld with its class, and looks as every withheld cell does.
+#[test]
+fn what_a_sender_flags_as_confidential_is_given_to_nobody() {
+    if country::model_only("what_a_sender_flags_as_confidential_is_given_to_nobody") {
+        return;
+    }
+    let exchange = Exchange::start().unwrap();
+    let nbkr = exchange.node("agency/NBKR").unwrap();
+    let line = |(to, amount, status): (&str, u32, &str)| {
+        format!(
+            "dataflow,BIRGE:REMITTANCES(1.0.0),A,A,KG,REMIT_IN,{to},USD,2024,{amount},A,{status},0,NBKR\n"
+        )
+    };
+    let head = "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,COUNTERPART_AREA,UNIT_MEASURE,\
+                TIME_PERIOD,OBS_VALUE,OBS_STATUS,CONF_STATUS,UNIT_MULT,DATA_SOURCE\n";
+    let lines = [("_T", 900, "F"), ("RU", 700, "F"), ("KZ", 150, "O"), ("TR", 50, "")];
+    let file = exchange.dir().join("remittances.csv");
+    std::fs::write(&file, head.to_owned() + &lines.map(line).concat()).unwrap();
+    nbkr.command(&["submit", file.to_str().unwrap()]).unwrap().expect_code(0).unwrap();
+    block_on(async {
+        let ask = async |identity| {
+            let node = exchange.node(identity).unwrap();
+            let client = Client::of(&node, exchange.address()).await.unwrap();
+            client.ask(request("REMITTANCES", &[])).await.unwrap()
+        };
+        let answer = ask("agency/MFA").await;
+        for cell in &answer.cells {
+            let given = (cell.key["COUNTERPART_AREA"] == "_T").then_some(900.0);
+            assert_eq!(cell.value, given, "{cell:?}");
+            let status = if given.is_some() { ("A", "F") } else { ("Q", "C") };
+            assert_eq!((cell.code("OBS_STATUS"), cell.code("CONF_STATUS")), status);
+        }
+        assert_eq!(answer.cells.len(), 4);
+        let own = ask("agency/NBKR").await;
+        assert!(own.cells.iter().all(|cell| cell.value.is_some()), "its own figures");
+    });
+}
+
 /// Before a batch is handed in, its officer sees what the decree will withhold of it, and what
 /// other thresholds would.
 #[test]
