@@ -9,7 +9,7 @@ pub(super) fn text(previews: &[Preview]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["SMALL BELOW", "CELLS", "SMALL", "WITHHELD", "SHARE", "COUNT WITHHELD"]);
-    for Preview { threshold, decreed, cells, small, withheld, count } in previews {
+    for Preview { threshold, decreed, cells, small, withheld, count, .. } in previews {
         let mark = if *decreed { " (the decree)" } else { "" };
         table.add_row([
             format!("{threshold}{mark}"),
@@ -23,15 +23,33 @@ pub(super) fn text(previews: &[Preview]) -> String {
     table.column_iter_mut().skip(1).for_each(|column| {
         column.set_cell_alignment(CellAlignment::Right);
     });
-    format!("what would be withheld, for your eyes alone:\n{table}")
+    let uneven = previews.iter().filter(|each| is_uneven(each)).map(|each| {
+        let Preview { threshold, only_women, only_men, .. } = each;
+        format!(
+            "\nbelow {threshold}: of women alone {only_women} cells would be withheld, of men \
+             alone {only_men}: that is more than chance, and hides one sex"
+        )
+    });
+    let uneven: String = uneven.collect();
+    format!("what would be withheld, for your eyes alone:\n{table}{uneven}")
+}
+
+/// Is one sex withheld more often than chance has it: by McNemar's test, at 5 %?
+#[allow(clippy::cast_precision_loss, reason = "cells are far below 2^53")]
+fn is_uneven(Preview { only_women, only_men, .. }: &Preview) -> bool {
+    const CHI_SQUARE: f64 = 3.841;
+    let (all, apart) = (only_women + only_men, only_women.abs_diff(*only_men));
+    let apart = apart.saturating_sub(1) as f64;
+    all > 0 && apart * apart / all as f64 > CHI_SQUARE
 }
 
 /// For programs.
 pub(super) fn json(preview: &Preview) -> Value {
-    let Preview { threshold, decreed, cells, small, withheld, count } = *preview;
+    let Preview { threshold, decreed, cells, small, withheld, count, .. } = *preview;
     json!({
         "threshold": threshold, "decreed": decreed, "cells": cells, "small": small,
-        "withheld": withheld, "count": count,
+        "withheld": withheld, "count": count, "onlyWomen": preview.only_women,
+        "onlyMen": preview.only_men, "uneven": is_uneven(preview),
     })
 }
 
@@ -53,10 +71,13 @@ mod tests {
             small: 1,
             withheld: 4,
             count: 60,
+            only_women: 12,
+            only_men: if decreed { 2 } else { 8 },
         };
         let text = text(&[preview(3, false), preview(5, true)]);
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[3].contains("5 (the decree)") && lines[3].contains("2 %"), "{text}");
         assert_eq!(json(&preview(3, false))["withheld"], 4);
+        assert!(text.contains("below 5: of women alone 12") && !text.contains("below 3"), "{text}");
     }
 }

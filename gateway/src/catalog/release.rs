@@ -10,8 +10,9 @@ use birge_proto::{
     wire::Preview,
 };
 use birge_schemas::{
+    detail::Breakdown,
     slice::{self, Applied, Conflict, Slice},
-    structure::Structure,
+    structure::{Dimension, Structure},
     table::Table,
 };
 use roaring::RoaringBitmap;
@@ -145,8 +146,31 @@ pub fn preview(
         preview.small += small;
         preview.withheld += withheld.len();
         preview.count += counts.map(|count| count.max(0.0) as u64).sum::<u64>();
+        let (only_women, only_men) = by_sex(slice, &withheld);
+        preview.only_women += only_women;
+        preview.only_men += only_men;
     }
     Ok(preview)
+}
+
+/// How often of two rows that differ by sex alone only that of women is withheld, and how often
+/// only that of men.
+fn by_sex(slice: &Slice, withheld: &RoaringBitmap) -> (u64, u64) {
+    let table = slice.table();
+    let structure = table.structure();
+    let Some(place) = structure.position(Breakdown::Sex.dimension()) else { return (0, 0) };
+    let list = structure.coded().nth(place).and_then(Dimension::codes);
+    let sex = |id| list.and_then(|coded| coded.list.position(id));
+    let mut pairs: BTreeMap<Vec<u16>, [Option<bool>; 2]> = BTreeMap::new();
+    for row in 0..table.rows() {
+        let code = Some(table.code(place, row));
+        let Some(at) = [sex("F"), sex("M")].iter().position(|sex| *sex == code) else { continue };
+        let others = (0..structure.coded().count()).filter(|each| *each != place);
+        let key = others.map(|each| table.code(each, row)).collect();
+        pairs.entry(key).or_default()[at] = Some(withheld.contains(row as u32));
+    }
+    let times = |pair| pairs.values().filter(|found| **found == pair).count() as u64;
+    (times([Some(true), Some(false)]), times([Some(false), Some(true)]))
 }
 
 /// A pattern that cannot be read.

@@ -65,7 +65,7 @@ fn divisions(axis: &Axis, line: &[usize], code: impl Fn(usize) -> u16) -> Vec<Re
             parts[at + 1..].iter().all(|other| axis.disjoint(code(*one), code(*other)))
         };
         (!parts.is_empty() && parts.iter().enumerate().all(apart))
-            .then(|| Rest { total: *total, parts })
+            .then_some(Rest { total: *total, parts })
     };
     line.iter().filter_map(division).collect()
 }

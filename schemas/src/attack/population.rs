@@ -104,7 +104,8 @@ impl Model {
         for (Target { release, cell, rest, .. }, told) in self.targets.into_iter().zip(found) {
             let Told::Within(interval) = told else { continue };
             // What nobody handed in is nothing to hide where there may be none of it.
-            if !interval.hides(rule.threshold) && !(rest && interval.least == 0) {
+            let hidden = interval.hides(rule.threshold) || (rest && interval.least == 0);
+            if !hidden {
                 attack.leaks.push(Leak { release, cell, rest, interval });
             }
         }
