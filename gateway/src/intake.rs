@@ -19,6 +19,7 @@ use birge_proto::{
 };
 use futures::Stream;
 use prost::bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 
 use self::{
     decide::{Checked, Permitted, Standing},
@@ -100,14 +101,16 @@ impl Intake {
             Ok::<_, Refusal>((signed.mandated(&*state.decree_at(now)?, agency)?, now))
         })?;
         let id = signed.id();
-        let _batch = self.batches.take(agency, 1).await?;
-        let _memory = self.memory.take(agency, signed.most_bytes() / MEMORY_UNIT).await?;
+        let batch = self.batches.take(agency, 1).await?;
+        let memory = self.memory.take(agency, signed.most_bytes() / MEMORY_UNIT).await?;
+        let turn = Arc::new((batch, memory));
         if let Some(submission) = self.catalog.submission(&id)? {
             return Ok(self.accepted(submission, wire::Report::default()).await?);
         }
         let received = Received::read(signed, blocks, WHOLE_BATCH).await?;
         let structures = self.catalog.read(|state| Arc::clone(&state.structures));
-        let mut checked = blocking(move || Checked::check(&structures, received, now)).await?;
+        let mut checked =
+            blocking(&turn, move || Checked::check(&structures, received, now)).await?;
         let dry_run = checked.dry_run();
         loop {
             let (now, decree, holding, standing, twin) = self.catalog.read(|state| {
@@ -122,7 +125,7 @@ impl Intake {
                 return Ok(self.already(&id, index, checked.report()).await?);
             }
             let permitted = Permitted::decide(checked, agency, &*decree?, &standing, now)?;
-            let ready = blocking(move || Ready::prepare(permitted, &holding)).await?;
+            let ready = blocking(&turn, move || Ready::prepare(permitted, &holding)).await?;
             if dry_run {
                 return Ok(self.would_be_accepted(agency, &ready).await?);
             }
@@ -310,9 +313,17 @@ fn counts(counts: birge_proto::record::Counts) -> wire::Counts {
     wire::Counts { imported, updated, unchanged, deleted, ignored }
 }
 
+/// Works on a thread of its own. The turn ends with the work, though nobody may wait for it any
+/// more.
 async fn blocking<T: Send + 'static>(
+    turn: &Arc<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     let failed = || Problem::new(Kind::Internal, "the batch could not be checked").into();
+    let turn = Arc::clone(turn);
+    let work = move || {
+        let _turn = turn;
+        work()
+    };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(failed()))
 }

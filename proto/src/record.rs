@@ -206,12 +206,11 @@ pub struct Protection {
     pub zeros_withheld: bool,
     /// Withheld cells, of this release and those before, that were attacked.
     pub attacked: u64,
-    /// Withheld cells that were not: their table is too large, or they are no counts.
+    /// Withheld cells that were not, or not to the end: their table is too large, takes too long
+    /// or does not add up, or they are no counts. The pattern has an argument of its own.
     pub unattacked: u64,
     /// Cells that were withheld because the attack had found something.
     pub closed: u64,
-    /// Cells that the attack can tell still, by what was given out before.
-    pub told: u64,
 }
 
 /// Outcome of a submission, apart from its stage.

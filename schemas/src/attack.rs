@@ -14,7 +14,9 @@
 //! figures add up, which withheld cells of a class are zero, and which withheld figures stand
 //! unchanged in a later release. Who has the withheld figures before them (the gateway) sees these
 //! from the figures; who has only what was published (an auditor) assumes them of every division
-//! and cell, and takes the assumptions back where no population is left.
+//! and cell, and takes the assumptions back where no population is left. A figure that was given
+//! out when it was not small and is withheld now that it is, under a higher threshold, counts as
+//! if nobody knew it: no withholding takes it back.
 //!
 //! # How
 //! `population` makes the kinds and the sums, canonically: each figure is divided along
@@ -106,7 +108,8 @@ pub struct Attack {
     pub attacked: u64,
     /// Those of which too much can be told.
     pub leaks: Vec<Leak>,
-    /// Withheld cells of tables that were not: these are too large, or hold no counts.
+    /// Withheld cells of tables that were not, or not to the end: these are too large, take too
+    /// long, or hold no counts.
     pub unattacked: u64,
     /// Withheld cells of tables that no population explains: their figures do not add up.
     pub contradictory: u64,
@@ -131,13 +134,15 @@ pub struct Effort {
     pub cells: usize,
     /// Unknown counts that sums tie together up to which programmes are solved.
     pub unknown: usize,
+    /// Programmes that are solved, each weighed by its unknown counts.
+    pub work: usize,
 }
 
 impl Effort {
-    /// What somebody waits for: seconds.
-    pub const PROMPT: Self = Self { cells: 50_000, unknown: 1_500 };
-    /// What an auditor takes the time for: minutes to hours.
-    pub const THOROUGH: Self = Self { cells: 500_000, unknown: 50_000 };
+    /// For what somebody waits for: mostly well under a minute.
+    pub const PROMPT: Self = Self { cells: 50_000, unknown: 1_500, work: 200_000 };
+    /// What an auditor takes the time for, however long.
+    pub const THOROUGH: Self = Self { cells: 500_000, unknown: 50_000, work: usize::MAX };
 }
 
 impl Interval {
@@ -159,7 +164,18 @@ pub fn attack(
     releases: &[Vec<Cell>],
     rule: Rule,
     rounding: f64,
-    effort: Effort,
+    mut effort: Effort,
+) -> Attack {
+    attack_within(axes, releases, rule, rounding, &mut effort)
+}
+
+/// As [`attack`]; what it takes is taken off `effort`.
+fn attack_within(
+    axes: &[Axis],
+    releases: &[Vec<Cell>],
+    rule: Rule,
+    rounding: f64,
+    effort: &mut Effort,
 ) -> Attack {
     let cells = || releases.iter().flatten();
     let withheld = cells().filter(|cell| cell.is_withheld()).count() as u64;
@@ -168,17 +184,50 @@ pub fn attack(
     }
     // Who sees no withheld figure assumes the most, and less where that cannot be.
     let judged = !cells().any(|cell| cell.figure == Figure::Withheld(None));
-    let assumed: &[bool] = if judged { &[true] } else { &[true, false] };
-    for &assuming in assumed {
-        let model = Model::new(axes, releases, rule, rounding, assuming, effort.cells);
+    let levels = if judged { &Assumed::LEVELS[..1] } else { &Assumed::LEVELS };
+    for &assumed in levels {
+        let model = Model::new(axes, releases, rule, rounding, assumed, effort.cells);
         let Some(model) = model else {
             return Attack { unattacked: withheld, ..Attack::default() };
         };
-        if let Ok(found) = model.attack(rule, effort.unknown) {
+        if let Ok(found) = model.attack(rule, effort) {
             return found;
         }
     }
-    Attack { contradictory: withheld, ..Attack::default() }
+    // What does not add up along an axis is left out, and the rest attacked.
+    let crooked = division::crooked(axes, releases);
+    let straight = |cell: &&Cell| crooked.iter().all(|axis| cell.codes[*axis] == 0);
+    let rest: Vec<Vec<Cell>> =
+        releases.iter().map(|cells| cells.iter().filter(straight).cloned().collect()).collect();
+    let left = rest.iter().flatten().filter(|cell| cell.is_withheld()).count() as u64;
+    if crooked.is_empty() || left == 0 {
+        return Attack { contradictory: withheld, ..Attack::default() };
+    }
+    let mut found = attack_within(axes, &rest, rule, rounding, effort);
+    found.contradictory += withheld - left;
+    for Leak { release, cell, .. } in &mut found.leaks {
+        let mut places = (0..).zip(&releases[*release]).filter(|(_, cell)| straight(cell));
+        *cell = places.nth(*cell).map_or(*cell, |(place, _)| place);
+    }
+    found
+}
+
+/// What an attacker who has no withheld figure takes to be so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Assumed {
+    /// That divisions are complete, and that what is withheld is not zero where zeros are not.
+    complete: bool,
+    /// That what is withheld is as it was in the release before.
+    unchanged: bool,
+}
+
+impl Assumed {
+    /// First the most, then less.
+    const LEVELS: [Self; 3] = [
+        Self { complete: true, unchanged: true },
+        Self { complete: true, unchanged: false },
+        Self { complete: false, unchanged: false },
+    ];
 }
 
 /// No population explains what is published.

@@ -85,7 +85,10 @@ impl fmt::Display for Found {
             told.len()
         )?;
         if *unattacked > 0 {
-            write!(f, "\n{unattacked} were not attacked: tables too large, or no counts")?;
+            write!(
+                f,
+                "\n{unattacked} were not attacked: their tables are too large, or hold no counts"
+            )?;
         }
         if *contradictory > 0 {
             write!(f, "\n{contradictory} were not attacked: their figures do not add up")?;
@@ -144,8 +147,9 @@ fn attack(releases: &[(usize, Slice)], rule: Rule) -> Attack {
         .map(|(_, slice)| move |row: usize| slice.table().attribute("OBS_STATUS", row) == Some("Q"))
         .collect();
     let releases = releases.iter().zip(&withheld);
-    let releases: Vec<Release<'_>> =
-        releases.map(|((_, slice), withheld)| Release { table: slice.table(), withheld }).collect();
+    let releases: Vec<Release<'_>> = releases
+        .map(|((_, slice), withheld)| Release { table: slice.table(), withheld, judged: false })
+        .collect();
     attack_releases(&releases, rule, Effort::THOROUGH)
 }
 

@@ -117,9 +117,7 @@ fn detail(event: &Event) -> String {
         Event::SubmissionChecked { batch, .. } => format!("batch {batch}"),
         Event::Released { cells: all, withheld, protection, .. } => {
             let attacked = protection.map(|it| format!(", {} attacked", it.attacked));
-            let told = protection.filter(|it| it.told > 0).map(|it| format!(", {} told", it.told));
-            let (attacked, told) = (attacked.unwrap_or_default(), told.unwrap_or_default());
-            format!("{all} cells, {withheld} withheld{attacked}{told}")
+            format!("{all} cells, {withheld} withheld{}", attacked.unwrap_or_default())
         }
         Event::QueryAnswered { answered, withheld, early, as_of, .. } => {
             let early = if *early > 0 { format!(", {early} not public") } else { String::new() };

@@ -12,7 +12,8 @@ use roaring::RoaringBitmap;
 use crate::decree::Disclosure;
 
 /// Attacks what `withheld` leaves of a slice, together with its earlier releases. Returns what
-/// has to be withheld: where the attack finds something, all of the strata in which it does.
+/// has to be withheld: where the attack finds what the earlier releases do not tell by
+/// themselves, all of the strata in which it does.
 pub(super) fn close(
     slice: &Slice,
     earlier: &[(&Slice, &RoaringBitmap)],
@@ -20,23 +21,35 @@ pub(super) fn close(
     rule: Disclosure,
     protection: &mut Protection,
 ) -> RoaringBitmap {
-    let mut found = attack(slice, earlier, &withheld, rule, Effort::PROMPT);
-    if !found.leaks.is_empty() {
-        let table_of = |release: usize| {
-            earlier.get(release).map_or(slice.table(), |(earlier, _)| earlier.table())
-        };
-        let told = found.leaks.iter().map(|leak| stratum_of(table_of(leak.release), leak.cell));
-        let told: BTreeSet<Vec<u16>> = told.collect();
-        let rows = (0..).take(slice.rows());
-        let closed = rows.filter(|row| told.contains(&stratum_of(slice.table(), *row as usize)));
-        let before = withheld.len();
-        withheld.extend(closed);
-        protection.closed += withheld.len() - before;
-        found = attack(slice, earlier, &withheld, rule, Effort::PROMPT);
-    }
+    let found = attack(slice, earlier, &withheld, rule, Effort::PROMPT);
     protection.attacked += found.attacked;
     protection.unattacked += found.unattacked + found.contradictory;
-    protection.told += found.leaks.len() as u64;
+    if found.leaks.is_empty() {
+        return withheld;
+    }
+    let before = earlier.split_last().map(|((last, withheld), earlier)| {
+        attack(last, earlier, withheld, rule, Effort::PROMPT).leaks
+    });
+    let before = before.unwrap_or_default();
+    let table_of =
+        |release: usize| earlier.get(release).map_or(slice.table(), |(earlier, _)| earlier.table());
+    let new = found.leaks.iter().filter(|leak| !before.contains(leak));
+    let told: BTreeSet<Vec<u16>> =
+        new.map(|leak| stratum_of(table_of(leak.release), leak.cell)).collect();
+    let rows = (0..).take(slice.rows());
+    let closed = rows.filter(|row| told.contains(&stratum_of(slice.table(), *row as usize)));
+    let before = withheld.len();
+    withheld.extend(closed);
+    let closed = withheld.len() - before;
+    if closed > 0 {
+        tracing::warn!(
+            dataset = slice.table().structure().id,
+            period = slice.period(),
+            cells = closed,
+            "the attack on a release found what its protection had not: more is withheld"
+        );
+    }
+    protection.closed += closed;
     withheld
 }
 
@@ -54,8 +67,10 @@ pub(super) fn attack(
     let hidden: Vec<_> = all
         .map(|(slice, withheld)| (slice, move |row: usize| is_withheld(withheld, row)))
         .collect();
-    let releases: Vec<Release<'_>> =
-        hidden.iter().map(|(slice, withheld)| Release { table: slice.table(), withheld }).collect();
+    let releases: Vec<Release<'_>> = hidden
+        .iter()
+        .map(|(slice, withheld)| Release { table: slice.table(), withheld, judged: true })
+        .collect();
     let Disclosure { threshold, zeros_withheld } = rule;
     attack_releases(&releases, Rule { threshold, zeros_withheld }, effort)
 }

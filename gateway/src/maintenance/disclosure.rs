@@ -45,7 +45,10 @@ pub fn verify_disclosure(config: &Config) -> Result<Finding> {
         told.len()
     );
     if unattacked > 0 {
-        let _ = write!(words, "\n{unattacked} were not attacked: tables too large, or no counts");
+        let _ = write!(
+            words,
+            "\n{unattacked} were not attacked: their tables are too large, or hold no counts"
+        );
     }
     if contradictory > 0 {
         let _ = write!(words, "\n{contradictory} were not attacked: their figures do not add up");

@@ -1,6 +1,9 @@
 //! How totals are divided, as an attacker takes it to be.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap, HashSet},
+};
 
 use super::{Axis, Cell, Figure, Rule, population::Place};
 
@@ -53,19 +56,41 @@ pub(super) fn rests(
     small
 }
 
-/// The totals of a line, each with its outermost parts, where these have nothing in common.
-fn divisions(axis: &Axis, line: &[usize], code: impl Fn(usize) -> u16) -> Vec<Rest> {
+/// The axes along which some total is less than its parts.
+pub(super) fn crooked(axes: &[Axis], releases: &[Vec<Cell>]) -> BTreeSet<usize> {
+    let is_crooked = |number: &usize| {
+        releases.iter().any(|release| {
+            let code = |at: usize| release[at].codes[*number];
+            lines(release, *number)
+                .iter()
+                .flat_map(|line| divisions(&axes[*number], line, code))
+                .any(|Rest { total, parts }| {
+                    // A part that is withheld counts for none.
+                    let parts = parts.iter().filter_map(|at| count(&release[*at]));
+                    let sum = parts.fold(0, u64::saturating_add);
+                    count(&release[total]).is_some_and(|total| total < sum)
+                })
+        })
+    };
+    (0..axes.len()).filter(is_crooked).collect()
+}
+
+/// The totals of a line, each with its outermost parts: of those that cross, the widest.
+pub(super) fn divisions(axis: &Axis, line: &[usize], code: impl Fn(usize) -> u16) -> Vec<Rest> {
     let division = |total: &usize| {
         let below = |at: &usize| axis.contains(code(*total), code(*at));
         let below: Vec<usize> = line.iter().copied().filter(below).collect();
         let outermost =
             |at: &usize| !below.iter().any(|other| axis.contains(code(*other), code(*at)));
-        let parts: Vec<usize> = below.iter().copied().filter(outermost).collect();
-        let apart = |(at, one): (usize, &usize)| {
-            parts[at + 1..].iter().all(|other| axis.disjoint(code(*one), code(*other)))
-        };
-        (!parts.is_empty() && parts.iter().enumerate().all(apart))
-            .then_some(Rest { total: *total, parts })
+        let mut outermost: Vec<usize> = below.iter().copied().filter(outermost).collect();
+        outermost.sort_by_key(|at| (Reverse(axis.kinds(code(*at)).len()), *at));
+        let mut parts: Vec<usize> = vec![];
+        for at in outermost {
+            if parts.iter().all(|part| axis.disjoint(code(*part), code(at))) {
+                parts.push(at);
+            }
+        }
+        (!parts.is_empty()).then_some(Rest { total: *total, parts })
     };
     line.iter().filter_map(division).collect()
 }

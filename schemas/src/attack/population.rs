@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
-    Attack, Axis, Cell, Contradiction, Figure, Interval, Leak, Rule,
+    Assumed, Attack, Axis, Cell, Contradiction, Effort, Figure, Interval, Leak, Rule,
     bounds::Bounds,
     division::{Rest, rests},
     joint,
@@ -46,14 +46,20 @@ impl Model {
         releases: &[Vec<Cell>],
         rule: Rule,
         rounding: f64,
-        assuming: bool,
+        assumed: Assumed,
         largest: usize,
     ) -> Option<Self> {
         if releases.iter().map(Vec::len).sum::<usize>() > largest {
             return None;
         }
-        let mut figures =
-            Figures { intervals: vec![], by_figure: HashMap::new(), rule, rounding, assuming };
+        let mut figures = Figures {
+            intervals: vec![],
+            by_figure: HashMap::new(),
+            last: HashMap::new(),
+            rule,
+            rounding,
+            assumed,
+        };
         let (mut sums, mut targets) = (HashSet::new(), vec![]);
         for (number, release) in releases.iter().enumerate() {
             let mut places = Places { axes, known: HashMap::new(), empty: HashSet::new(), largest };
@@ -67,7 +73,11 @@ impl Model {
                     targets.push(Target { variable, release: number, cell: at, rest: false });
                 }
             }
-            let secret: Vec<Rest> = rests(axes, release, rule, assuming, &mut places.empty);
+            // Rounded figures that add up do not say that nobody is beside them.
+            let secret: Vec<Rest> = match rounding > 0.0 {
+                true => vec![],
+                false => rests(axes, release, rule, assumed.complete, &mut places.empty),
+            };
             for Rest { total, parts } in secret {
                 let rest = figures.unknown();
                 let variable = |at: usize| places.known[&release[at].codes];
@@ -91,13 +101,19 @@ impl Model {
         Some(Self { bounds: Bounds::new(figures.intervals, sums), targets, withheld })
     }
 
-    /// Looks for what must not be told, by programmes of up to `unknown` counts.
-    pub(super) fn attack(mut self, rule: Rule, unknown: usize) -> Result<Attack, Contradiction> {
+    /// Looks for what must not be told.
+    pub(super) fn attack(
+        mut self,
+        rule: Rule,
+        effort: &mut Effort,
+    ) -> Result<Attack, Contradiction> {
         self.bounds.narrow()?;
         let secret: Vec<u32> = self.targets.iter().map(|target| target.variable).collect();
-        let found = search::intervals(&self.bounds, &secret, rule.threshold, unknown)?;
+        let components = self.bounds.components();
+        let too_large = components.iter().any(|component| component.len() > effort.unknown);
+        let found = search::intervals(&self.bounds, &components, &secret, rule.threshold, effort)?;
         // How many of the withheld cells had to be thought of would say how many are small.
-        let mut attack = match found.contains(&Told::Unknown) {
+        let mut attack = match too_large || found.contains(&Told::Unknown) {
             true => Attack { unattacked: self.withheld, ..Attack::default() },
             false => Attack { attacked: self.withheld, ..Attack::default() },
         };
@@ -117,7 +133,7 @@ impl Model {
     pub(super) fn intervals(mut self) -> Result<Vec<(usize, usize, Interval)>, Contradiction> {
         self.bounds.narrow()?;
         let secret: Vec<u32> = self.targets.iter().map(|target| target.variable).collect();
-        let found = search::all_of(&self.bounds, &secret)?;
+        let found = search::all_of(&self.bounds, &self.bounds.components(), &secret)?;
         let told = self.targets.iter().zip(found);
         let told = told.filter(|(target, _)| !target.rest);
         Ok(told.filter_map(|(target, found)| Some((target.release, target.cell, found?))).collect())
@@ -130,18 +146,29 @@ struct Figures {
     /// A figure that stands unchanged is one variable in all releases. Only what is small now and
     /// was given out when it was not (the threshold was lower) counts as if nobody knew it.
     by_figure: HashMap<(Place, u64, bool), u32>,
+    /// The figure of a place in the last release that has one.
+    last: HashMap<Place, u32>,
     rule: Rule,
     rounding: f64,
-    assuming: bool,
+    assumed: Assumed,
 }
 
 impl Figures {
     fn variable(&mut self, cell: &Cell) -> u32 {
+        let before = self.last.get(&cell.codes).filter(|_| self.assumed.unchanged).copied();
         let interval = self.interval(&cell.figure);
-        let count = match cell.figure {
-            Figure::Given(count) | Figure::Withheld(Some(count)) => count,
-            Figure::Withheld(None) => return self.add(interval),
+        let variable = match (cell.figure, before) {
+            (Figure::Given(count) | Figure::Withheld(Some(count)), _) => {
+                self.figure(cell, count, interval)
+            }
+            (Figure::Withheld(None), Some(before)) => before,
+            (Figure::Withheld(None), None) => self.add(interval),
         };
+        self.last.insert(cell.codes.clone(), variable);
+        variable
+    }
+
+    fn figure(&mut self, cell: &Cell, count: u64, interval: Interval) -> u32 {
         let figure = (cell.codes.clone(), count, self.is_secret(&cell.figure));
         if let Some(variable) = self.by_figure.get(&figure) {
             let known = &mut self.intervals[*variable as usize];
@@ -170,7 +197,8 @@ impl Figures {
                 Interval { least: 0, greatest: off }
             }
             Figure::Withheld(_) => {
-                let least = u64::from(self.assuming && !self.rule.zeros_withheld && off == 0);
+                let least =
+                    u64::from(self.assumed.complete && !self.rule.zeros_withheld && off == 0);
                 Interval { least, greatest: u64::MAX }
             }
         }
@@ -243,7 +271,7 @@ impl Places<'_> {
         }
         let cell = figures.unknown();
         self.known.insert(place.clone(), cell);
-        (self.known.len() <= self.largest).then_some(cell)
+        (figures.intervals.len() <= self.largest).then_some(cell)
     }
 
     /// Is a cell in one of which it is known that nobody is in it?

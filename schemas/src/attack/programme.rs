@@ -96,7 +96,10 @@ impl Programme {
             let sum: f64 = terms.iter().map(|(place, sign)| sign * counts[*place]).sum();
             (sum - known).abs() <= OFF
         };
-        counts.iter().all(|count| *count >= -OFF) && self.sums.iter().all(adds_up)
+        let within = |(count, most): (&f64, &Option<f64>)| {
+            *count >= -OFF && most.is_none_or(|most| *count <= most + OFF)
+        };
+        counts.iter().zip(&self.most).all(within) && self.sums.iter().all(adds_up)
     }
 
     /// Some of these, in their order, of which no two are tied by two sums.

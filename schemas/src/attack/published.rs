@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Attack, Axis, Cell, Effort, Figure, Leak, Rule, attack};
+use super::{Attack, Axis, Cell, Effort, Figure, Leak, Rule, attack_within};
 use crate::{
     detail::Breakdown,
     extent::{Span, spans},
@@ -13,17 +13,19 @@ use crate::{
 /// A release of a dataset and period.
 #[derive(Clone, Copy)]
 pub struct Release<'a> {
-    /// Its cells. Of withheld ones the values are the attacker's judge's; an attacker who has
-    /// none of them has none.
+    /// Its cells.
     pub table: &'a Table,
     /// Is the cell of a row withheld?
     pub withheld: &'a dyn Fn(usize) -> bool,
+    /// Are the values of withheld cells there, to judge by? Where they are, a withheld cell
+    /// without one is a figure that is missing.
+    pub judged: bool,
 }
 
 /// Attacks the releases of one dataset and period, the oldest first. In what is found, a cell is
 /// a row of its release.
 #[must_use]
-pub fn attack_releases(releases: &[Release<'_>], rule: Rule, effort: Effort) -> Attack {
+pub fn attack_releases(releases: &[Release<'_>], rule: Rule, mut effort: Effort) -> Attack {
     let mut strata: BTreeMap<Vec<u16>, Vec<Vec<usize>>> = BTreeMap::new();
     for (number, release) in releases.iter().enumerate() {
         for row in 0..release.table.rows() {
@@ -31,7 +33,8 @@ pub fn attack_releases(releases: &[Release<'_>], rule: Rule, effort: Effort) -> 
             stratum.or_insert_with(|| vec![vec![]; releases.len()])[number].push(row);
         }
     }
-    let attacked = strata.into_values().map(|rows| attack_stratum(releases, &rows, rule, effort));
+    let attacked =
+        strata.into_values().map(|rows| attack_stratum(releases, &rows, rule, &mut effort));
     attacked.fold(Attack::default(), Attack::and)
 }
 
@@ -47,7 +50,7 @@ fn attack_stratum(
     releases: &[Release<'_>],
     rows: &[Vec<usize>],
     rule: Rule,
-    effort: Effort,
+    effort: &mut Effort,
 ) -> Attack {
     let all =
         || rows.iter().zip(releases).flat_map(|(rows, it)| rows.iter().map(move |row| (it, *row)));
@@ -74,7 +77,8 @@ fn attack_stratum(
         let figures = rows.iter().zip(&mut nodes).filter_map(|(row, codes)| {
             let count = release.table.value(*row).and_then(whole);
             let figure = match (release.withheld)(*row) {
-                true => Figure::Withheld(count),
+                true if release.judged => Figure::Withheld(Some(count?)),
+                true => Figure::Withheld(None),
                 false => Figure::Given(count?),
             };
             Some((*row, Cell { codes, figure }))
@@ -83,7 +87,7 @@ fn attack_stratum(
         cells.push(figures);
         places.push(own);
     }
-    let mut found = attack(&axes, &cells, rule, structure.rules.totals.rounding, effort);
+    let mut found = attack_within(&axes, &cells, rule, structure.rules.totals.rounding, effort);
     for Leak { release, cell, .. } in &mut found.leaks {
         *cell = places[*release][*cell];
     }

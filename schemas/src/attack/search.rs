@@ -1,7 +1,9 @@
 //! What programmes tell of counts: one for as many as it clears.
 
+use std::collections::HashMap;
+
 use super::{
-    Contradiction, Interval,
+    Contradiction, Effort, Interval,
     bounds::Bounds,
     programme::{Goal, OFF, Programme, Solution},
 };
@@ -16,36 +18,34 @@ pub(super) enum Told {
     Unknown,
 }
 
-/// What is told of some variables, by programmes of up to `unknown` counts.
+/// What is told of some variables of these components.
 pub(super) fn intervals(
     bounds: &Bounds,
+    components: &[Vec<u32>],
     secret: &[u32],
     threshold: u64,
-    unknown: usize,
+    effort: &mut Effort,
 ) -> Result<Vec<Told>, Contradiction> {
-    let narrowed = |variable: &u32| bounds.intervals[*variable as usize];
-    let mut found: Vec<Told> = secret.iter().map(|each| Told::Within(narrowed(each))).collect();
-    for component in bounds.components() {
-        let within = |each: &u32| component.binary_search(each).ok();
-        let wanted: Vec<(usize, usize)> = secret
-            .iter()
-            .enumerate()
-            .filter(|(_, variable)| narrowed(variable).hides(threshold))
-            .filter(|(_, variable)| narrowed(variable).least < threshold)
-            .filter_map(|(at, variable)| Some((at, within(variable)?)))
-            .collect();
-        if wanted.is_empty() {
-            continue;
+    let narrowed = |variable: u32| bounds.intervals[variable as usize];
+    let mut found: Vec<Told> = secret.iter().map(|each| Told::Within(narrowed(*each))).collect();
+    let mut open: HashMap<u32, Vec<usize>> = HashMap::new();
+    for (at, variable) in secret.iter().enumerate() {
+        if narrowed(*variable).hides(threshold) && narrowed(*variable).least < threshold {
+            open.entry(*variable).or_default().push(at);
         }
-        if component.len() > unknown {
-            wanted.iter().for_each(|(at, _)| found[*at] = Told::Unknown);
-            continue;
-        }
-        let mut search = Search::new(bounds, &component);
-        let variables: Vec<usize> = wanted.iter().map(|(_, variable)| *variable).collect();
-        let told = search.clear(&variables, threshold)?;
-        for ((at, _), told) in wanted.iter().zip(told) {
-            found[*at] = told.map_or(Told::Unknown, Told::Within);
+    }
+    for component in components {
+        let wanted = component.iter().enumerate().filter(|(_, each)| open.contains_key(each));
+        let wanted: Vec<usize> = wanted.map(|(place, _)| place).collect();
+        let told = match component.len() > effort.unknown {
+            true => vec![None; wanted.len()],
+            false if wanted.is_empty() => vec![],
+            false => Search::new(bounds, component, &mut effort.work).clear(&wanted, threshold)?,
+        };
+        for (place, told) in wanted.iter().zip(told) {
+            for at in open.get(&component[*place]).into_iter().flatten() {
+                found[*at] = told.map_or(Told::Unknown, Told::Within);
+            }
         }
     }
     Ok(found)
@@ -55,12 +55,14 @@ pub(super) fn intervals(
 #[cfg(test)]
 pub(super) fn all_of(
     bounds: &Bounds,
+    components: &[Vec<u32>],
     secret: &[u32],
 ) -> Result<Vec<Option<Interval>>, Contradiction> {
     let mut found: Vec<Option<Interval>> =
         secret.iter().map(|each| Some(bounds.intervals[*each as usize])).collect();
-    for component in bounds.components() {
-        let search = Search::new(bounds, &component);
+    let mut work = usize::MAX;
+    for component in components {
+        let mut search = Search::new(bounds, component, &mut work);
         for (at, variable) in secret.iter().enumerate() {
             if let Ok(variable) = component.binary_search(variable) {
                 found[at] = search.interval(variable)?;
@@ -71,8 +73,10 @@ pub(super) fn all_of(
 }
 
 /// The counts of a component, each from its least on.
-struct Search {
+struct Search<'a> {
     programme: Programme,
+    /// The work that is left to do.
+    work: &'a mut usize,
     least: Vec<u64>,
     /// Above every count that sums bound.
     beyond: f64,
@@ -82,8 +86,8 @@ struct Search {
 
 #[allow(clippy::cast_precision_loss, reason = "counts are below 2^53")]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "no count is negative")]
-impl Search {
-    fn new(bounds: &Bounds, component: &[u32]) -> Self {
+impl<'a> Search<'a> {
+    fn new(bounds: &Bounds, component: &[u32], work: &'a mut usize) -> Self {
         let interval = |variable: u32| bounds.intervals[variable as usize];
         let mut sums = vec![];
         for sum in bounds.sums_of(component) {
@@ -107,6 +111,7 @@ impl Search {
             least: component.iter().map(|variable| interval(*variable).least).collect(),
             beyond: known.fold(1_000.0, f64::max) * 2.0,
             programme: Programme::new(most, sums),
+            work,
             reached: vec![(f64::INFINITY, f64::NEG_INFINITY); component.len()],
         }
     }
@@ -144,8 +149,12 @@ impl Search {
         };
         self.pursue(wanted, farther)?;
         let told = wanted.iter().map(|variable| {
-            let reached = self.rounded(self.reached[*variable], *variable);
-            if reached.hides(threshold) { Ok(Some(reached)) } else { self.interval(*variable) }
+            let (low, high) = self.reached[*variable];
+            let reached = (low <= high).then(|| self.rounded((low, high), *variable));
+            match reached.filter(|reached| reached.hides(threshold)) {
+                Some(reached) => Ok(Some(reached)),
+                None => self.interval(*variable),
+            }
         });
         told.collect()
     }
@@ -160,7 +169,7 @@ impl Search {
         let mut open = wanted.to_vec();
         let mut hard = vec![];
         self.go(&open, &goal)?;
-        while !open.is_empty() {
+        while !open.is_empty() && *self.work >= self.least.len() {
             open.retain(|variable| goal(self, *variable).is_some());
             let some = self.programme.apart(&open);
             self.go(&some, &goal)?;
@@ -178,7 +187,7 @@ impl Search {
     ) -> Result<(), Contradiction> {
         let goals: Vec<Goal> = variables.iter().filter_map(|each| goal(self, *each)).collect();
         if !goals.is_empty()
-            && let Some(Solution { counts, .. }) = self.programme.solve(&goals)?
+            && let Some(Solution { counts, .. }) = self.solve(&goals)?
         {
             for ((low, high), count) in self.reached.iter_mut().zip(&counts) {
                 (*low, *high) = (low.min(*count), high.max(*count));
@@ -187,11 +196,18 @@ impl Search {
         Ok(())
     }
 
+    /// Solves, as long as there is work left to do.
+    fn solve(&mut self, goals: &[Goal]) -> Result<Option<Solution>, Contradiction> {
+        let Some(left) = self.work.checked_sub(self.least.len()) else { return Ok(None) };
+        *self.work = left;
+        self.programme.solve(goals)
+    }
+
     /// The interval of one variable; none where its programmes did not end.
-    fn interval(&self, variable: usize) -> Result<Option<Interval>, Contradiction> {
-        let end = |up| {
+    fn interval(&mut self, variable: usize) -> Result<Option<Interval>, Contradiction> {
+        let mut end = |up| {
             let far_enough = if up { self.beyond } else { 0.0 };
-            let solution = self.programme.solve(&[Goal { variable, up, far_enough }])?;
+            let solution = self.solve(&[Goal { variable, up, far_enough }])?;
             Ok(solution.filter(|solution| solution.best).map(|solution| solution.counts[variable]))
         };
         let (Some(low), Some(high)) = (end(false)?, end(true)?) else { return Ok(None) };

@@ -109,27 +109,17 @@ fn divisions(
                 let (own, other) = (&world.cells[*cell].0, &world.cells[*total].0);
                 (0..own.len()).all(|each| each == place || own[each] == other[each])
             };
-            let below: Vec<usize> = published
-                .iter()
-                .map(|(cell, _)| *cell)
-                .filter(same)
-                .filter(|cell| axis.contains(code(*total), code(*cell)))
-                .collect();
-            let parts: Vec<usize> = below
-                .iter()
-                .copied()
-                .filter(|cell| !below.iter().any(|other| axis.contains(code(*other), code(*cell))))
-                .collect();
+            let line: Vec<usize> = published.iter().map(|(cell, _)| *cell).filter(same).collect();
+            let division = division::divisions(axis, &line, code);
+            let division = division.into_iter().find(|division| division.total == *total);
+            let parts = division.map(|division| division.parts).unwrap_or_default();
             let sum: u64 = parts.iter().map(|cell| world.count(*cell, truth)).sum();
-            let apart = parts.iter().all(|one| {
-                parts.iter().all(|other| one == other || axis.disjoint(code(*one), code(*other)))
-            });
             let taken =
                 |kind: &u16| parts.iter().any(|part| axis.kinds(code(*part)).contains(kind));
             let mut beside = axis.kinds(code(*total)).iter().filter(|kind| !taken(kind));
             let secret =
                 rule.zeros_withheld && beside.any(|kind| axis.is_told_apart(*kind, code(*total)));
-            if !parts.is_empty() && apart && !secret && sum == world.count(*total, truth) {
+            if !parts.is_empty() && !secret && sum == world.count(*total, truth) {
                 found.push((*total, parts));
             }
         }
@@ -198,11 +188,75 @@ fn compare(
     let world = World::new(all);
     let published = publish(&world, truth, told, rule);
     let release = release(&world, truth, &published);
-    let model = Model::new(&world.axes, &[release], rule, 0.0, true, 10_000).unwrap();
+    let model = Model::new(&world.axes, &[release], rule, 0.0, Assumed::LEVELS[0], 10_000).unwrap();
     let found: Vec<_> =
         model.intervals().unwrap().into_iter().map(|(_, at, it)| (at, it)).collect();
     prop_assert_eq!(found, true_intervals(&world, truth, &published, rule));
     Ok(())
+}
+
+const RULE: Rule = Rule { threshold: 3, zeros_withheld: false };
+
+/// Cells along one axis, by their code; a count below 0 is withheld and not known.
+fn line(counts: &[(u16, i64)]) -> Vec<Cell> {
+    let cell = |(code, count): &(u16, i64)| {
+        let figure = u64::try_from(*count).map_or(Figure::Withheld(None), Figure::Given);
+        Cell { codes: [*code].into(), figure }
+    };
+    counts.iter().map(cell).collect()
+}
+
+#[test]
+fn releases_tell_together_what_none_tells() {
+    let apart = [axis(&[&[1], &[2], &[3]])];
+    let first = line(&[(0, 20), (1, -1), (2, -1), (3, 15)]);
+    let second = line(&[(0, 20), (1, 4), (2, -1), (3, -1)]);
+    let tell = |releases: &[Vec<Cell>]| attack(&apart, releases, RULE, 0.0, Effort::PROMPT).leaks;
+    assert_eq!(tell(std::slice::from_ref(&first)), []);
+    assert_eq!(tell(std::slice::from_ref(&second)), []);
+    let told = tell(&[first.clone(), second]);
+    assert!(told.iter().all(|leak| leak.interval == Interval { least: 1, greatest: 1 }));
+    assert_eq!(told.len(), 2, "the second is 1, in both");
+    // Where what is given out changed, what is withheld may have.
+    let changed = line(&[(0, 40), (1, 4), (2, -1), (3, -1)]);
+    assert_eq!(tell(&[first, changed]), []);
+}
+
+#[test]
+fn a_code_that_crosses_others_does_not_hide_what_they_leave() {
+    let ages = [axis(&[&[1, 2], &[3, 4], &[2, 3]])];
+    let seen = line(&[(0, 100), (1, 40), (2, 58), (3, -1)]);
+    let found = attack(&ages, &[seen], RULE, 0.0, Effort::PROMPT).leaks;
+    let rest = Interval { least: 2, greatest: 2 };
+    assert_eq!(found, [Leak { release: 0, cell: 0, rest: true, interval: rest }]);
+}
+
+#[test]
+fn what_takes_too_long_is_not_called_attacked() {
+    let apart = [axis(&[&[1], &[2]])];
+    let seen = || [line(&[(0, 20), (1, -1), (2, -1)])];
+    let with = |effort| attack(&apart, &seen(), RULE, 0.0, effort);
+    assert_eq!(with(Effort::PROMPT), Attack { attacked: 2, ..Attack::default() });
+    let none = Attack { unattacked: 2, ..Attack::default() };
+    assert_eq!(with(Effort { work: 1, ..Effort::PROMPT }), none);
+    assert_eq!(with(Effort { unknown: 1, ..Effort::PROMPT }), none);
+    assert_eq!(with(Effort { cells: 2, ..Effort::PROMPT }), none);
+    let wrong = [line(&[(0, 20), (1, 21), (2, -1)])];
+    let found = attack(&apart, &wrong, RULE, 0.0, Effort::PROMPT);
+    assert_eq!(found, Attack { contradictory: 1, ..Attack::default() });
+}
+
+#[test]
+fn what_does_not_add_up_hides_nothing_beside_it() {
+    let axes = [axis(&[&[1], &[2]]), axis(&[&[1], &[2]])];
+    let counts = [([0, 0], 10), ([1, 0], 6), ([2, 0], 5), ([0, 1], 8), ([0, 2], -1)];
+    let cell = |(codes, count): ([u16; 2], i64)| {
+        let figure = u64::try_from(count).map_or(Figure::Withheld(Some(2)), Figure::Given);
+        Cell { codes: codes.into(), figure }
+    };
+    let found = attack(&axes, &[counts.map(cell).into()], RULE, 0.0, Effort::PROMPT);
+    let interval = Interval { least: 2, greatest: 2 };
+    assert_eq!(found.leaks, [Leak { release: 0, cell: 4, rest: false, interval }]);
 }
 
 proptest! {

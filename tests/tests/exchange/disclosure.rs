@@ -276,7 +276,7 @@ fn article_7_2_releases_are_attacked_and_anybody_can_attack_them() {
         released.unwrap()
     });
     let (withheld, protection) = released;
-    assert_eq!((protection.threshold as f64, protection.told), (threshold(), 0));
+    assert_eq!((protection.threshold as f64, protection.closed), (threshold(), 0));
     assert_eq!(protection.attacked + protection.unattacked, withheld);
     let verified = scene.exchange.gateway(&["verify", "--disclosure"]).unwrap();
     let verified = verified.expect_code(0).unwrap();
