@@ -213,7 +213,8 @@ impl State {
         let (last, earlier) = held.versions().split_last()?;
         let rule = self.decree_then(last.accepted)?.disclosure(dataset)?;
         let earlier: Vec<_> = earlier.iter().map(|it| (&*it.slice, &*it.withheld)).collect();
-        Some(attacked::attack(&last.slice, &earlier, &last.withheld, rule, Effort::THOROUGH))
+        let effort = Effort::THOROUGH;
+        Some(attacked::attack(&last.slice, &earlier, &last.withheld, rule, &[], effort))
     }
 
     /// The figures of a dataset.

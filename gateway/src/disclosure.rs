@@ -36,8 +36,9 @@ mod suspect;
 mod table;
 mod witnesses;
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, collections::HashMap};
 
+use birge_schemas::attack::Alternative;
 pub use birge_schemas::extent::Span;
 use roaring::RoaringBitmap;
 
@@ -74,6 +75,9 @@ pub struct Pattern {
     pub cells: u64,
     /// Rows whose own count is small. For the officers' eyes: to say it outside would tell.
     pub small: u64,
+    /// By what the search proved it: other populations that would be published alike. They tell
+    /// what is withheld, and are for the attack on the pattern alone.
+    pub alternatives: Vec<Alternative>,
 }
 
 /// Computes the pattern of a slice under `rule`, given the earlier releases of the same slice,
@@ -83,6 +87,7 @@ pub fn protect(cells: &Cells<'_>, rule: Disclosure, earlier: &[Earlier<'_>]) -> 
     let strata = cells.strata();
     let suspects = OnceCell::new();
     let past = past::past(cells, &strata, earlier);
+    let mut alternatives = vec![];
     let withheld = strata.iter().zip(&past).flat_map(|(rows, past)| {
         let by_classes = || {
             let suspects = suspects.get_or_init(|| suspect::suspects(cells, &strata, rule));
@@ -98,19 +103,22 @@ pub fn protect(cells: &Cells<'_>, rule: Disclosure, earlier: &[Earlier<'_>]) -> 
         if any_confidential {
             return by_classes();
         }
-        match searched(cells, rows, past, rule) {
-            None => by_classes(),
-            Some(Searched { rows, lone: false }) => rows,
-            // What is proved to be enough stays so when more is withheld.
-            Some(Searched { rows: found, lone: true }) => match by_classes() {
-                classes if classes.is_empty() => rows.clone(),
-                classes => [found, classes].concat(),
-            },
+        let Some(found) = searched(cells, rows, past, earlier.len(), rule) else {
+            return by_classes();
+        };
+        alternatives.extend(found.alternatives);
+        if !found.lone {
+            return found.rows;
+        }
+        // What is proved to be enough stays so when more is withheld.
+        match by_classes() {
+            classes if classes.is_empty() => rows.clone(),
+            classes => [found.rows, classes].concat(),
         }
     });
-    let withheld = withheld.collect();
+    let withheld: RoaringBitmap = withheld.collect();
     let small = cells.counts().iter().filter(|count| suspect::small(**count, rule)).count();
-    Pattern { withheld, cells: cells.len() as u64, small: small as u64 }
+    Pattern { withheld, cells: cells.len() as u64, small: small as u64, alternatives }
 }
 
 /// The table of a slice that is one stratum and was never released; none where it is not such a
@@ -118,7 +126,8 @@ pub fn protect(cells: &Cells<'_>, rule: Disclosure, earlier: &[Earlier<'_>]) -> 
 #[must_use]
 pub fn table(cells: &Cells<'_>, rule: Disclosure) -> Option<(Table, Vec<(u32, u32)>)> {
     let [rows] = &cells.strata()[..] else { return None };
-    let Lattice { table, rows } = lattice(&[Release { cells, rows, withheld: None }], rule)?;
+    let release = Release { number: 0, cells, rows, withheld: None };
+    let Lattice { table, rows, .. } = lattice(&[release], rule)?;
     Some((table, rows))
 }
 
@@ -128,26 +137,43 @@ fn searched(
     cells: &Cells<'_>,
     rows: &[u32],
     past: &[Then<'_>],
+    number: usize,
     rule: Disclosure,
 ) -> Option<Searched> {
     let mut releases: Vec<Release<'_>> = past.iter().map(Then::release).collect();
-    releases.push(Release { cells, rows, withheld: None });
+    releases.push(Release { number, cells, rows, withheld: None });
     let size: usize = releases.iter().map(|release| release.rows.len()).sum();
-    let Lattice { table, rows } = (size <= LARGEST).then(|| lattice(&releases, rule))??;
+    let Lattice { table, rows, before } = (size <= LARGEST).then(|| lattice(&releases, rule))??;
     if table.numbers().filter(|cell| table.is_small(*cell)).count() > MOST_SMALL {
         return None;
     }
     let Suppression { withheld, witnesses } = suppress(&table).ok()?;
     certify(&table, &withheld, &witnesses).ok()?;
+    let mut rows_of: HashMap<u32, Vec<(usize, usize)>> = HashMap::new();
+    let present = rows.iter().map(|(row, cell)| (number, *row, *cell));
+    for (release, row, cell) in before.into_iter().chain(present) {
+        rows_of.entry(cell).or_default().push((release, row as usize));
+    }
+    let alternative = |found: &Move| -> Alternative {
+        let changes = found.changes().iter();
+        let rows = |(cell, change): &(u32, i64)| {
+            let (rows, change) = (rows_of.get(cell).cloned().unwrap_or_default(), *change);
+            rows.into_iter().map(move |(release, row)| (release, row, change))
+        };
+        changes.flat_map(rows).collect()
+    };
+    let alternatives = witnesses.iter().map(alternative).collect();
     let mut rows: Vec<_> = rows.into_iter().filter(|(_, cell)| withheld[*cell as usize]).collect();
     rows.sort_unstable_by_key(|(_, cell)| *cell);
     let lone = rows.iter().any(|(_, cell)| is_lone(&table, &withheld, &rows, *cell));
-    Some(Searched { rows: rows.into_iter().map(|(row, _)| row).collect(), lone })
+    let rows = rows.into_iter().map(|(row, _)| row).collect();
+    Some(Searched { rows, alternatives, lone })
 }
 
 /// What a search withholds of a stratum.
 struct Searched {
     rows: Vec<u32>,
+    alternatives: Vec<Alternative>,
     /// Does some row stand alone, so that it would say by itself that it is small?
     lone: bool,
 }

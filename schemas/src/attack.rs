@@ -27,8 +27,13 @@
 //! point method. Every solution is a population and counts for all cells at once, so that few
 //! programmes decide many cells: a cell is solved for by itself only if nothing else clears it.
 //!
+//! Whoever decided what is withheld may hand in the populations by which it did (`alternatives`).
+//! They are believed only as far as they keep every sum that the attack knows of, in whole numbers,
+//! and spare it the programmes of the cells that they clear.
+//!
 //! The intervals of a programme contain those in whole numbers, and are rounded inwards to them.
 
+mod alternatives;
 mod axis;
 mod bounds;
 mod division;
@@ -42,6 +47,7 @@ mod tests;
 
 use self::population::Model;
 pub use self::{
+    alternatives::Alternative,
     axis::Axis,
     published::{Release, attack_releases, stratum_of},
 };
@@ -74,6 +80,13 @@ pub struct Cell {
 }
 
 impl Cell {
+    fn count(&self) -> Option<u64> {
+        match self.figure {
+            Figure::Given(count) => Some(count),
+            Figure::Withheld(count) => count,
+        }
+    }
+
     fn is_withheld(&self) -> bool {
         matches!(self.figure, Figure::Withheld(_))
     }
@@ -157,16 +170,18 @@ impl Interval {
 }
 
 /// Attacks tables over the same axes that follow on each other, the oldest first. `rounding` is
-/// the base to which every count was rounded, 0 where none was.
+/// the base to which every count was rounded, 0 where none was; `alternatives` are populations that
+/// may be possible.
 #[must_use]
 pub fn attack(
     axes: &[Axis],
     releases: &[Vec<Cell>],
     rule: Rule,
     rounding: f64,
+    alternatives: &[Alternative],
     mut effort: Effort,
 ) -> Attack {
-    attack_within(axes, releases, rule, rounding, &mut effort)
+    attack_within(axes, releases, rule, rounding, alternatives, &mut effort)
 }
 
 /// As [`attack`]; what it takes is taken off `effort`.
@@ -175,6 +190,7 @@ fn attack_within(
     releases: &[Vec<Cell>],
     rule: Rule,
     rounding: f64,
+    alternatives: &[Alternative],
     effort: &mut Effort,
 ) -> Attack {
     let cells = || releases.iter().flatten();
@@ -190,7 +206,7 @@ fn attack_within(
         let Some(model) = model else {
             return Attack { unattacked: withheld, ..Attack::default() };
         };
-        if let Ok(found) = model.attack(rule, effort) {
+        if let Ok(found) = model.attack(rule, alternatives, effort) {
             return found;
         }
     }
@@ -203,7 +219,7 @@ fn attack_within(
     if crooked.is_empty() || left == 0 {
         return Attack { contradictory: withheld, ..Attack::default() };
     }
-    let mut found = attack_within(axes, &rest, rule, rounding, effort);
+    let mut found = attack_within(axes, &rest, rule, rounding, &[], effort);
     found.contradictory += withheld - left;
     for Leak { release, cell, .. } in &mut found.leaks {
         let mut places = (0..).zip(&releases[*release]).filter(|(_, cell)| straight(cell));

@@ -150,7 +150,7 @@ fn attack(releases: &[(usize, Slice)], rule: Rule) -> Attack {
     let releases: Vec<Release<'_>> = releases
         .map(|((_, slice), withheld)| Release { table: slice.table(), withheld, judged: false })
         .collect();
-    attack_releases(&releases, rule, Effort::THOROUGH)
+    attack_releases(&releases, rule, &[], Effort::THOROUGH)
 }
 
 /// The cells of a file.

@@ -4,31 +4,32 @@ use std::collections::BTreeSet;
 
 use birge_proto::record::Protection;
 use birge_schemas::{
-    attack::{Attack, Effort, Release, Rule, attack_releases, stratum_of},
+    attack::{Alternative, Attack, Effort, Release, Rule, attack_releases, stratum_of},
     slice::Slice,
 };
 use roaring::RoaringBitmap;
 
-use crate::decree::Disclosure;
+use crate::{decree::Disclosure, disclosure::Pattern};
 
-/// Attacks what `withheld` leaves of a slice, together with its earlier releases. Returns what
+/// Attacks what a pattern leaves of a slice, together with its earlier releases. Returns what
 /// has to be withheld: where the attack finds what the earlier releases do not tell by
 /// themselves, all of the strata in which it does.
 pub(super) fn close(
     slice: &Slice,
     earlier: &[(&Slice, &RoaringBitmap)],
-    mut withheld: RoaringBitmap,
+    pattern: Pattern,
     rule: Disclosure,
     protection: &mut Protection,
-) -> RoaringBitmap {
-    let found = attack(slice, earlier, &withheld, rule, Effort::PROMPT);
+) -> Pattern {
+    let Pattern { mut withheld, alternatives, .. } = pattern;
+    let found = attack(slice, earlier, &withheld, rule, &alternatives, Effort::PROMPT);
     protection.attacked += found.attacked;
     protection.unattacked += found.unattacked + found.contradictory;
     if found.leaks.is_empty() {
-        return withheld;
+        return Pattern { withheld, alternatives, ..pattern };
     }
     let before = earlier.split_last().map(|((last, withheld), earlier)| {
-        attack(last, earlier, withheld, rule, Effort::PROMPT).leaks
+        attack(last, earlier, withheld, rule, &[], Effort::PROMPT).leaks
     });
     let before = before.unwrap_or_default();
     let table_of =
@@ -50,7 +51,7 @@ pub(super) fn close(
         );
     }
     protection.closed += closed;
-    withheld
+    Pattern { withheld, alternatives, ..pattern }
 }
 
 /// Attacks a slice and its earlier releases.
@@ -59,6 +60,7 @@ pub(super) fn attack(
     earlier: &[(&Slice, &RoaringBitmap)],
     withheld: &RoaringBitmap,
     rule: Disclosure,
+    alternatives: &[Alternative],
     effort: Effort,
 ) -> Attack {
     let is_withheld =
@@ -72,5 +74,5 @@ pub(super) fn attack(
         .map(|(slice, withheld)| Release { table: slice.table(), withheld, judged: true })
         .collect();
     let Disclosure { threshold, zeros_withheld } = rule;
-    attack_releases(&releases, Rule { threshold, zeros_withheld }, effort)
+    attack_releases(&releases, Rule { threshold, zeros_withheld }, alternatives, effort)
 }

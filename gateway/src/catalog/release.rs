@@ -124,8 +124,7 @@ fn protected(
     let earlier = holding.period(period).into_iter().flat_map(Held::versions);
     let earlier: Vec<_> = earlier.map(|version| (&*version.slice, &*version.withheld)).collect();
     let pattern = cells::pattern(slice, earlier.iter().copied(), rule)?;
-    let withheld = attacked::close(slice, &earlier, pattern.withheld, rule, protection);
-    Ok(Pattern { withheld, ..pattern })
+    Ok(attacked::close(slice, &earlier, pattern, rule, protection))
 }
 
 /// What would be withheld of a batch under `rule`; [`Preview::decreed`] is left to the caller.
@@ -139,7 +138,7 @@ pub fn preview(
 ) -> Result<Preview, ShapeError> {
     let mut preview = Preview { threshold: rule.threshold, ..Preview::default() };
     for (period, slice) in &merged.slices {
-        let Pattern { withheld, cells, small } =
+        let Pattern { withheld, cells, small, .. } =
             protected(holding, period, slice, rule, &mut Protection::default())?;
         let counts = withheld.iter().filter_map(|row| slice.table().value(row as usize));
         preview.cells += cells;

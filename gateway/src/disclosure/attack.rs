@@ -10,7 +10,7 @@ use birge_schemas::{
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::{Cells, Column, Earlier, Span, protect};
+use super::{Cells, Column, Earlier, Pattern, Span, protect};
 use crate::decree::Disclosure;
 
 /// The dimensions of a small world: for each its breakdown and, for each code but the total,
@@ -123,7 +123,8 @@ impl Slice {
     }
 
     /// Attacks it as a release is attacked before it takes effect.
-    fn attack(&self, withheld: &RoaringBitmap, rule: Disclosure) -> Attack {
+    fn attack(&self, pattern: &Pattern, rule: Disclosure) -> Attack {
+        let Pattern { withheld, alternatives, .. } = pattern;
         let axes: Vec<_> = self.spans.iter().map(|spans| Axis::new(&spans[1..])).collect();
         let cells = self.counts.iter().enumerate().map(|(row, count)| {
             let count = count.unwrap() as u64;
@@ -135,7 +136,7 @@ impl Slice {
         });
         let Disclosure { threshold, zeros_withheld } = rule;
         let (rule, releases) = (Rule { threshold, zeros_withheld }, [cells.collect()]);
-        attack::attack(&axes, &releases, rule, 0.0, Effort::THOROUGH)
+        attack::attack(&axes, &releases, rule, 0.0, alternatives, Effort::THOROUGH)
     }
 
     fn cells(&self, world: World) -> Cells<'_> {
@@ -230,7 +231,7 @@ fn check(
             prop_assert!(u64::from(most) >= rule.threshold, "{row:?} is at most {most}");
         }
     }
-    let found = slice.attack(&pattern.withheld, rule);
+    let found = slice.attack(&pattern, rule);
     prop_assert_eq!(found.unattacked + found.contradictory, 0);
     prop_assert!(found.leaks.is_empty(), "{:?}", found.leaks);
     Ok(())

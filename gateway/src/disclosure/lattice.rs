@@ -46,6 +46,8 @@ const VERSION: usize = AXES - 1;
 
 /// The rows of one release in a stratum.
 pub(super) struct Release<'a> {
+    /// Its place among all releases of the slice.
+    pub(super) number: usize,
     pub(super) cells: &'a Cells<'a>,
     pub(super) rows: &'a [u32],
     /// What it withheld; none for the release that is to be decided of.
@@ -57,6 +59,8 @@ pub(super) struct Lattice {
     pub(super) table: Table,
     /// The rows of the release that is to be decided of, with their cells.
     pub(super) rows: Vec<(u32, u32)>,
+    /// The rows of the others, each with the release, and their cells.
+    pub(super) before: Vec<(usize, u32, u32)>,
 }
 
 /// Makes the table of a stratum from its releases, the one to be decided of last; none where
@@ -64,7 +68,7 @@ pub(super) struct Lattice {
 pub(super) fn lattice(releases: &[Release<'_>], rule: Disclosure) -> Option<Lattice> {
     let smallness = Smallness { threshold: rule.threshold, floor: u64::from(!rule.zeros_withheld) };
     let mut building = Building { smallness, ..Building::default() };
-    let mut rows = vec![];
+    let (mut rows, mut before) = (vec![], vec![]);
     // What was given out and is gone is known, though it would count as what is missing.
     let mut given = BTreeSet::new();
     for release in releases {
@@ -79,11 +83,14 @@ pub(super) fn lattice(releases: &[Release<'_>], rule: Disclosure) -> Option<Latt
             None if given.iter().any(|codes| !placed.contains_key(codes)) => return None,
             None => {}
         }
-        let cells = placed.into_iter().filter(|_| !decided);
-        rows.extend(cells.filter_map(|(_, Placed { row, cell, .. })| Some((row, cell?))));
+        let cells = placed.into_values().filter_map(|Placed { row, cell, .. }| Some((row, cell?)));
+        match decided {
+            true => before.extend(cells.map(|(row, cell)| (release.number, row, cell))),
+            false => rows.extend(cells),
+        }
     }
     let Building { cells, relations, .. } = building;
-    Some(Lattice { table: Table::new(cells, relations, smallness), rows })
+    Some(Lattice { table: Table::new(cells, relations, smallness), rows, before })
 }
 
 /// A row of a release.

@@ -28,6 +28,8 @@ impl Earlier<'_> {
 /// A stratum as it was in one earlier release.
 #[derive(Debug)]
 pub(super) struct Then<'a> {
+    /// Its place among the earlier releases.
+    number: usize,
     earlier: Earlier<'a>,
     rows: Vec<u32>,
     /// Its rows that stand unchanged: as they were numbered then, and as they are now.
@@ -64,8 +66,8 @@ impl Then<'_> {
 
     /// For the table of all releases.
     pub(super) fn release(&self) -> Release<'_> {
-        let Self { earlier, rows, .. } = self;
-        Release { cells: earlier.cells, rows, withheld: Some(earlier.withheld) }
+        let Self { number, earlier, rows, .. } = self;
+        Release { number: *number, cells: earlier.cells, rows, withheld: Some(earlier.withheld) }
     }
 
     fn withheld(&self, row: u32) -> bool {
@@ -85,7 +87,7 @@ pub(super) fn past<'a>(
         rows.iter().for_each(|row| number[*row as usize] = stratum);
     }
     let mut past: Vec<_> = strata.iter().map(|_| vec![]).collect();
-    for earlier in earlier {
+    for (place, earlier) in earlier.iter().enumerate() {
         for rows in earlier.cells.strata() {
             let present: BTreeSet<_> = rows
                 .iter()
@@ -97,6 +99,7 @@ pub(super) fn past<'a>(
                     (cells.count(now) == earlier.cells.count(*row)).then_some((*row, now))
                 });
                 past[stratum].push(Then {
+                    number: place,
                     earlier: *earlier,
                     rows: rows.clone(),
                     unchanged: unchanged.collect(),

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
 };
 
-use super::{Axis, Cell, Figure, Rule, population::Place};
+use super::{Axis, Cell, Rule, population::Place};
 
 /// A total, and those that leave something small of it, by their places in the release.
 pub(super) struct Rest {
@@ -29,8 +29,8 @@ pub(super) fn rests(
             for Rest { total, parts } in divisions(axis, &line, code) {
                 let beside = beside(axis, code(total), parts.iter().map(|part| code(*part)));
                 let sum =
-                    parts.iter().try_fold(0_u64, |sum, at| sum.checked_add(count(&release[*at])?));
-                let rest = match (count(&release[total]), sum) {
+                    parts.iter().try_fold(0_u64, |sum, at| sum.checked_add(release[*at].count()?));
+                let rest = match (release[total].count(), sum) {
                     (Some(total), Some(sum)) => total.checked_sub(sum),
                     _ => Some(0).filter(|_| assuming),
                 };
@@ -66,9 +66,9 @@ pub(super) fn crooked(axes: &[Axis], releases: &[Vec<Cell>]) -> BTreeSet<usize> 
                 .flat_map(|line| divisions(&axes[*number], line, code))
                 .any(|Rest { total, parts }| {
                     // A part that is withheld counts for none.
-                    let parts = parts.iter().filter_map(|at| count(&release[*at]));
+                    let parts = parts.iter().filter_map(|at| release[*at].count());
                     let sum = parts.fold(0, u64::saturating_add);
-                    count(&release[total]).is_some_and(|total| total < sum)
+                    release[total].count().is_some_and(|total| total < sum)
                 })
         })
     };
@@ -112,11 +112,4 @@ fn lines(release: &[Cell], axis: usize) -> Vec<Vec<usize>> {
     let mut lines: Vec<_> = lines.into_values().filter(|line| line.len() > 1).collect();
     lines.sort_unstable();
     lines
-}
-
-fn count(cell: &Cell) -> Option<u64> {
-    match cell.figure {
-        Figure::Given(count) => Some(count),
-        Figure::Withheld(count) => count,
-    }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
-    Assumed, Attack, Axis, Cell, Contradiction, Effort, Figure, Interval, Leak, Rule,
+    Alternative, Assumed, Attack, Axis, Cell, Contradiction, Effort, Figure, Interval, Leak, Rule,
+    alternatives,
     bounds::Bounds,
     division::{Rest, rests},
     joint,
@@ -26,6 +27,10 @@ pub(super) struct Model {
     pub(super) bounds: Bounds,
     /// What must not be told.
     targets: Vec<Target>,
+    /// By release and cell.
+    variables: Vec<Vec<u32>>,
+    /// What each variable is, where that is there to judge by.
+    truth: Vec<Option<u64>>,
     /// Cells withheld.
     withheld: u64,
 }
@@ -60,11 +65,11 @@ impl Model {
             rounding,
             assumed,
         };
-        let (mut sums, mut targets) = (HashSet::new(), vec![]);
+        let (mut sums, mut targets, mut variables) = (HashSet::new(), vec![], vec![]);
         for (number, release) in releases.iter().enumerate() {
             let mut places = Places { axes, known: HashMap::new(), empty: HashSet::new(), largest };
-            for (at, cell) in release.iter().enumerate() {
-                let variable = figures.variable(cell);
+            let own: Vec<u32> = release.iter().map(|cell| figures.variable(cell)).collect();
+            for (at, (cell, variable)) in release.iter().zip(own.iter().copied()).enumerate() {
                 places.known.insert(cell.codes.clone(), variable);
                 if figures.intervals[variable as usize].greatest == 0 {
                     places.empty.insert(cell.codes.clone());
@@ -73,6 +78,7 @@ impl Model {
                     targets.push(Target { variable, release: number, cell: at, rest: false });
                 }
             }
+            variables.push(own);
             // Rounded figures that add up do not say that nobody is beside them.
             let secret: Vec<Rest> = match rounding > 0.0 {
                 true => vec![],
@@ -98,22 +104,42 @@ impl Model {
         }
         let sums = sums.into_iter().collect();
         let withheld = releases.iter().flatten().filter(|cell| cell.is_withheld()).count() as u64;
-        Some(Self { bounds: Bounds::new(figures.intervals, sums), targets, withheld })
+        let mut truth = vec![None; figures.intervals.len()];
+        for (cell, variable) in releases.iter().flatten().zip(variables.iter().flatten()) {
+            truth[*variable as usize] = cell.count();
+        }
+        let bounds = Bounds::new(figures.intervals, sums);
+        Some(Self { bounds, targets, variables, truth, withheld })
     }
 
     /// Looks for what must not be told.
     pub(super) fn attack(
         mut self,
         rule: Rule,
+        alternatives: &[Alternative],
         effort: &mut Effort,
     ) -> Result<Attack, Contradiction> {
         self.bounds.narrow()?;
         let secret: Vec<u32> = self.targets.iter().map(|target| target.variable).collect();
         let components = self.bounds.components();
-        let too_large = components.iter().any(|component| component.len() > effort.unknown);
-        let found = search::intervals(&self.bounds, &components, &secret, rule.threshold, effort)?;
+        let variable = |(release, cell, change): &(usize, usize, i64)| {
+            (self.variables[*release][*cell], *change)
+        };
+        let alternatives = alternatives.iter().map(|all| all.iter().map(variable).collect());
+        let reached = alternatives::reached(&self.bounds, &self.truth, alternatives)?;
+        let cleared = |each: &u32| {
+            reached[*each as usize].filter(|reached| reached.hides(rule.threshold)).is_some()
+        };
+        let open: Vec<u32> = secret.iter().copied().filter(|each| !cleared(each)).collect();
+        let open = search::intervals(&self.bounds, &components, &open, rule.threshold, effort)?;
+        let mut open = open.into_iter();
+        let told = |each: &u32| match reached[*each as usize] {
+            Some(reached) if cleared(each) => Told::Within(reached),
+            _ => open.next().unwrap_or(Told::Unknown),
+        };
+        let found: Vec<Told> = secret.iter().map(told).collect();
         // How many of the withheld cells had to be thought of would say how many are small.
-        let mut attack = match too_large || found.contains(&Told::Unknown) {
+        let mut attack = match found.contains(&Told::Unknown) {
             true => Attack { unattacked: self.withheld, ..Attack::default() },
             false => Attack { attacked: self.withheld, ..Attack::default() },
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Attack, Axis, Cell, Effort, Figure, Leak, Rule, attack_within};
+use super::{Alternative, Attack, Axis, Cell, Effort, Figure, Leak, Rule, attack_within};
 use crate::{
     detail::Breakdown,
     extent::{Span, spans},
@@ -23,9 +23,14 @@ pub struct Release<'a> {
 }
 
 /// Attacks the releases of one dataset and period, the oldest first. In what is found, a cell is
-/// a row of its release.
+/// a row of its release; so it is in `alternatives`, populations that may be possible.
 #[must_use]
-pub fn attack_releases(releases: &[Release<'_>], rule: Rule, mut effort: Effort) -> Attack {
+pub fn attack_releases(
+    releases: &[Release<'_>],
+    rule: Rule,
+    alternatives: &[Alternative],
+    mut effort: Effort,
+) -> Attack {
     let mut strata: BTreeMap<Vec<u16>, Vec<Vec<usize>>> = BTreeMap::new();
     for (number, release) in releases.iter().enumerate() {
         for row in 0..release.table.rows() {
@@ -33,8 +38,9 @@ pub fn attack_releases(releases: &[Release<'_>], rule: Rule, mut effort: Effort)
             stratum.or_insert_with(|| vec![vec![]; releases.len()])[number].push(row);
         }
     }
-    let attacked =
-        strata.into_values().map(|rows| attack_stratum(releases, &rows, rule, &mut effort));
+    let attacked = strata
+        .into_values()
+        .map(|rows| attack_stratum(releases, &rows, rule, alternatives, &mut effort));
     attacked.fold(Attack::default(), Attack::and)
 }
 
@@ -50,6 +56,7 @@ fn attack_stratum(
     releases: &[Release<'_>],
     rows: &[Vec<usize>],
     rule: Rule,
+    alternatives: &[Alternative],
     effort: &mut Effort,
 ) -> Attack {
     let all =
@@ -87,7 +94,13 @@ fn attack_stratum(
         cells.push(figures);
         places.push(own);
     }
-    let mut found = attack_within(&axes, &cells, rule, structure.rules.totals.rounding, effort);
+    let place = |(release, row, change): &(usize, usize, i64)| {
+        Some((*release, places.get(*release)?.binary_search(row).ok()?, *change))
+    };
+    let alternatives: Vec<Alternative> =
+        alternatives.iter().filter_map(|all| all.iter().map(place).collect()).collect();
+    let rounding = structure.rules.totals.rounding;
+    let mut found = attack_within(&axes, &cells, rule, rounding, &alternatives, effort);
     for Leak { release, cell, .. } in &mut found.leaks {
         *cell = places[*release][*cell];
     }

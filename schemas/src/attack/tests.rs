@@ -211,7 +211,8 @@ fn releases_tell_together_what_none_tells() {
     let apart = [axis(&[&[1], &[2], &[3]])];
     let first = line(&[(0, 20), (1, -1), (2, -1), (3, 15)]);
     let second = line(&[(0, 20), (1, 4), (2, -1), (3, -1)]);
-    let tell = |releases: &[Vec<Cell>]| attack(&apart, releases, RULE, 0.0, Effort::PROMPT).leaks;
+    let tell =
+        |releases: &[Vec<Cell>]| attack(&apart, releases, RULE, 0.0, &[], Effort::PROMPT).leaks;
     assert_eq!(tell(std::slice::from_ref(&first)), []);
     assert_eq!(tell(std::slice::from_ref(&second)), []);
     let told = tell(&[first.clone(), second]);
@@ -226,7 +227,7 @@ fn releases_tell_together_what_none_tells() {
 fn a_code_that_crosses_others_does_not_hide_what_they_leave() {
     let ages = [axis(&[&[1, 2], &[3, 4], &[2, 3]])];
     let seen = line(&[(0, 100), (1, 40), (2, 58), (3, -1)]);
-    let found = attack(&ages, &[seen], RULE, 0.0, Effort::PROMPT).leaks;
+    let found = attack(&ages, &[seen], RULE, 0.0, &[], Effort::PROMPT).leaks;
     let rest = Interval { least: 2, greatest: 2 };
     assert_eq!(found, [Leak { release: 0, cell: 0, rest: true, interval: rest }]);
 }
@@ -235,15 +236,33 @@ fn a_code_that_crosses_others_does_not_hide_what_they_leave() {
 fn what_takes_too_long_is_not_called_attacked() {
     let apart = [axis(&[&[1], &[2]])];
     let seen = || [line(&[(0, 20), (1, -1), (2, -1)])];
-    let with = |effort| attack(&apart, &seen(), RULE, 0.0, effort);
+    let with = |effort| attack(&apart, &seen(), RULE, 0.0, &[], effort);
     assert_eq!(with(Effort::PROMPT), Attack { attacked: 2, ..Attack::default() });
     let none = Attack { unattacked: 2, ..Attack::default() };
     assert_eq!(with(Effort { work: 1, ..Effort::PROMPT }), none);
     assert_eq!(with(Effort { unknown: 1, ..Effort::PROMPT }), none);
     assert_eq!(with(Effort { cells: 2, ..Effort::PROMPT }), none);
     let wrong = [line(&[(0, 20), (1, 21), (2, -1)])];
-    let found = attack(&apart, &wrong, RULE, 0.0, Effort::PROMPT);
+    let found = attack(&apart, &wrong, RULE, 0.0, &[], Effort::PROMPT);
     assert_eq!(found, Attack { contradictory: 1, ..Attack::default() });
+}
+
+#[test]
+fn populations_that_are_handed_in_count_as_far_as_they_hold() {
+    let apart = [axis(&[&[1], &[2]])];
+    let withheld =
+        |code: u16, count| Cell { codes: [code].into(), figure: Figure::Withheld(Some(count)) };
+    let seen = [vec![line(&[(0, 20)]).remove(0), withheld(1, 2), withheld(2, 18)]];
+    let none = Effort { work: 0, ..Effort::PROMPT };
+    let with = |alternative: &[(usize, usize, i64)]| {
+        attack(&apart, &seen, RULE, 0.0, &[alternative.to_vec()], none).attacked
+    };
+    assert_eq!(with(&[(0, 1, 2), (0, 2, -2)]), 2);
+    assert_eq!(with(&[(0, 1, 2), (0, 2, -3)]), 0, "it does not keep the sum");
+    assert_eq!(with(&[(0, 0, 2), (0, 1, 2)]), 0, "it changes what is known");
+    assert_eq!(with(&[(0, 1, 18), (0, 2, -18)]), 0, "the second cannot be none");
+    assert_eq!(with(&[(0, 1, 1), (0, 2, -1), (0, 2, 1)]), 0, "it changes one twice");
+    assert_eq!(with(&[(0, 1, 0)]), 0, "it changes nothing");
 }
 
 #[test]
@@ -254,7 +273,7 @@ fn what_does_not_add_up_hides_nothing_beside_it() {
         let figure = u64::try_from(count).map_or(Figure::Withheld(Some(2)), Figure::Given);
         Cell { codes: codes.into(), figure }
     };
-    let found = attack(&axes, &[counts.map(cell).into()], RULE, 0.0, Effort::PROMPT);
+    let found = attack(&axes, &[counts.map(cell).into()], RULE, 0.0, &[], Effort::PROMPT);
     let interval = Interval { least: 2, greatest: 2 };
     assert_eq!(found.leaks, [Leak { release: 0, cell: 4, rest: false, interval }]);
 }

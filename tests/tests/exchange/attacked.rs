@@ -49,7 +49,7 @@ fn told(instance: &Instance, withheld: &RoaringBitmap) -> u64 {
     let (axes, seen) = instance.seen(withheld, false);
     let Disclosure { threshold, zeros_withheld } = RULE;
     let rule = Rule { threshold, zeros_withheld };
-    let found = attack::attack(&axes, &[seen], rule, 0.0, Effort::THOROUGH);
+    let found = attack::attack(&axes, &[seen], rule, 0.0, &[], Effort::THOROUGH);
     assert_eq!((found.attacked, found.contradictory), (withheld.len(), 0));
     found.leaks.len() as u64
 }
@@ -91,7 +91,7 @@ fn a_year(table: &str) {
         let seen = releases.iter().zip(withheld).map(|(release, own)| release.seen(own, true));
         let (axes, seen): (Vec<_>, Vec<_>) = seen.unzip();
         let rule = Rule { threshold, zeros_withheld };
-        attack::attack(&axes[0], &seen, rule, 0.0, Effort::THOROUGH)
+        attack::attack(&axes[0], &seen, rule, 0.0, &[], Effort::THOROUGH)
     };
     let found = attack_all(&withheld);
     assert_eq!((found.unattacked, found.contradictory), (0, 0));
@@ -142,7 +142,7 @@ fn a_solver_finds_nothing_withheld_and_finds_what_slips_out() {
     let file = folder.path().join("cells.csv");
     fs::write(&file, made_up()).unwrap();
     let instance = Instance::read(&file).unwrap();
-    let Pattern { withheld, small, cells } = protect(&instance.cells().unwrap(), RULE, &[]);
+    let Pattern { withheld, small, cells, .. } = protect(&instance.cells().unwrap(), RULE, &[]);
     assert!(small > 5 && withheld.len() > small && withheld.len() < cells / 2, "{withheld:?}");
     let (found, what) = solve(&file, &instance, &withheld);
     assert!(!found, "{what}");
