@@ -6,7 +6,7 @@ use birge_gateway::{
     decree::Disclosure,
     disclosure::{Earlier, Pattern, protect},
 };
-use birge_schemas::attack::{self, Effort, Rule};
+use birge_schemas::attack::{self, Alternative, Effort, Rule};
 use birge_tests::{
     binaries::{has_package, python, workspace},
     instance::Instance,
@@ -42,6 +42,20 @@ fn solve(cells: &Path, instance: &Instance, withheld: &RoaringBitmap) -> (bool, 
     let found = said.lines().last().unwrap_or_default().to_owned();
     assert!(found.starts_with('{'), "{}", String::from_utf8_lossy(&output.stderr));
     (!output.status.success(), found)
+}
+
+/// The proof of a pattern holds before our own attacker, who knows sums of its own making, and
+/// leaves nothing to be solved.
+fn assert_proved(instance: &Instance, Pattern { withheld, alternatives, .. }: &Pattern) {
+    let (axes, seen) = instance.seen(withheld, true);
+    let Disclosure { threshold, zeros_withheld } = RULE;
+    let (rule, effort) = (Rule { threshold, zeros_withheld }, Effort { work: 0, ..Effort::PROMPT });
+    let attack = |known: &[Alternative]| {
+        attack::attack(&axes, std::slice::from_ref(&seen), rule, 0.0, known, effort)
+    };
+    let found = attack(alternatives);
+    assert_eq!((found.attacked, found.leaks.len()), (withheld.len(), 0));
+    assert_eq!(attack(&alternatives[1..]).attacked, 0, "the first is not needed");
 }
 
 /// Of how many cells our own attacker can tell too much.
@@ -142,7 +156,9 @@ fn a_solver_finds_nothing_withheld_and_finds_what_slips_out() {
     let file = folder.path().join("cells.csv");
     fs::write(&file, made_up()).unwrap();
     let instance = Instance::read(&file).unwrap();
-    let Pattern { withheld, small, cells, .. } = protect(&instance.cells().unwrap(), RULE, &[]);
+    let pattern = protect(&instance.cells().unwrap(), RULE, &[]);
+    assert_proved(&instance, &pattern);
+    let Pattern { withheld, small, cells, .. } = pattern;
     assert!(small > 5 && withheld.len() > small && withheld.len() < cells / 2, "{withheld:?}");
     let (found, what) = solve(&file, &instance, &withheld);
     assert!(!found, "{what}");
@@ -175,7 +191,9 @@ fn a_solver_finds_nothing_in_the_tables_that_others_are_measured_by() {
     for (name, most) in all.into_iter().zip(most).take(if deep() { 4 } else { 2 }) {
         let Some(file) = published(&format!("sdc/{name}")) else { continue };
         let instance = Instance::read(&file).unwrap();
-        let withheld = protect(&instance.cells().unwrap(), RULE, &[]).withheld;
+        let pattern = protect(&instance.cells().unwrap(), RULE, &[]);
+        assert_proved(&instance, &pattern);
+        let withheld = pattern.withheld;
         assert!(withheld.len() <= most, "{name}: {} withheld", withheld.len());
         let (found, what) = solve(&file, &instance, &withheld);
         assert!(!found, "{name}: {what}");
