@@ -15,8 +15,8 @@
 //! 3. A stratum that cannot be such a table, is too large for the search or for which it finds
 //!    no proof is decided by the coarse rule (`stratum`), which withholds whole classes of cells
 //!    and is safe by an argument of its own. So is one of which the sender says that a cell is
-//!    confidential (`CONF_STATUS`): of an amount of money nobody but the sender knows who makes
-//!    up how much of it (dominance), and its classes hide it however large it is.
+//!    confidential (`CONF_STATUS`), or said so once: of an amount of money nobody but the sender
+//!    knows who makes up how much of it (dominance).
 //!
 //! One pattern serves everybody: what a body may not see for other reasons is masked on top,
 //! so that bodies that put their answers together learn no more than the pattern gives out.
@@ -93,14 +93,14 @@ pub fn protect(cells: &Cells<'_>, rule: Disclosure, earlier: &[Earlier<'_>]) -> 
             let suspects = suspects.get_or_init(|| suspect::suspects(cells, &strata, rule));
             stratum::withhold(cells, rows, suspects, past, rule)
         };
-        let mut confidential = rows.iter().filter(|row| cells.is_confidential(**row)).peekable();
-        let any_confidential = confidential.peek().is_some();
-        if let Some(again) = past.iter().rev().find_map(|then| then.again(rule))
-            && confidential.all(|row| again.contains(row))
-        {
+        let confidential: Vec<u32> =
+            rows.iter().copied().filter(|row| cells.is_confidential(*row)).collect();
+        let mut before = past.iter().rev().filter(|then| then.held_confidential(&confidential));
+        if let Some(again) = before.find_map(|then| then.again(rule)) {
             return again;
         }
-        if any_confidential {
+        // What was confidential and is gone would be what the others leave.
+        if !confidential.is_empty() || past.iter().any(Then::has_confidential) {
             return by_classes();
         }
         let Some(found) = searched(cells, rows, past, earlier.len(), rule) else {

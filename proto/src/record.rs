@@ -207,7 +207,8 @@ pub struct Protection {
     /// Withheld cells, of this release and those before, that were attacked.
     pub attacked: u64,
     /// Withheld cells that were not, or not to the end: their table is too large, takes too long
-    /// or does not add up, or they are no counts. The pattern has an argument of its own.
+    /// or does not add up, they are no counts, or their sender calls some of them confidential.
+    /// The pattern has an argument of its own.
     pub unattacked: u64,
     /// Cells that were withheld because the attack had found something.
     pub closed: u64,

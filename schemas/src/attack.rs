@@ -122,7 +122,7 @@ pub struct Attack {
     /// Those of which too much can be told.
     pub leaks: Vec<Leak>,
     /// Withheld cells of tables that were not, or not to the end: these are too large, take too
-    /// long, or hold no counts.
+    /// long, hold no counts, or hold cells that their sender calls confidential.
     pub unattacked: u64,
     /// Withheld cells of tables that no population explains: their figures do not add up.
     pub contradictory: u64,
@@ -216,7 +216,7 @@ fn attack_within(
     let rest: Vec<Vec<Cell>> =
         releases.iter().map(|cells| cells.iter().filter(straight).cloned().collect()).collect();
     let left = rest.iter().flatten().filter(|cell| cell.is_withheld()).count() as u64;
-    if crooked.is_empty() || left == 0 {
+    if crooked.is_empty() || left == 0 || rounding > 0.0 {
         return Attack { contradictory: withheld, ..Attack::default() };
     }
     let mut found = attack_within(axes, &rest, rule, rounding, &[], effort);

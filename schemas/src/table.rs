@@ -86,6 +86,13 @@ impl Table {
         self.attributes.get(id).map(|texts| texts.at(row)).filter(|text| !text.is_empty())
     }
 
+    /// Does its sender say that a row may not be given out, for whatever reason of
+    /// `CL_CONF_STATUS`? Only what is free may, and what has no such status.
+    #[must_use]
+    pub fn is_confidential(&self, row: usize) -> bool {
+        self.attribute("CONF_STATUS", row).is_some_and(|status| status != "F")
+    }
+
     /// The attributes that occur, by id.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &Texts)> {
         self.attributes.iter().map(|(id, texts)| (id.as_str(), texts))

@@ -39,10 +39,7 @@ pub(super) fn close(
     };
     let closed = with_all_of(&found.leaks.iter().map(stratum).collect());
     let left = attack(slice, earlier, &closed, rule, &[], Effort::PROMPT).leaks;
-    let still = |leak: &&Leak| {
-        left.iter().any(|left| (left.release, left.cell) == (leak.release, leak.cell))
-    };
-    let helped = found.leaks.iter().filter(|leak| !still(leak)).map(stratum).collect();
+    let helped = found.leaks.iter().filter(|leak| !left.contains(leak)).map(stratum).collect();
     let withheld = with_all_of(&helped);
     let closed = withheld.len() - pattern.withheld.len();
     if closed > 0 {

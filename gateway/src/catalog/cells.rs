@@ -22,10 +22,6 @@ struct Columns {
     rounding: f64,
 }
 
-/// What says that an observation may be given out (`CL_CONF_STATUS`): it is free, or it waits
-/// for its release. Every other status is a reason to withhold it.
-const MAY_BE_GIVEN: [&str; 2] = ["F", "E"];
-
 /// One column of codes.
 struct Coded {
     breakdown: Option<Breakdown>,
@@ -75,13 +71,14 @@ impl Columns {
             }
             codes.push(Coded { breakdown, codes: column, spans: spans(dimension) });
         }
-        let status = |row: usize| table.attribute("CONF_STATUS", row);
-        let confidential = |row: usize| status(row).is_some_and(|it| !MAY_BE_GIVEN.contains(&it));
         Self {
             details: rows.clone().map(|row| table.detail(row)).collect(),
             codes,
             counts: rows.clone().map(|row| table.value(row)).collect(),
-            confidential: rows.filter(|row| confidential(*row)).map(|row| row as u32).collect(),
+            confidential: rows
+                .filter(|row| table.is_confidential(*row))
+                .map(|row| row as u32)
+                .collect(),
             rounding: table.structure().rules.totals.rounding,
         }
     }

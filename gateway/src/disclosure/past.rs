@@ -56,6 +56,19 @@ impl Then<'_> {
         !self.is_the_same() && self.rows.iter().any(|row| self.withheld(*row))
     }
 
+    /// Did the sender say that any of it is confidential?
+    pub(super) fn has_confidential(&self) -> bool {
+        self.rows.iter().any(|row| self.earlier.cells.is_confidential(*row))
+    }
+
+    /// Did the sender say so of all these rows, as they are numbered now?
+    pub(super) fn held_confidential(&self, rows: &[u32]) -> bool {
+        rows.iter().all(|row| {
+            let then = self.unchanged.iter().find(|(_, now)| now == row);
+            then.is_some_and(|(then, _)| self.earlier.cells.is_confidential(*then))
+        })
+    }
+
     /// Was any of this class given out?
     pub(super) fn has_given(&self, detail: Detail) -> bool {
         let cells = self.earlier.cells;

@@ -14,7 +14,8 @@
 //! 4. A group of cells withheld by 2 or 3 that has but one member would say by itself that it
 //!    is small: then everything below the total is withheld.
 //! 5. The total stays only if it is at least *threshold − 1 + n*, for the size *n* of every
-//!    group withheld; so must the cells by sex that 3 lets stay. Where the total does not stay,
+//!    group withheld; so must the cells by sex that 3 lets stay. Nor does it stay where one that
+//!    is confidential is nearly all of it. Where the total does not stay,
 //!    is missing or suspect, or would be the only other cell, the whole stratum is withheld.
 //! 6. Over releases: where a stratum changes of which an earlier release withheld something, the
 //!    whole stratum is withheld; so it is where a class must be withheld now that was given out
@@ -54,6 +55,10 @@ use roaring::RoaringBitmap;
 
 use super::{cells::Cells, past::Then};
 use crate::decree::Disclosure;
+
+/// What of a confidential amount the others must be at least, in percent, so that the total does
+/// not tell it (the p % rule).
+const DOMINANT: f64 = 10.0;
 
 /// The rows of a stratum by what withholds them.
 struct Groups {
@@ -131,7 +136,10 @@ pub(super) fn withhold(
     if withheld.iter().any(|group| group.len() == 1) {
         withheld = vec![rows.iter().copied().filter(|row| *row != top).collect()];
     }
-    let total_stays = withheld.iter().all(|group| total >= enough(group));
+    let mut confidential = rows.iter().filter(|row| cells.is_confidential(**row));
+    let is_hidden = confidential
+        .all(|row| cells.count(*row).is_none_or(|count| total - count >= count * DOMINANT / 100.0));
+    let total_stays = is_hidden && withheld.iter().all(|group| total >= enough(group));
     let withheld = withheld.concat();
     let classes: BTreeSet<Detail> = withheld.iter().map(|row| cells.detail(*row)).collect();
     let given = |detail: &Detail| past.iter().any(|then| then.has_given(*detail));

@@ -307,6 +307,23 @@ fn what_its_sender_calls_confidential_goes_with_its_class() {
     let now: Vec<_> = (0..5).map(Some).collect();
     let earlier = Earlier { cells: &before, withheld: &none, now: &now };
     assert_eq!(withheld(1, &[earlier]), [0, 1, 2, 3, 4], "it was given out before");
+    let dominant = Table::new(&[(T, 900), (region(1), 850), (region(2), 50)]);
+    let confidential = RoaringBitmap::from([1]);
+    let cells = dominant.cells().with_confidential(&confidential);
+    assert_eq!(protect(&cells, PLAIN, &[]).withheld.len(), 3, "the total nearly tells it");
+}
+
+#[test]
+fn what_was_confidential_and_is_gone_is_not_what_the_others_leave() {
+    let first = Table::new(&[(T, 900), (region(1), 700), (region(2), 150), (region(3), 50)]);
+    let second = Table::new(&[(T, 900), (region(1), 690), (region(3), 60)]);
+    let confidential = RoaringBitmap::from([2]);
+    let before = first.cells().with_confidential(&confidential);
+    let withheld = protect(&before, PLAIN, &[]).withheld;
+    assert_eq!(withheld.iter().collect::<Vec<_>>(), [1, 2, 3]);
+    let now = [Some(0), Some(1), None, Some(2)];
+    let earlier = Earlier { cells: &before, withheld: &withheld, now: &now };
+    assert_eq!(protect(&second.cells(), PLAIN, &[earlier]).withheld.len(), 3);
 }
 
 #[test]

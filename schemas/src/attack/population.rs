@@ -31,6 +31,8 @@ pub(super) struct Model {
     variables: Vec<Vec<u32>>,
     /// What each variable is, where that is there to judge by.
     truth: Vec<Option<u64>>,
+    /// Were counts rounded, so that they need not add up?
+    rounded: bool,
     /// Cells withheld.
     withheld: u64,
 }
@@ -109,7 +111,7 @@ impl Model {
             truth[*variable as usize] = cell.count();
         }
         let bounds = Bounds::new(figures.intervals, sums);
-        Some(Self { bounds, targets, variables, truth, withheld })
+        Some(Self { bounds, targets, variables, truth, rounded: rounding > 0.0, withheld })
     }
 
     /// Looks for what must not be told.
@@ -126,7 +128,10 @@ impl Model {
             (self.variables[*release][*cell], *change)
         };
         let alternatives = alternatives.iter().map(|all| all.iter().map(variable).collect());
-        let reached = alternatives::reached(&self.bounds, &self.truth, alternatives)?;
+        let reached = match self.rounded {
+            true => vec![None; self.truth.len()],
+            false => alternatives::reached(&self.bounds, &self.truth, alternatives)?,
+        };
         let cleared = |each: &u32| {
             reached[*each as usize].filter(|reached| reached.hides(rule.threshold)).is_some()
         };

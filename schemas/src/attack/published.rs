@@ -63,7 +63,10 @@ fn attack_stratum(
         || rows.iter().zip(releases).flat_map(|(rows, it)| rows.iter().map(move |row| (it, *row)));
     let withheld = all().filter(|(release, row)| (release.withheld)(*row)).count() as u64;
     let mut values = all().filter_map(|(release, row)| release.table.value(row));
-    if withheld == 0 || values.any(|value| whole(value).is_none()) {
+    // What its sender calls confidential has no threshold to be attacked by, nor has an amount.
+    let confidential = all().any(|(it, row)| it.judged && it.table.is_confidential(row));
+    let no_counts = rule.threshold == 0 || confidential;
+    if withheld == 0 || no_counts || values.any(|value| whole(value).is_none()) {
         return Attack { unattacked: withheld, ..Attack::default() };
     }
     let structure = releases[0].table.structure();

@@ -266,6 +266,23 @@ fn populations_that_are_handed_in_count_as_far_as_they_hold() {
 }
 
 #[test]
+fn rounded_counts_need_not_add_up() {
+    let axes = [axis(&[&[1], &[2]]), axis(&[&[1], &[2]])];
+    let counts = [([0, 0], 195), ([1, 0], 100), ([2, 0], 100), ([0, 1], 150), ([0, 2], -1)];
+    let cell = |(codes, count): ([u16; 2], i64)| {
+        let figure = u64::try_from(count).map_or(Figure::Withheld(None), Figure::Given);
+        Cell { codes: codes.into(), figure }
+    };
+    let rule = Rule { threshold: 60, zeros_withheld: false };
+    let seen = [counts.map(cell).to_vec()];
+    let found = attack(&axes, &seen, rule, 5.0, &[], Effort::PROMPT);
+    assert_eq!((found.attacked, found.contradictory), (1, 0));
+    // 196 or 197 in all, of these 148 to 152.
+    let told = found.leaks[0].interval;
+    assert!((told.least, told.greatest) == (0, 49), "{told:?}");
+}
+
+#[test]
 fn what_does_not_add_up_hides_nothing_beside_it() {
     let axes = [axis(&[&[1], &[2]]), axis(&[&[1], &[2]])];
     let counts = [([0, 0], 10), ([1, 0], 6), ([2, 0], 5), ([0, 1], 8), ([0, 2], -1)];
