@@ -41,7 +41,7 @@ impl CodeList {
     /// A list of these codes in this order, each given with the id of its parent.
     ///
     /// # Errors
-    /// When a code stands twice, a parent is not in the list, or there are more than 65,535 codes.
+    /// When a code stands twice, a parent is not in the list or stands below itself, or there are more than 65,535 codes.
     pub(crate) fn new(
         id: String,
         names: Names,
@@ -66,7 +66,14 @@ impl CodeList {
             };
             Ok::<_, String>(code)
         };
-        let codes = codes.into_iter().map(place).collect::<Result<_, _>>()?;
+        let codes: Vec<Code> = codes.into_iter().map(place).collect::<Result<_, _>>()?;
+        let above = |code: &Code| code.parent.map(|parent| &codes[usize::from(parent)]);
+        let endless = |code: &&Code| {
+            std::iter::successors(Some(*code), |code| above(code)).nth(codes.len()).is_some()
+        };
+        if let Some(code) = codes.iter().find(endless) {
+            return Err(format!("{id}: {} is above itself, or one above it is", code.id));
+        }
         Ok(Self { id, names, codes, positions })
     }
 
@@ -83,6 +90,20 @@ impl CodeList {
     #[must_use]
     pub fn code(&self, position: u16) -> &Code {
         &self.codes[usize::from(position)]
+    }
+
+    /// The position of the code at the top above one: the country of a region.
+    ///
+    /// # Panics
+    /// When the position is past the end of the list.
+    #[must_use]
+    pub fn root(&self, position: u16) -> u16 {
+        let mut root = position;
+        // Parents were checked to have no circle when the list was read.
+        while let Some(parent) = self.code(root).parent {
+            root = parent;
+        }
+        root
     }
 
     /// Every code, in the order of the list.
@@ -107,6 +128,7 @@ mod tests {
         let list = CodeList::new("CL".into(), Names::new(), codes).unwrap();
         assert_eq!(list.position("KG"), Some(1));
         assert_eq!(list.code(0).parent, Some(1));
+        assert_eq!((list.root(0), list.root(1)), (1, 1));
         assert_eq!(list.position("TJ"), None);
         assert_eq!(list.code(0).name("ky"), "name of KG-B");
     }
@@ -117,5 +139,7 @@ mod tests {
         assert!(CodeList::new("CL".into(), Names::new(), twice).is_err());
         let orphan = vec![(code("F"), Some("X".to_owned()))];
         assert!(CodeList::new("CL".into(), Names::new(), orphan).is_err());
+        let circle = vec![(code("A"), Some("B".to_owned())), (code("B"), Some("A".to_owned()))];
+        assert!(CodeList::new("CL".into(), Names::new(), circle).is_err());
     }
 }

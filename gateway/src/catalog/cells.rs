@@ -4,7 +4,6 @@ use birge_schemas::{
     detail::{Breakdown, Detail},
     extent::{Span, spans},
     slice::Slice,
-    structure::Dimension,
 };
 use roaring::RoaringBitmap;
 
@@ -66,7 +65,9 @@ impl Columns {
             let column: Vec<u16> = rows.clone().map(|row| table.code(place, row)).collect();
             let breakdown = Breakdown::of_dimension(&dimension.id);
             if matches!(breakdown, Some(Breakdown::Indicator | Breakdown::Region)) {
-                let roots = column.iter().map(|code| root(dimension, *code)).collect();
+                let list = dimension.codes().map(|coded| &coded.list);
+                let root = |code: &u16| list.map_or(*code, |list| list.root(*code));
+                let roots = column.iter().map(root).collect();
                 codes.push(Coded { breakdown: None, codes: roots, spans: None });
             }
             codes.push(Coded { breakdown, codes: column, spans: spans(dimension) });
@@ -96,15 +97,4 @@ impl Columns {
         let cells = Cells::new(&self.details, &columns, &self.counts, self.rounding)?;
         Ok(cells.with_confidential(&self.confidential))
     }
-}
-
-/// The code at the top above a code: the country of a region.
-fn root(dimension: &Dimension, code: u16) -> u16 {
-    let Some(coded) = dimension.codes() else { return code };
-    let mut root = code;
-    // A code list's parents were checked to have no circle when it was read.
-    while let Some(parent) = coded.list.code(root).parent {
-        root = parent;
-    }
-    root
 }

@@ -19,7 +19,7 @@ pub(super) fn tables(
         |detail: &&Axes| !details.iter().any(|other| other.is_superset(detail) && other != *detail);
     let mut sets: Vec<Axes> = details.iter().filter(widest).cloned().collect();
     if !is_acyclic(&sets) {
-        sets = vec![sets.concat_all()];
+        sets = vec![sets.iter().flatten().copied().collect()];
     }
     let size = |set: &Axes| {
         set.iter().try_fold(1_usize, |size, axis| size.checked_mul(axes[*axis].width()))
@@ -34,16 +34,6 @@ pub(super) fn tables(
         common.iter().flat_map(|common| kinds(axes, common)).collect()
     };
     Some(sets.iter().map(|set| (set.clone(), meeting(set))).collect())
-}
-
-trait ConcatAll {
-    fn concat_all(&self) -> Axes;
-}
-
-impl ConcatAll for Vec<Axes> {
-    fn concat_all(&self) -> Axes {
-        self.iter().flatten().copied().collect()
-    }
 }
 
 /// Every cell of kinds along some axes.

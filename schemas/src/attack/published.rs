@@ -31,6 +31,10 @@ pub fn attack_releases(
     alternatives: &[Alternative],
     mut effort: Effort,
 ) -> Attack {
+    let hides = |it: &Release<'_>| (0..it.table.rows()).any(|row| (it.withheld)(row));
+    if !releases.iter().any(hides) {
+        return Attack::default();
+    }
     let mut strata: BTreeMap<Vec<u16>, Vec<Vec<usize>>> = BTreeMap::new();
     for (number, release) in releases.iter().enumerate() {
         for row in 0..release.table.rows() {
@@ -113,11 +117,8 @@ fn attack_stratum(
 /// What tells strata apart along a dimension: its code, or of an axis the total's.
 fn apart(dimension: &Dimension, code: u16) -> u16 {
     let Some(coded) = dimension.codes() else { return 0 };
-    let parent = |code: u16| coded.list.code(code).parent;
     match coded.breakdown {
-        Some(Breakdown::Indicator | Breakdown::Region) => {
-            std::iter::successors(Some(code), |code| parent(*code)).last().unwrap_or(code)
-        }
+        Some(Breakdown::Indicator | Breakdown::Region) => coded.list.root(code),
         // What does not apply is not the total.
         Some(_) if coded.list.code(code).id == "_Z" => code,
         Some(_) => u16::MAX,
