@@ -217,6 +217,10 @@ mod tests {
         index.apply(8, &record).unwrap();
         index.flush();
         drop(index);
+        // sled lets go of its lock on a thread of its own.
+        let lock = fs::File::open(path.join("db")).unwrap();
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        drop(lock);
         assert_eq!(Index::open(&path, 9).map(|(_, position)| position).unwrap(), 9);
         assert_eq!(Index::open(&path, 8).map(|(_, position)| position).unwrap(), 0);
     }
