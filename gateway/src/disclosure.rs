@@ -14,7 +14,7 @@
 //!    whose safety was not checked in whole numbers ([`certify`]).
 //! 3. A stratum that cannot be such a table, is too large for the search or for which it finds
 //!    no proof is decided by the coarse rule (`stratum`), which withholds whole classes of cells
-//!    and is safe by an argument of its own. So is one of which the sender says that a cell is
+//!    and is safe by an argument of its own; of rounded counts all is withheld then. So is one of which the sender says that a cell is
 //!    confidential (`CONF_STATUS`), or said so once: of an amount of money nobody but the sender
 //!    knows who makes up how much of it (dominance).
 //!
@@ -91,7 +91,9 @@ pub fn protect(cells: &Cells<'_>, rule: Disclosure, earlier: &[Earlier<'_>]) -> 
     let withheld = strata.iter().zip(&past).flat_map(|(rows, past)| {
         let by_classes = || {
             let suspects = suspects.get_or_init(|| suspect::suspects(cells, &strata, rule));
-            stratum::withhold(cells, rows, suspects, past, rule)
+            let classes = stratum::withhold(cells, rows, suspects, past, rule);
+            // The rule counts on sums that hold; rounded ones tell what it does not see.
+            if classes.is_empty() || cells.is_exact() { classes } else { rows.clone() }
         };
         let confidential: Vec<u32> =
             rows.iter().copied().filter(|row| cells.is_confidential(*row)).collect();

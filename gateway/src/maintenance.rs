@@ -30,6 +30,7 @@ pub use self::disclosure::verify_disclosure;
 const CHUNK: u64 = 1 << 16;
 
 /// What was found or made.
+#[derive(Debug)]
 pub struct Finding {
     words: String,
     value: Value,

@@ -1,6 +1,7 @@
-//! Whether breakdowns form an acyclic hypergraph, by the reduction of Graham, Yu and Özsoyoğlu:
-//! what occurs in one set only is taken out of it, a set that is part of another is taken out,
-//! and nothing is left.
+//! Whether the sums that are there are all that ties the breakdowns of a table: they form an acyclic
+//! hypergraph, and have the margins in which they meet. The first is tried by the reduction of
+//! Graham, Yu and Özsoyoğlu: what occurs in one set only is taken out of it, a set that is part of
+//! another is taken out, and nothing is left.
 
 use std::collections::BTreeSet;
 
@@ -34,12 +35,48 @@ pub(super) fn is_acyclic(details: &BTreeSet<Detail>) -> bool {
     }
 }
 
+/// Are these breakdowns tied by margins among them? Each leads to the greatest that contain it by
+/// dividing further along one dimension after the other; and what any two of the greatest have in
+/// common is there, so that all that ties them is a sum of what is there.
+pub(super) fn is_tied(details: &BTreeSet<Detail>) -> bool {
+    let is_greatest =
+        |one: &&Detail| details.iter().all(|other| *one == other || !one.within(*other));
+    let greatest: Vec<&Detail> = details.iter().filter(is_greatest).collect();
+    let common = |one: &Detail, other: &Detail| -> Detail {
+        one.iter().filter(|breakdown| other.has(*breakdown)).collect()
+    };
+    let meet = |one: &&Detail| greatest.iter().all(|other| details.contains(&common(one, other)));
+    let leads_to = |one: &Detail, greatest: &Detail| {
+        let mut further = greatest.iter().filter(|breakdown| !one.has(*breakdown));
+        one == greatest || further.any(|breakdown| details.contains(&one.with(breakdown)))
+    };
+    let leads_up = |one: &Detail| {
+        let mut above = greatest.iter().filter(|greatest| one.within(***greatest));
+        above.all(|greatest| leads_to(one, greatest))
+    };
+    greatest.iter().all(meet) && details.iter().all(leads_up)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn acyclic(sets: &[&[Breakdown]]) -> bool {
         is_acyclic(&sets.iter().map(|set| set.iter().copied().collect()).collect())
+    }
+
+    #[test]
+    fn margins_that_tie_nothing_need_not_be_there() {
+        use Breakdown::{Age, Reason, Sex};
+        let tied = |sets: &[&[Breakdown]]| {
+            is_tied(&sets.iter().map(|set| set.iter().copied().collect()).collect())
+        };
+        assert!(tied(&[&[], &[Reason], &[Reason, Age], &[Reason, Age, Sex]]));
+        assert!(tied(&[&[], &[Reason], &[Reason, Age], &[Reason, Sex]]));
+        assert!(!tied(&[&[], &[Reason, Age]]), "a sum over two dimensions");
+        assert!(!tied(&[&[], &[Reason], &[Reason, Age], &[Age, Sex], &[Sex]]), "ages in both");
+        assert!(!tied(&[&[], &[Reason], &[Age], &[Reason, Age, Sex], &[Reason, Sex]]));
+        assert!(tied(&[&[Sex]]) && tied(&[]));
     }
 
     #[test]

@@ -142,6 +142,16 @@ impl<'a> Cells<'a> {
         self.rounding == 0.0
     }
 
+    /// How much less than its figure a count may be.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a base of rounding is small"
+    )]
+    pub(super) fn off(&self) -> u64 {
+        (self.rounding / 2.0).floor() as u64
+    }
+
     /// The breakdowns that all `rows` have: what is broken down further starts from there.
     pub(super) fn common(&self, rows: &[u32]) -> Detail {
         let everywhere = |each: &Breakdown| rows.iter().all(|row| self.detail(*row).has(*each));

@@ -77,7 +77,7 @@ mod tests {
         *,
     };
 
-    const SMALLNESS: Smallness = Smallness { threshold: 3, floor: 1 };
+    const SMALLNESS: Smallness = Smallness { threshold: 3, floor: 1, zero: false, off: 0 };
 
     /// A square with its margins: 0 1 | 2, 3 4 | 5, 6 7 | 8; the margins are the third of each.
     fn square(values: [u64; 4]) -> Table {

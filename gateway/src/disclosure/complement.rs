@@ -194,7 +194,7 @@ impl<'a> Search<'a> {
         others: &[Move],
         price: &impl Fn(u32) -> Option<f64>,
     ) -> Option<Vec<Move>> {
-        let Smallness { threshold, floor } = self.table.smallness();
+        let Smallness { threshold, floor, .. } = self.table.smallness();
         let value = self.table.cell(cell).value;
         let (least, greatest) = self.witnesses.reach(cell, without, others);
         if self.table.smallness().safe(least, greatest) {

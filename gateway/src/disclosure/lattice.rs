@@ -4,13 +4,15 @@
 //! The witnesses of [`super::complement`] are counts that keep every sum. They prove something
 //! only if some population has these counts, together with all that was never handed in. That is
 //! so where
-//! - every cell has its total along each axis, but for one along which there is no total at all,
-//!   so that each sum is one of relations;
-//! - totals add up, and were not rounded: who knows the base would know more of each count;
+//! - every cell has its total along each axis along which totals of its kind are there at all,
+//!   and the margins are there that tie breakdowns ([`is_tied`]), so that each sum is one of
+//!   relations: by purpose, and within each purpose by age, but not by age alone;
 //! - along an axis, codes contain each other or exclude each other;
-//! - a code that is divided somewhere is divided wherever it counts somebody, and what is missing
-//!   of a total is the same codes wherever it is not nothing, so that it is one more code;
-//! - no cell is broken down along two axes of both of which something is missing;
+//! - totals add up; a code that is divided somewhere is divided wherever it counts somebody, and
+//!   what is missing of a total is the same codes wherever it is not nothing, so that it is one
+//!   more code; or else nothing that is missing of a total along the axis is small, and it is taken
+//!   to stay as it is;
+//! - no cell is broken down along two axes of both of which one more code is missing;
 //! - nothing that an earlier release gave out is gone;
 //! - the greatest breakdowns form an acyclic hypergraph, such as by sex, and by age and region:
 //!   tables that agree where they meet are then margins of one table of counts (Vorob'ev 1962;
@@ -19,6 +21,14 @@
 //! - where zeros are withheld, a total is divided into the same codes everywhere, and into more
 //!   than one: that there is nothing beside them would be told by the sum, and is no count in the
 //!   table.
+//!
+//! Of rounded counts nobody knows what is missing of a total, and it is taken to stay as it is,
+//! too. What is searched for are moves that keep all sums; whatever the true population is, one
+//! that differs from it by such a move rounds to the same figures wherever they are given out. So
+//! that no count falls below nothing, each is taken for the least that its figure may stand for.
+//!
+//! What is missing may stay as it is only if no move can change it, which needs that along every
+//! axis no code is part of another, or each is divided into the same codes everywhere.
 //!
 //! Other strata have no table here, and [`super::stratum`]'s rule is for them, which needs none
 //! of this.
@@ -34,7 +44,7 @@ use birge_schemas::detail::{Breakdown, Detail};
 use roaring::RoaringBitmap;
 
 use super::{
-    acyclic::is_acyclic,
+    acyclic::{is_acyclic, is_tied},
     cells::Cells,
     family::{Family, Member},
     table::{AXES, Cell, Codes, Relation, Smallness, Status, Table},
@@ -66,7 +76,15 @@ pub(super) struct Lattice {
 /// Makes the table of a stratum from its releases, the one to be decided of last; none where
 /// the stratum is not one that can be a table.
 pub(super) fn lattice(releases: &[Release<'_>], rule: Disclosure) -> Option<Lattice> {
-    let smallness = Smallness { threshold: rule.threshold, floor: u64::from(!rule.zeros_withheld) };
+    let now = releases.last()?;
+    // A zero that is given out is known, unless it was rounded.
+    let floor = u64::from(!rule.zeros_withheld && now.cells.off() == 0);
+    let smallness = Smallness {
+        threshold: rule.threshold,
+        floor,
+        zero: rule.zeros_withheld,
+        off: now.cells.off(),
+    };
     let mut building = Building { smallness, ..Building::default() };
     let (mut rows, mut before) = (vec![], vec![]);
     // What was given out and is gone is known, though it would count as what is missing.
@@ -127,7 +145,8 @@ impl Building {
                 Some(withheld) if withheld.contains(row) => Status::Hidden,
                 Some(_) => Status::Given,
             };
-            let cell = (!known).then(|| self.cell(codes, count, status));
+            let least = count.saturating_sub(self.smallness.off);
+            let cell = (!known).then(|| self.cell(codes, least, status));
             if rows.insert(codes, Placed { row, count, cell }).is_some() {
                 return None;
             }
@@ -163,46 +182,37 @@ impl Building {
     /// The sums of a release.
     fn relate(&mut self, release: &Release<'_>, rows: &Rows) -> Option<()> {
         let details: BTreeSet<Detail> = rows.keys().map(detail).collect();
-        if !release.cells.is_exact() || !is_acyclic(&details) {
+        if !is_acyclic(&details) || !is_tied(&details) {
             return None;
         }
-        let common = release.cells.common(release.rows);
-        let mut with_rest = Detail::TOTAL;
+        let (mut with_rest, mut any_fixed, mut all_alike) = (Detail::TOTAL, false, true);
         for breakdown in Breakdown::ALL {
-            let axis = breakdown as usize;
-            let mut families: BTreeMap<Codes, Vec<Member>> = BTreeMap::new();
-            for (codes, placed) in rows.iter().filter(|(codes, _)| codes[axis] != 0) {
-                let span = release.cells.span(breakdown, codes[axis])?;
-                let member = Member { code: codes[axis], span, count: placed.count };
-                families.entry(with(*codes, axis, 0)).or_default().push(member);
-            }
-            let mut division = Division::default();
-            for (top, members) in families {
-                let total = rows.get(&top);
-                if total.is_none() && !common.has(breakdown) {
-                    return None;
-                }
-                let families = Family::of(total.map(|total| total.count), &members)?;
-                division.add(&members, &families, self.smallness.floor)?;
-                for family in families {
-                    let rest = family.rest()?;
-                    // A part that is all of its total tells that there is nothing beside it.
-                    if self.smallness.floor == 0 && rest == 0 && family.parts.len() == 1 {
-                        return None;
-                    }
-                    self.relation(top, axis, &family, rest, rows);
-                }
-            }
-            if !division.is_the_same() {
+            let division = Division::of(release, rows, &details, breakdown)?;
+            let fixed = !release.cells.is_exact() || !division.is_the_same(self.smallness.floor);
+            if fixed && release.cells.is_exact() && !self.may_stay(&division) {
                 return None;
             }
-            if division.has_rest {
+            for (top, family, rest) in &division.families {
+                let rest = if fixed { 0 } else { (*rest)? };
+                self.relation(*top, breakdown as usize, family, rest, rows);
+            }
+            if !fixed && division.has_rest() {
                 with_rest = with_rest.with(breakdown);
             }
+            any_fixed |= fixed;
+            all_alike &= division.is_flat() || division.is_all_alike();
         }
         // What is missing along two axes at once is in no relation.
         let twice = |detail: &Detail| detail.iter().filter(|each| with_rest.has(*each)).count() > 1;
-        (!details.iter().any(twice)).then_some(())
+        (!details.iter().any(twice) && (all_alike || !any_fixed)).then_some(())
+    }
+
+    /// May what is missing of the totals of a division be taken to stay as it is, as nothing of it
+    /// needs to be hidden?
+    fn may_stay(&self, division: &Division) -> bool {
+        let hides_nothing = |rest: u64| rest == 0 || rest >= self.smallness.threshold;
+        let mut rests = division.families.iter().map(|(.., rest)| *rest);
+        self.smallness.floor == 1 && rests.all(|rest| rest.is_some_and(hides_nothing))
     }
 
     fn relation(&mut self, top: Codes, axis: usize, family: &Family, rest: u64, rows: &Rows) {
@@ -219,41 +229,87 @@ impl Building {
 }
 
 /// How the totals along an axis are divided.
-#[derive(Default)]
 struct Division {
+    /// Each with where its total stands but for this axis, and what of the total its parts leave,
+    /// if they are not more.
+    families: Vec<(Codes, Family, Option<u64>)>,
     /// By total: every part that there is of it.
     parts: BTreeMap<u16, BTreeSet<u16>>,
-    /// The parts of each total of which something was not handed in; where zeros are withheld,
-    /// of each total, for what is missing of it may be a zero.
-    with_rest: Vec<(u16, BTreeSet<u16>)>,
-    /// Was something of a total not handed in?
-    has_rest: bool,
-    /// The codes that are not divided somewhere where they count somebody.
-    undivided: BTreeSet<u16>,
+    /// The codes that are not divided, each with what it counts.
+    undivided: Vec<(u16, u64)>,
 }
 
 impl Division {
-    /// `floor` is what everybody knows that a code counts that counts somebody.
-    fn add(&mut self, members: &[Member], families: &[Family], floor: u64) -> Option<()> {
-        let divided: BTreeSet<u16> = families.iter().map(|family| family.total).collect();
-        let whole = members.iter().filter(|member| member.count >= floor);
-        let whole = whole.map(|member| member.code).filter(|code| !divided.contains(code));
-        self.undivided.extend(whole);
-        for family in families {
-            self.parts.entry(family.total).or_default().extend(&family.parts);
-            let rest = family.rest()?;
-            self.has_rest |= rest > 0;
-            if rest > 0 || floor == 0 {
-                self.with_rest.push((family.total, family.parts.iter().copied().collect()));
+    /// None where a total is missing though others of its kind are there, or codes cross.
+    fn of(
+        release: &Release<'_>,
+        rows: &Rows,
+        details: &BTreeSet<Detail>,
+        breakdown: Breakdown,
+    ) -> Option<Self> {
+        let axis = breakdown as usize;
+        let mut lines: BTreeMap<Codes, Vec<Member>> = BTreeMap::new();
+        for (codes, placed) in rows.iter().filter(|(codes, _)| codes[axis] != 0) {
+            let span = release.cells.span(breakdown, codes[axis])?;
+            let member = Member { code: codes[axis], span, count: placed.count };
+            lines.entry(with(*codes, axis, 0)).or_default().push(member);
+        }
+        let mut own = Self { families: vec![], parts: BTreeMap::new(), undivided: vec![] };
+        for (top, members) in lines {
+            let total = rows.get(&top);
+            if total.is_none() && details.contains(&detail(&top)) {
+                return None;
+            }
+            let families = Family::of(total.map(|total| total.count), &members)?;
+            let divided: BTreeSet<u16> = families.iter().map(|family| family.total).collect();
+            let whole = members.iter().filter(|member| !divided.contains(&member.code));
+            own.undivided.extend(whole.map(|member| (member.code, member.count)));
+            for family in families {
+                own.parts.entry(family.total).or_default().extend(&family.parts);
+                let rest = family.rest();
+                own.families.push((top, family, rest));
             }
         }
-        Some(())
+        Some(own)
     }
 
-    /// Is each total divided into the same codes wherever it is divided, and one more?
-    fn is_the_same(&self) -> bool {
-        self.with_rest.iter().all(|(total, parts)| self.parts.get(total) == Some(parts))
-            && self.parts.keys().all(|total| !self.undivided.contains(total))
+    /// Is a total divided into the same codes, and one more, wherever that one more is told by the
+    /// sum, and is each code that counts somebody divided that is divided somewhere? `floor` is what
+    /// everybody knows that a code counts that counts somebody.
+    fn is_the_same(&self, floor: u64) -> bool {
+        let alike = |(_, family, rest): &(Codes, Family, Option<u64>)| match rest {
+            None => false,
+            // A part that is all of its total tells that there is nothing beside it.
+            Some(0) if floor == 0 && family.parts.len() == 1 => false,
+            Some(0) if floor == 1 => true,
+            Some(_) => self.has_all_parts(family),
+        };
+        let undivided = self.undivided.iter().filter(|(_, count)| *count >= floor);
+        self.families.iter().all(alike) && self.none_is_divided(undivided)
+    }
+
+    /// Is each total divided into the same codes everywhere?
+    fn is_all_alike(&self) -> bool {
+        let alike = |(_, family, _): &(Codes, Family, Option<u64>)| self.has_all_parts(family);
+        self.families.iter().all(alike) && self.none_is_divided(self.undivided.iter())
+    }
+
+    /// Is no code part of another one?
+    fn is_flat(&self) -> bool {
+        self.parts.keys().all(|total| *total == 0)
+    }
+
+    fn has_rest(&self) -> bool {
+        self.families.iter().any(|(.., rest)| rest.is_some_and(|rest| rest > 0))
+    }
+
+    fn has_all_parts(&self, family: &Family) -> bool {
+        let parts: BTreeSet<u16> = family.parts.iter().copied().collect();
+        self.parts.get(&family.total) == Some(&parts)
+    }
+
+    fn none_is_divided<'a>(&self, mut codes: impl Iterator<Item = &'a (u16, u64)>) -> bool {
+        codes.all(|(code, _)| !self.parts.contains_key(code))
     }
 }
 

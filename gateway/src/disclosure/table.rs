@@ -29,7 +29,7 @@ pub enum Status {
 pub struct Cell {
     /// Where it stands.
     pub codes: Codes,
-    /// Its count.
+    /// Its count; the least that it may be, if it was rounded.
     pub value: u64,
     /// What is decided of it.
     pub status: Status,
@@ -63,6 +63,11 @@ pub struct Smallness {
     pub threshold: u64,
     /// What a withheld cell is known to count at least: 1 where zeros are given out.
     pub floor: u64,
+    /// Is a zero small, too?
+    pub zero: bool,
+    /// By how much the figure of a cell is more than its value, that the least may be taken for
+    /// it: half the base to which counts were rounded, and else 0.
+    pub off: u64,
 }
 
 impl Smallness {
@@ -179,7 +184,7 @@ impl Table {
     #[must_use]
     pub fn is_small(&self, cell: u32) -> bool {
         let Cell { value, status, .. } = *self.cell(cell);
-        let Smallness { threshold, floor } = self.smallness;
-        status != Status::Given && (floor..threshold).contains(&value)
+        let Smallness { threshold, zero, off, .. } = self.smallness;
+        status != Status::Given && (zero || value > 0) && value + off < threshold
     }
 }

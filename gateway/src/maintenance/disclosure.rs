@@ -39,7 +39,11 @@ pub fn verify_disclosure(config: &Config) -> Result<Finding> {
             }
         }
     });
-    let Attack { attacked, unattacked, contradictory, .. } = found;
+    report(&found, &told, releases)
+}
+
+fn report(found: &Attack, told: &[String], releases: usize) -> Result<Finding> {
+    let Attack { attacked, unattacked, contradictory, .. } = *found;
     let mut words = format!(
         "{releases} releases: {attacked} withheld cells attacked, of {} too much can be told",
         told.len()
@@ -77,4 +81,25 @@ fn cell(dataset: &str, held: &Held, leak: &Leak) -> String {
     let rest = if leak.rest { "what is left of " } else { "" };
     let key = version.slice.table().key(leak.cell);
     format!("{rest}{dataset} {key}, exchange {}", version.exchange)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_told_is_wrong_and_what_was_not_attacked_is_said() {
+        let found = Attack { attacked: 90, unattacked: 7, contradictory: 3, ..Attack::default() };
+        let said = report(&found, &[], 4).unwrap();
+        let words = "4 releases: 90 withheld cells attacked, of 0 too much can be told\n\
+                     7 were not attacked: their tables are too large, or hold no counts\n\
+                     3 were not attacked: their figures do not add up";
+        assert_eq!(said.words, words);
+        assert_eq!(said.value["unattacked"], 7);
+        let told: Vec<String> = (0..60).map(|number| format!("cell {number}")).collect();
+        let error = report(&found, &told, 4).unwrap_err();
+        let wrong = &error.downcast_ref::<Wrong>().unwrap().0;
+        assert!(wrong.contains("of 60 too much can be told"), "{wrong}");
+        assert!(wrong.contains("  cell 49\n  and 10 more\nnext: have the agency"), "{wrong}");
+    }
 }

@@ -7,22 +7,26 @@ pub type Alternative = Vec<(usize, usize, i64)>;
 
 /// What each variable is in the true population and in those of `alternatives` that explain what
 /// is published, where its true count is there to judge by. An alternative that does not is
-/// passed over.
+/// passed over. Of `rounded` figures `truth` is the least that each may stand for; each may then be
+/// as much greater in all populations.
 ///
 /// # Errors
 /// When the true counts do not add up themselves.
 pub(super) fn reached(
     bounds: &Bounds,
     truth: &[Option<u64>],
+    rounded: bool,
     alternatives: impl Iterator<Item = Vec<(u32, i64)>>,
 ) -> Result<Vec<Option<Interval>>, Contradiction> {
-    let mut exact = bounds.clone();
-    for (interval, count) in exact.intervals.iter_mut().zip(truth) {
-        if let Some(count) = *count {
-            *interval = Interval { least: count, greatest: count };
+    if !rounded {
+        let mut exact = bounds.clone();
+        for (interval, count) in exact.intervals.iter_mut().zip(truth) {
+            if let Some(count) = *count {
+                *interval = Interval { least: count, greatest: count };
+            }
         }
+        exact.narrow()?;
     }
-    exact.narrow()?;
     let own = |count: &Option<u64>| count.map(|count| Interval { least: count, greatest: count });
     let mut reached: Vec<Option<Interval>> = truth.iter().map(own).collect();
     for mut changes in alternatives {

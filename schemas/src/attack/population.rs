@@ -29,7 +29,7 @@ pub(super) struct Model {
     targets: Vec<Target>,
     /// By release and cell.
     variables: Vec<Vec<u32>>,
-    /// What each variable is, where that is there to judge by.
+    /// What each variable is, where that is there to judge by; at least, if counts were rounded.
     truth: Vec<Option<u64>>,
     /// Were counts rounded, so that they need not add up?
     rounded: bool,
@@ -108,7 +108,8 @@ impl Model {
         let withheld = releases.iter().flatten().filter(|cell| cell.is_withheld()).count() as u64;
         let mut truth = vec![None; figures.intervals.len()];
         for (cell, variable) in releases.iter().flatten().zip(variables.iter().flatten()) {
-            truth[*variable as usize] = cell.count();
+            truth[*variable as usize] =
+                cell.count().map(|count| count.saturating_sub(off(rounding)));
         }
         let bounds = Bounds::new(figures.intervals, sums);
         Some(Self { bounds, targets, variables, truth, rounded: rounding > 0.0, withheld })
@@ -128,10 +129,7 @@ impl Model {
             (self.variables[*release][*cell], *change)
         };
         let alternatives = alternatives.iter().map(|all| all.iter().map(variable).collect());
-        let reached = match self.rounded {
-            true => vec![None; self.truth.len()],
-            false => alternatives::reached(&self.bounds, &self.truth, alternatives)?,
-        };
+        let reached = alternatives::reached(&self.bounds, &self.truth, self.rounded, alternatives)?;
         let cleared = |each: &u32| {
             reached[*each as usize].filter(|reached| reached.hides(rule.threshold)).is_some()
         };
@@ -213,21 +211,17 @@ impl Figures {
     }
 
     /// What is known of a figure to begin with.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a base of rounding is small"
-    )]
     fn interval(&self, figure: &Figure) -> Interval {
-        let off = (self.rounding / 2.0).floor() as u64;
+        let off = off(self.rounding);
         match *figure {
             Figure::Given(count) => {
                 Interval { least: count.saturating_sub(off), greatest: count.saturating_add(off) }
             }
-            Figure::Withheld(Some(0)) if !self.rule.zeros_withheld => {
-                Interval { least: 0, greatest: off }
+            Figure::Withheld(Some(0)) if !self.rule.zeros_withheld && off == 0 => {
+                Interval { least: 0, greatest: 0 }
             }
             Figure::Withheld(_) => {
+                // Of rounded figures zeros are withheld, too, where that hides others.
                 let least =
                     u64::from(self.assumed.complete && !self.rule.zeros_withheld && off == 0);
                 Interval { least, greatest: u64::MAX }
@@ -322,6 +316,16 @@ impl Places<'_> {
         }
         wider.iter().any(|place| self.empty.contains(place))
     }
+}
+
+/// How far a count that was rounded to this base may be from its figure.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a base of rounding is small"
+)]
+fn off(rounding: f64) -> u64 {
+    (rounding / 2.0).floor() as u64
 }
 
 fn detail(codes: &[u16]) -> BTreeSet<usize> {
