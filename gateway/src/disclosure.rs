@@ -58,7 +58,7 @@ use crate::decree::Disclosure;
 
 /// Method and version, as recorded with each release. A pattern is stored and never computed
 /// again by a newer method.
-pub const METHOD: &str = "witnesses/2";
+pub const METHOD: &str = "witnesses/3";
 
 /// Rows of all releases of a stratum up to which it is searched.
 const LARGEST: usize = 50_000;
