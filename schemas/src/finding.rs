@@ -78,6 +78,8 @@ codes! {
     SumSex = "SUM_SEX", Error, "sdmx rule 12";
     /// A total by sex that cannot be checked, for a part is missing.
     SumSexSkipped = "SUM_SEX_SKIPPED", Info, "sdmx rule 12";
+    /// Parts that exclude each other are together more than their whole.
+    PartsExceedWhole = "PARTS_EXCEED_WHOLE", Error, "sdmx rules 13 and 14";
     /// A part is larger than its whole.
     PartExceedsWhole = "PART_EXCEEDS_WHOLE", Error, "sdmx rule 15";
     /// A count of persons without the split by sex, and no reason.

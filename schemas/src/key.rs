@@ -53,6 +53,12 @@ impl KeyLayout {
         let mask: u128 = ((1 << width) - 1) << shift;
         Key(key.0 & !mask | u128::from(code) << shift)
     }
+
+    /// What of a key stands before one coded dimension: the codes of those that precede it.
+    pub(crate) fn before(&self, key: Key, dimension: usize) -> Key {
+        let (shift, width) = self.fields[dimension];
+        Key(key.0 >> (shift + width))
+    }
 }
 
 #[cfg(test)]

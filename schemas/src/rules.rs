@@ -7,6 +7,7 @@ mod codes;
 mod columns;
 mod duplicates;
 pub(crate) mod header;
+mod parts;
 mod periods;
 mod sex;
 #[cfg(test)]
@@ -76,6 +77,7 @@ pub(crate) fn content(context: &Context<'_>, shape: &Shape<'_>, report: &mut Rep
         sex::check(shape, &cells, report);
     }
     whole::check(shape, &cells, report);
+    parts::check(shape, &cells, report);
 }
 
 impl Shape<'_> {

@@ -281,6 +281,53 @@ fn rule_15_allows_for_rounding() {
 }
 
 #[test]
+fn rules_13_and_14_parts_that_exclude_each_other_are_no_more_than_their_whole() {
+    let of = |cells: &[(&str, &str, u32)]| {
+        let lines = cells.iter().map(|(area, age, count)| {
+            format!("{} = {count} A Reason", key(area, "VC_HTF_DETV", "_T", age))
+        });
+        let lines: Vec<String> = lines.collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let raw = batch("TRAFFICKING", &lines);
+        let found = judge("TRAFFICKING", Action::Append, &raw).report.findings;
+        let ours = found.into_iter().filter(|each| each.code == Code::PartsExceedWhole);
+        ours.map(|each| (each.row, each.column, each.found)).collect::<Vec<_>>()
+    };
+    let nation = ("KG", "_T", 100);
+    assert_eq!(of(&[nation, ("KG-GB", "_T", 60), ("KG-O", "_T", 40)]), []);
+    let told = of(&[("KG-GB", "_T", 60), nation, ("KG-O", "_T", 41)]);
+    assert_eq!(told, [(2, "REF_AREA".to_owned(), "KG-GB 60 + KG-O 41 = 101".to_owned())]);
+    // Ages that contain or cross each other count once: 60 + 41, not 60 + 30 + 41.
+    let ages = |last| {
+        [
+            nation,
+            ("KG", "Y0T17", 60),
+            ("KG", "Y0T4", 30),
+            ("KG", "Y15T24", 50),
+            ("KG", "Y_GE18", last),
+        ]
+    };
+    assert_eq!(of(&ages(40)), []);
+    assert_eq!(of(&ages(41))[0].2, "Y0T17 60 + Y_GE18 41 = 101");
+    // In one region they have nothing to do with those of another.
+    assert_eq!(of(&[("KG-O", "_T", 50), ("KG-O", "Y0T17", 50), ("KG", "Y_GE18", 50)]), []);
+    // One that is more by itself is a matter of rule 15.
+    assert_eq!(of(&[nation, ("KG-GB", "_T", 101), ("KG-O", "_T", 1)]), []);
+}
+
+#[test]
+fn rule_14_allows_for_rounding() {
+    let run = |part: u32| {
+        let of =
+            |country: &str, count: u32| format!("A.KG.ASY_APP.F._T.{country}.PS.2023 = {count} A");
+        let lines = [of("_T", 100), of("DE", 50), of("FR", part)];
+        codes("ASYLUM_ABROAD", &lines.each_ref().map(String::as_str))
+    };
+    assert_eq!(run(55), []);
+    assert_eq!(run(60), [Code::PartsExceedWhole], "three figures are off by 7.5 at most");
+}
+
+#[test]
 fn a_deletion_needs_keys_only() {
     let raw = batch("TRAFFICKING", &[&format!("{} = - -", key("KG", "VC_HTF_DETV", "_T", "_T"))]);
     assert!(judge("TRAFFICKING", Action::Delete, &raw).table.is_some());

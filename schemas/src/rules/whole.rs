@@ -78,7 +78,7 @@ fn ladders(structure: &Structure) -> Vec<Ladder<'_>> {
 
 /// Where INDICATOR stands and which of its codes may be below zero, if any may: of such figures
 /// a part can be larger than the whole.
-fn signed(structure: &Structure) -> Option<(usize, Vec<bool>)> {
+pub(super) fn signed(structure: &Structure) -> Option<(usize, Vec<bool>)> {
     let place = structure.position("INDICATOR").filter(|_| !structure.rules.signed.is_empty())?;
     let coded = structure.coded().nth(place)?.codes()?;
     let of = coded.list.codes().iter().map(|code| structure.rules.signed.contains(&code.id));
