@@ -149,6 +149,20 @@ fn check(structure: &Structure) -> Result<(), String> {
             return Err(format!("the rules name {id}, which INDICATOR does not allow"));
         }
     }
+    // Disclosure control knows by the code list alone what is part of what.
+    let list = &indicators.codes().ok_or("INDICATOR has no codes")?.list;
+    for pair in &structure.rules.part_of {
+        let parent = |id: &str| {
+            let code = list.code(list.position(id)?);
+            code.parent.map(|parent| list.code(parent).id.as_str())
+        };
+        if parent(&pair.part) != Some(pair.whole.as_str()) {
+            return Err(format!(
+                "the rules call {} part of {}, which INDICATOR does not: give it that parent",
+                pair.part, pair.whole
+            ));
+        }
+    }
     if !structure.rules.totals.rounding.is_finite() || structure.rules.totals.rounding < 0.0 {
         return Err("the base of rounding must be 0 or more".to_owned());
     }

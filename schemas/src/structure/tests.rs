@@ -139,6 +139,11 @@ fn files_that_contradict_one_another_are_refused_by_name() {
         ("datasets/BORDER.json", "CL_SEX(1.0.0)", "CL_GENDER(1.0.0)"),
         ("datasets/BORDER.json", "=BIRGE:DSD_BORDER(", "=BIRGE:DSD_OTHER("),
         ("rules/BORDER.json", r#""signed": []"#, r#""signed": ["REMIT_IN"]"#),
+        (
+            "rules/BORDER.json",
+            r#""partOf": []"#,
+            r#""partOf": [{"part": "BORDER_IN", "whole": "BORDER_OUT"}]"#,
+        ),
         ("rules/BORDER.json", r#""frequency": "M""#, r#""frequency": "A""#),
         ("rules/BORDER.json", r#""dataset": "BORDER""#, r#""dataset": "BORDERS""#),
         ("rules/BORDER.json", r#""rounding": 0"#, r#""rounding": -5"#),
