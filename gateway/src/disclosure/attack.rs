@@ -292,10 +292,11 @@ proptest! {
         truth in prop::collection::vec(prop_oneof![Just(0_u32), 1..=9_u32], 6)
             .prop_filter("small enough to go through", |truth| truth.iter().sum::<u32>() <= 20),
         kinds in prop_oneof![Just(0b1110_u8), any::<u8>()],
-        missing: u64, also_missing: u64, third: u64, strict: bool, base in 2..=5_u32,
+        missing: u64, also_missing: u64, third: u64, strict: bool,
+        base in 2..=5_u32, more in 1..=4_u64,
     ) {
         let zeros_withheld = strict;
-        let rule = Disclosure { threshold: u64::from(base) + 1, zeros_withheld };
+        let rule = Disclosure { threshold: u64::from(base) + more, zeros_withheld };
         check(NESTED, &truth, kinds, missing & also_missing & third, false, rule, base)?;
     }
 
