@@ -11,8 +11,9 @@
 //! is in a possible one.
 //!
 //! It is taken to know more than it may: that nobody is beside the codes of a division whose
-//! figures add up, which withheld cells of a class are zero, and which withheld figures stand
-//! unchanged in a later release. Who has the withheld figures before them (the gateway) sees these
+//! figures add up, which withheld cells of a class are zero (but for rounded figures, of
+//! which zeros are withheld to hide others), and which withheld figures stand unchanged in a later
+//! release. Who has the withheld figures before them (the gateway) sees these
 //! from the figures; who has only what was published (an auditor) assumes them of every division
 //! and cell, and takes the assumptions back where no population is left. A figure that was given
 //! out when it was not small and is withheld now that it is, under a higher threshold, counts as
@@ -201,7 +202,11 @@ fn attack_within(
     // Who sees no withheld figure assumes the most, and less where that cannot be.
     let judged = !cells().any(|cell| cell.figure == Figure::Withheld(None));
     let levels = if judged { &Assumed::LEVELS[..1] } else { &Assumed::LEVELS };
-    for &assumed in levels {
+    // What is off by less than one is not off.
+    let rounding = if rounding < 2.0 { 0.0 } else { rounding };
+    let rounded = levels.last().filter(|_| rounding > 0.0);
+    let rounded = rounded.map(|last| Assumed { same: false, ..*last });
+    for assumed in levels.iter().copied().chain(rounded) {
         let model = Model::new(axes, releases, rule, rounding, assumed, effort.cells);
         let Some(model) = model else {
             return Attack { unattacked: withheld, ..Attack::default() };
@@ -235,14 +240,16 @@ struct Assumed {
     complete: bool,
     /// That what is withheld is as it was in the release before.
     unchanged: bool,
+    /// That a figure that stands as it was is the same count, though it was rounded.
+    same: bool,
 }
 
 impl Assumed {
     /// First the most, then less.
     const LEVELS: [Self; 3] = [
-        Self { complete: true, unchanged: true },
-        Self { complete: true, unchanged: false },
-        Self { complete: false, unchanged: false },
+        Self { complete: true, unchanged: true, same: true },
+        Self { complete: true, unchanged: false, same: true },
+        Self { complete: false, unchanged: false, same: true },
     ];
 }
 

@@ -35,9 +35,9 @@ pub(super) fn is_acyclic(details: &BTreeSet<Detail>) -> bool {
     }
 }
 
-/// Are these breakdowns tied by margins among them? Each leads to the greatest that contain it by
+/// Are these breakdowns tied by margins among them? Each leads to every one that contains it by
 /// dividing further along one dimension after the other; and what any two of the greatest have in
-/// common is there, so that all that ties them is a sum of what is there.
+/// common is there.
 pub(super) fn is_tied(details: &BTreeSet<Detail>) -> bool {
     let is_greatest =
         |one: &&Detail| details.iter().all(|other| *one == other || !one.within(*other));
@@ -46,13 +46,13 @@ pub(super) fn is_tied(details: &BTreeSet<Detail>) -> bool {
         one.iter().filter(|breakdown| other.has(*breakdown)).collect()
     };
     let meet = |one: &&Detail| greatest.iter().all(|other| details.contains(&common(one, other)));
-    let leads_to = |one: &Detail, greatest: &Detail| {
-        let mut further = greatest.iter().filter(|breakdown| !one.has(*breakdown));
-        one == greatest || further.any(|breakdown| details.contains(&one.with(breakdown)))
+    let leads_to = |one: &Detail, other: &Detail| {
+        let mut further = other.iter().filter(|breakdown| !one.has(*breakdown));
+        one == other || further.any(|breakdown| details.contains(&one.with(breakdown)))
     };
     let leads_up = |one: &Detail| {
-        let mut above = greatest.iter().filter(|greatest| one.within(***greatest));
-        above.all(|greatest| leads_to(one, greatest))
+        let mut above = details.iter().filter(|other| one.within(**other));
+        above.all(|other| leads_to(one, other))
     };
     greatest.iter().all(meet) && details.iter().all(leads_up)
 }
@@ -76,6 +76,8 @@ mod tests {
         assert!(!tied(&[&[], &[Reason, Age]]), "a sum over two dimensions");
         assert!(!tied(&[&[], &[Reason], &[Reason, Age], &[Age, Sex], &[Sex]]), "ages in both");
         assert!(!tied(&[&[], &[Reason], &[Age], &[Reason, Age, Sex], &[Reason, Sex]]));
+        let past_one = [&[][..], &[Age], &[Age, Sex], &[Age, Sex, Reason], &[Sex, Reason]];
+        assert!(!tied(&past_one), "nothing leads to the last");
         assert!(tied(&[&[Sex]]) && tied(&[]));
     }
 

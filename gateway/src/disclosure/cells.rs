@@ -139,7 +139,7 @@ impl<'a> Cells<'a> {
 
     /// Do totals add up exactly?
     pub(super) fn is_exact(&self) -> bool {
-        self.rounding == 0.0
+        self.off() == 0
     }
 
     /// How much less than its figure a count may be.

@@ -77,7 +77,7 @@ mod tests {
         *,
     };
 
-    const SMALLNESS: Smallness = Smallness { threshold: 3, floor: 1, zero: false, off: 0 };
+    const SMALLNESS: Smallness = Smallness { threshold: 3, floor: 1, zero: false };
 
     /// A square with its margins: 0 1 | 2, 3 4 | 5, 6 7 | 8; the margins are the third of each.
     fn square(values: [u64; 4]) -> Table {
@@ -86,7 +86,7 @@ mod tests {
         let cell = |(place, value): (u16, u64)| {
             let mut codes = [0; AXES];
             (codes[0], codes[1]) = ((place / 3 + 1) % 3, (place % 3 + 1) % 3);
-            Cell { codes, value, status: Status::Open, cost: 1.0 }
+            Cell { codes, figure: value, value, status: Status::Open, cost: 1.0 }
         };
         let cells = (0..).zip(values).map(cell).collect();
         let across = [0, 3, 6].map(|first| (0, [first, first + 1], first + 2));

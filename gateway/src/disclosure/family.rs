@@ -53,6 +53,11 @@ impl Family {
         Self { total, count, parts: vec![], sum: 0 }
     }
 
+    /// By how much the total is more than its parts.
+    pub(super) fn excess(&self) -> i128 {
+        i128::from(self.count) - i128::from(self.sum)
+    }
+
     /// What of the total its parts leave; none where they are more than the total.
     pub(super) fn rest(&self) -> Option<u64> {
         self.count.checked_sub(self.sum)

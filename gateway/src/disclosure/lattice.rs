@@ -79,13 +79,12 @@ pub(super) fn lattice(releases: &[Release<'_>], rule: Disclosure) -> Option<Latt
     let now = releases.last()?;
     // A zero that is given out is known, unless it was rounded.
     let floor = u64::from(!rule.zeros_withheld && now.cells.off() == 0);
-    let smallness = Smallness {
-        threshold: rule.threshold,
-        floor,
-        zero: rule.zeros_withheld,
-        off: now.cells.off(),
-    };
-    let mut building = Building { smallness, ..Building::default() };
+    let smallness = Smallness { threshold: rule.threshold, floor, zero: rule.zeros_withheld };
+    let off = now.cells.off();
+    if releases.iter().any(|release| release.cells.off() != off) {
+        return None;
+    }
+    let mut building = Building { smallness, off, ..Building::default() };
     let (mut rows, mut before) = (vec![], vec![]);
     // What was given out and is gone is known, though it would count as what is missing.
     let mut given = BTreeSet::new();
@@ -125,6 +124,8 @@ type Rows = HashMap<Codes, Placed>;
 #[derive(Default)]
 struct Building {
     smallness: Smallness,
+    /// How much less than its figure a count may be.
+    off: u64,
     cells: Vec<Cell>,
     relations: BTreeSet<Relation>,
     /// The cells of a place, by what they count.
@@ -145,8 +146,7 @@ impl Building {
                 Some(withheld) if withheld.contains(row) => Status::Hidden,
                 Some(_) => Status::Given,
             };
-            let least = count.saturating_sub(self.smallness.off);
-            let cell = (!known).then(|| self.cell(codes, least, status));
+            let cell = (!known).then(|| self.cell(codes, count, status));
             if rows.insert(codes, Placed { row, count, cell }).is_some() {
                 return None;
             }
@@ -156,15 +156,15 @@ impl Building {
 
     /// The cell of a figure. What was given out once stays given out, and what was withheld
     /// stays withheld.
-    fn cell(&mut self, codes: Codes, value: u64, status: Status) -> u32 {
+    fn cell(&mut self, codes: Codes, figure: u64, status: Status) -> u32 {
         let figures = self.figures.entry(codes).or_default();
         let version = figures.len() as u16;
-        if let Some(cell) = figures.get(&value) {
+        if let Some(cell) = figures.get(&figure) {
             let known = &mut self.cells[*cell as usize].status;
             *known = match (*known, status) {
                 // What is small now though it was not then, the threshold having been raised, is
                 // to be protected as if nobody knew it.
-                (Status::Given, Status::Open) if value < self.smallness.threshold => status,
+                (Status::Given, Status::Open) if self.smallness.is_small(figure) => status,
                 (Status::Given, _) | (_, Status::Given) => Status::Given,
                 (known, Status::Open) => known,
                 (_, Status::Hidden) => status,
@@ -172,10 +172,11 @@ impl Building {
             return *cell;
         }
         let cell = self.cells.len() as u32;
-        figures.insert(value, cell);
+        figures.insert(figure, cell);
         let mut codes = codes;
         codes[VERSION] = version;
-        self.cells.push(Cell { codes, value, status, cost: cost(&codes, value) });
+        let value = figure.saturating_sub(self.off);
+        self.cells.push(Cell { codes, figure, value, status, cost: cost(&codes, figure) });
         cell
     }
 
@@ -189,8 +190,15 @@ impl Building {
         for breakdown in Breakdown::ALL {
             let division = Division::of(release, rows, &details, breakdown)?;
             let fixed = !release.cells.is_exact() || !division.is_the_same(self.smallness.floor);
-            if fixed && release.cells.is_exact() && !self.may_stay(&division) {
+            if fixed && !self.may_stay(&division) {
                 return None;
+            }
+            // Of a total that is not divided nobody knows how it would be, and it stays as it is.
+            for top in &division.undivided_totals {
+                if let Some(total) = rows.get(top).and_then(|placed| placed.cell) {
+                    let axis = breakdown as usize;
+                    self.relations.insert(Relation { axis, total, parts: vec![] });
+                }
             }
             for (top, family, rest) in &division.families {
                 let rest = if fixed { 0 } else { (*rest)? };
@@ -210,9 +218,18 @@ impl Building {
     /// May what is missing of the totals of a division be taken to stay as it is, as nothing of it
     /// needs to be hidden?
     fn may_stay(&self, division: &Division) -> bool {
-        let hides_nothing = |rest: u64| rest == 0 || rest >= self.smallness.threshold;
-        let mut rests = division.families.iter().map(|(.., rest)| *rest);
-        self.smallness.floor == 1 && rests.all(|rest| rest.is_some_and(hides_nothing))
+        let Smallness { threshold, floor, .. } = self.smallness;
+        if self.off == 0 {
+            let hides_nothing = |rest: u64| rest == 0 || rest >= threshold;
+            let mut rests = division.families.iter().map(|(.., rest)| *rest);
+            return floor == 1 && rests.all(|rest| rest.is_some_and(hides_nothing));
+        }
+        // Each of the figures is off by so much at most.
+        division.families.iter().all(|(_, family, _)| {
+            let off = self.off * (family.parts.len() as u64 + 1);
+            let (least, greatest) = (family.excess() - off as i128, family.excess() + off as i128);
+            greatest >= 0 && !(least > 0 && greatest < i128::from(threshold))
+        })
     }
 
     fn relation(&mut self, top: Codes, axis: usize, family: &Family, rest: u64, rows: &Rows) {
@@ -237,6 +254,9 @@ struct Division {
     parts: BTreeMap<u16, BTreeSet<u16>>,
     /// The codes that are not divided, each with what it counts.
     undivided: Vec<(u16, u64)>,
+    /// Where there are totals that are not divided, though others of their kind are, and though
+    /// what divides along the axis does not all divide them.
+    undivided_totals: Vec<Codes>,
 }
 
 impl Division {
@@ -254,7 +274,19 @@ impl Division {
             let member = Member { code: codes[axis], span, count: placed.count };
             lines.entry(with(*codes, axis, 0)).or_default().push(member);
         }
-        let mut own = Self { families: vec![], parts: BTreeMap::new(), undivided: vec![] };
+        let mut own = Self {
+            families: vec![],
+            parts: BTreeMap::new(),
+            undivided: vec![],
+            undivided_totals: vec![],
+        };
+        let divided = |codes: &Codes| {
+            let own = detail(codes);
+            let mut along = details.iter().filter(|other| other.has(breakdown));
+            details.contains(&own.with(breakdown)) && !along.all(|other| own.within(*other))
+        };
+        let totals = rows.keys().filter(|codes| codes[axis] == 0 && divided(codes));
+        own.undivided_totals.extend(totals.filter(|codes| !lines.contains_key(*codes)));
         for (top, members) in lines {
             let total = rows.get(&top);
             if total.is_none() && details.contains(&detail(&top)) {

@@ -29,7 +29,9 @@ pub enum Status {
 pub struct Cell {
     /// Where it stands.
     pub codes: Codes,
-    /// Its count; the least that it may be, if it was rounded.
+    /// Its count, as it is given out.
+    pub figure: u64,
+    /// The count that stands for it: the least that it may be, if it was rounded.
     pub value: u64,
     /// What is decided of it.
     pub status: Status,
@@ -65,12 +67,15 @@ pub struct Smallness {
     pub floor: u64,
     /// Is a zero small, too?
     pub zero: bool,
-    /// By how much the figure of a cell is more than its value, that the least may be taken for
-    /// it: half the base to which counts were rounded, and else 0.
-    pub off: u64,
 }
 
 impl Smallness {
+    /// Is a figure small?
+    #[must_use]
+    pub fn is_small(self, figure: u64) -> bool {
+        (self.zero || figure > 0) && figure < self.threshold
+    }
+
     /// Is a cell of which this is known, from its least to its greatest possible count, safe:
     /// may it be other than small, and are there at least as many counts that it may have as
     /// there are small ones with 0?
@@ -183,8 +188,7 @@ impl Table {
     /// Must this cell be protected: is it small, and not known already?
     #[must_use]
     pub fn is_small(&self, cell: u32) -> bool {
-        let Cell { value, status, .. } = *self.cell(cell);
-        let Smallness { threshold, zero, off, .. } = self.smallness;
-        status != Status::Given && (zero || value > 0) && value + off < threshold
+        let Cell { figure, status, .. } = *self.cell(cell);
+        status != Status::Given && self.smallness.is_small(figure)
     }
 }

@@ -38,12 +38,16 @@ impl Table {
     }
 
     fn cells(&self) -> Cells<'_> {
+        self.rounded_to(0.0)
+    }
+
+    fn rounded_to(&self, base: f64) -> Cells<'_> {
         let columns: Vec<_> = DIMENSIONS
             .into_iter()
             .zip(&self.codes)
             .map(|(breakdown, codes)| Column { breakdown: Some(breakdown), codes, spans: None })
             .collect();
-        Cells::new(&self.details, &columns, &self.counts, 0.0).unwrap()
+        Cells::new(&self.details, &columns, &self.counts, base).unwrap()
     }
 
     fn protect(&self, rule: Disclosure) -> Pattern {
@@ -234,6 +238,21 @@ fn what_was_given_out_is_withheld_once_the_threshold_is_higher() {
     let earlier = [Earlier { cells: &cells, withheld: &withheld, now: &now }];
     assert!(protect(&cells, before, &earlier).withheld.is_empty());
     assert!(protect(&cells, PLAIN, &earlier).withheld.contains(1));
+}
+
+#[test]
+fn what_was_given_out_rounded_is_known_though_less_may_be_meant_by_it() {
+    let before = Table::new(&[(T, 40), (sex(1), 10), (sex(2), 30)]);
+    let after = Table::new(&[(T, 40), (sex(1), 10), (sex(2), 25), (sex(3), 5)]);
+    let (before, after) = (before.rounded_to(5.0), after.rounded_to(5.0));
+    let rule = Disclosure { threshold: 10, zeros_withheld: false };
+    let given = protect(&before, rule, &[]).withheld;
+    assert!(given.is_empty(), "10 is not small, though 8 may be meant");
+    assert!(protect(&after, rule, &[]).withheld.contains(1), "the cheapest to go along");
+    let now = [0, 1, 2].map(Some);
+    let earlier = [Earlier { cells: &before, withheld: &given, now: &now }];
+    let withheld = protect(&after, rule, &earlier).withheld;
+    assert!(withheld.contains(2) && withheld.contains(3), "{withheld:?}");
 }
 
 /// By age alone, each group with its years; the total first.

@@ -32,7 +32,7 @@ pub(super) fn reached(
     for mut changes in alternatives {
         changes.sort_unstable();
         changes.dedup();
-        let Some(counts) = explains(bounds, truth, &changes) else { continue };
+        let Some(counts) = explains(bounds, truth, rounded, &changes) else { continue };
         for ((variable, _), count) in changes.iter().zip(counts) {
             if let Some(reached) = &mut reached[*variable as usize] {
                 reached.least = reached.least.min(count);
@@ -44,7 +44,12 @@ pub(super) fn reached(
 }
 
 /// The counts that changed variables have, if all sums hold as they did and nothing known changes.
-fn explains(bounds: &Bounds, truth: &[Option<u64>], changes: &[(u32, i64)]) -> Option<Vec<u64>> {
+fn explains(
+    bounds: &Bounds,
+    truth: &[Option<u64>],
+    rounded: bool,
+    changes: &[(u32, i64)],
+) -> Option<Vec<u64>> {
     let change = |variable: u32| {
         let place = changes.binary_search_by_key(&variable, |(variable, _)| *variable);
         place.map_or(0, |place| i128::from(changes[place].1))
@@ -58,7 +63,9 @@ fn explains(bounds: &Bounds, truth: &[Option<u64>], changes: &[(u32, i64)]) -> O
     let counts = changes.iter().map(|(variable, change)| {
         let Interval { least, greatest } = bounds.first[*variable as usize];
         let count = truth[*variable as usize]?.checked_add_signed(*change)?;
-        (least..=greatest).contains(&count).then_some(count)
+        // How far from its figure a rounded count is, is not known: what is given out stays.
+        let may_change = !rounded || greatest == u64::MAX;
+        (may_change && (least..=greatest).contains(&count)).then_some(count)
     });
     (once && balanced).then(|| counts.collect())?
 }

@@ -199,7 +199,7 @@ impl Figures {
 
     fn figure(&mut self, cell: &Cell, count: u64, interval: Interval) -> u32 {
         let figure = (cell.codes.clone(), count, self.is_secret(&cell.figure));
-        if let Some(variable) = self.by_figure.get(&figure) {
+        if let Some(variable) = self.by_figure.get(&figure).filter(|_| self.assumed.same) {
             let known = &mut self.intervals[*variable as usize];
             known.least = known.least.max(interval.least);
             known.greatest = known.greatest.min(interval.greatest);

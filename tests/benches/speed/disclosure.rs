@@ -40,7 +40,7 @@ pub(super) fn run() -> Result<()> {
             if floor == 0 && table.cells().len() > 100_000 {
                 continue;
             }
-            let table = table.clone().under(Smallness { threshold: 3, floor, zero: false, off: 0 });
+            let table = table.clone().under(Smallness { threshold: 3, floor, zero: false });
             let found = measure(file, &table, attacker, reference)?;
             if floor == 1 {
                 attack(file, &instance, &rows, &found)?;
