@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use birge_schemas::detail::{Breakdown, Detail};
+use birge_schemas::{
+    attack::{self, Axis, Effort, Figure, Rule},
+    detail::{Breakdown, Detail},
+};
 use roaring::RoaringBitmap;
 
 use super::{Cells, Column, Earlier, Pattern, ShapeError, Span, protect};
@@ -253,6 +256,59 @@ fn what_was_given_out_rounded_is_known_though_less_may_be_meant_by_it() {
     let earlier = [Earlier { cells: &before, withheld: &given, now: &now }];
     let withheld = protect(&after, rule, &earlier).withheld;
     assert!(withheld.contains(2) && withheld.contains(3), "{withheld:?}");
+}
+
+/// Of how many small cells too much can be told of what is given out.
+fn told(table: &Table, rule: Disclosure) -> usize {
+    let withheld = table.protect(rule).withheld;
+    let axes = table.codes.iter().map(|codes| {
+        let codes = 1..=u32::from(codes.iter().copied().max().unwrap_or_default());
+        Axis::new(&codes.map(|code| Span { from: code, to: code + 1 }).collect::<Vec<_>>())
+    });
+    let cells = table.counts.iter().enumerate().map(|(row, count)| attack::Cell {
+        codes: table.codes.iter().map(|codes| codes[row]).collect(),
+        figure: match (withheld.contains(row as u32), count.unwrap() as u64) {
+            (true, count) => Figure::Withheld(Some(count)),
+            (false, count) => Figure::Given(count),
+        },
+    });
+    let (axes, cells) = (axes.collect::<Vec<_>>(), [cells.collect()]);
+    let Disclosure { threshold, zeros_withheld } = rule;
+    let rule = Rule { threshold, zeros_withheld };
+    let found = attack::attack(&axes, &cells, rule, 0.0, &[], Effort::THOROUGH);
+    assert_eq!(found.contradictory + found.unattacked, 0);
+    found.leaks.len()
+}
+
+#[test]
+fn totals_that_are_not_divided_beside_others_stay_as_they_are() {
+    let rule = Disclosure { threshold: 3, zeros_withheld: false };
+    let of = |sex: u16, age: u16, region: u16| [sex, age, region, 0];
+    // Of the first age it is not said how many are women.
+    let ages = [(T, 101), (age(1), 49), (age(2), 2), (age(3), 50)];
+    let women = [(sex(1), 69), (of(1, 2, 0), 0), (of(1, 3, 0), 20)];
+    assert_eq!(told(&Table::new(&[&ages[..], &women].concat()), rule), 0);
+    // One row that is divided along all three makes the circle of the others no tree.
+    let margins = [(T, 49), (sex(1), 3), (age(1), 19), (age(2), 22), (age(3), 8)];
+    let by_age = [(of(1, 1, 0), 0), (of(1, 2, 0), 3)];
+    let one =
+        [(region(1), 12), (of(1, 0, 1), 3), (of(0, 1, 1), 1), (of(0, 2, 1), 3), (of(0, 3, 1), 8)];
+    let two = [(region(2), 37), (of(1, 0, 2), 0), (of(0, 1, 2), 18), (of(0, 2, 2), 19)];
+    let rows = [&margins[..], &by_age, &one, &two, &[(of(1, 1, 2), 0)]].concat();
+    assert_eq!(told(&Table::new(&rows), rule), 0);
+}
+
+#[test]
+fn rounded_figures_are_small_by_themselves() {
+    let withheld = |rows: &[([u16; 4], u32)], threshold| {
+        let rule = Disclosure { threshold, zeros_withheld: false };
+        protect(&Table::new(rows).rounded_to(5.0), rule, &[]).withheld
+    };
+    // One that is no multiple of the base is no less small.
+    assert!(withheld(&[(T, 50), (sex(1), 1), (sex(2), 24), (sex(3), 25)], 5).contains(1));
+    // From 4 to 16 are neither; of 5 the difference may be nothing.
+    assert!(!withheld(&[(T, 60), (sex(1), 25), (sex(2), 25)], 17).is_empty());
+    assert!(withheld(&[(T, 60), (sex(1), 25), (sex(2), 30)], 17).is_empty());
 }
 
 /// By age alone, each group with its years; the total first.
