@@ -207,7 +207,7 @@ const PUBLISHED: [(&str, Tables, [&str; 2], Disclosure, f64); 6] = [
     ("uk/nrm_referrals_government_2022_q2.csv", foreign::referrals, ["Border", ""], RULE, 0.08),
     (UNHCR, foreign::refugees, ["2023", "202"], TEN, 0.5),
     (UNHCR, foreign::asylum_seekers, ["2023", "202"], TEN, 0.5),
-    ("eurostat/migr_asyappctza_six_2008_2019.csv", foreign::applicants, ["of KG", ""], TEN, 0.2),
+    ("eurostat/migr_asyappctza_six_2008_2019.csv", foreign::applicants, ["of KG", ""], TEN, 0.3),
 ];
 const KYRGYZ: &str = "kgz/kgz_nsc_migration_gender_subset.csv";
 const UNHCR: &str = "unhcr/demographics_six_2025-06-12_5b1f3a1.csv";
