@@ -14,9 +14,9 @@
 //!    whose safety was not checked in whole numbers ([`certify`]).
 //! 3. A stratum that cannot be such a table, is too large for the search or for which it finds
 //!    no proof is decided by the coarse rule (`stratum`), which withholds whole classes of cells
-//!    and is safe by an argument of its own; of rounded counts all is withheld then. So is one of which the sender says that a cell is
-//!    confidential (`CONF_STATUS`), or said so once: of an amount of money nobody but the sender
-//!    knows who makes up how much of it (dominance).
+//!    and is safe by an argument of its own; of rounded counts all is withheld then. So is one of
+//!    which the sender says that a cell is confidential (`CONF_STATUS`), or said so once: of an
+//!    amount of money nobody but the sender knows who makes up how much of it (dominance).
 //!
 //! One pattern serves everybody: what a body may not see for other reasons is masked on top,
 //! so that bodies that put their answers together learn no more than the pattern gives out.

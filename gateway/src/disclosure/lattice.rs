@@ -22,13 +22,14 @@
 //!   than one: that there is nothing beside them would be told by the sum, and is no count in the
 //!   table.
 //!
-//! Of rounded counts nobody knows what is missing of a total, and it is taken to stay as it is,
-//! too. What is searched for are moves that keep all sums; whatever the true population is, one
+//! Of rounded counts nobody knows what is missing of a total but for what the figures are off by;
+//! it is taken to stay as it is, too, and what must be small by the figures has no table. What is searched for are moves that keep all sums; whatever the true population is, one
 //! that differs from it by such a move rounds to the same figures wherever they are given out. So
 //! that no count falls below nothing, each is taken for the least that its figure may stand for.
 //!
-//! What is missing may stay as it is only if no move can change it, which needs that along every
-//! axis no code is part of another, or each is divided into the same codes everywhere.
+//! What is missing may stay as it is only if no move can change it. So along every axis no code is
+//! part of another, or each is divided into the same codes everywhere; and a total that is not
+//! divided, though others of its kind are, stays itself.
 //!
 //! Other strata have no table here, and [`super::stratum`]'s rule is for them, which needs none
 //! of this.

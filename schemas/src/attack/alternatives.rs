@@ -7,8 +7,8 @@ pub type Alternative = Vec<(usize, usize, i64)>;
 
 /// What each variable is in the true population and in those of `alternatives` that explain what
 /// is published, where its true count is there to judge by. An alternative that does not is
-/// passed over. Of `rounded` figures `truth` is the least that each may stand for; each may then be
-/// as much greater in all populations.
+/// passed over. Of `rounded` figures `truth` is the least that each may stand for: what is
+/// withheld may be as much greater in all populations, and what is given out must not change.
 ///
 /// # Errors
 /// When the true counts do not add up themselves.
