@@ -38,7 +38,7 @@ pub use self::{
     coverage::{Coverage, Gap, Overruled},
     error::DecreeError,
     matrix::{Cell, Matrix, Sheet, outsiders},
-    parameters::{Body, Disclosure, Mandate, WorkingGroup},
+    parameters::{Body, Dear, Disclosure, Mandate, WorkingGroup},
     replay::{Change, Effect, Outcome, Replay, Sums},
     request::{Act, Decision, Question, Recorded, Request, SexSplit},
 };

@@ -25,6 +25,7 @@ mod acyclic;
 mod cells;
 mod certify;
 mod complement;
+mod division;
 mod family;
 mod lattice;
 mod leap;
@@ -58,7 +59,7 @@ use crate::decree::Disclosure;
 
 /// Method and version, as recorded with each release. A pattern is stored and never computed
 /// again by a newer method.
-pub const METHOD: &str = "witnesses/3";
+pub const METHOD: &str = "witnesses/4";
 
 /// Rows of all releases of a stratum up to which it is searched.
 const LARGEST: usize = 50_000;

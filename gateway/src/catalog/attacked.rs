@@ -73,7 +73,7 @@ pub(super) fn attack(
         .iter()
         .map(|(slice, withheld)| Release { table: slice.table(), withheld, judged: true })
         .collect();
-    let Disclosure { threshold, zeros_withheld } = rule;
+    let Disclosure { threshold, zeros_withheld, .. } = rule;
     attack_releases(&releases, Rule { threshold, zeros_withheld }, alternatives, effort)
 }
 
@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    const RULE: Disclosure = Disclosure { threshold: 10, zeros_withheld: true };
+    const RULE: Disclosure = Disclosure::new(10, true);
 
     /// Victims of 2024 by sex: all, women, men.
     fn by_sex(counts: [f64; 3]) -> Slice {

@@ -88,7 +88,7 @@ impl Release {
     ) -> Result<(Self, Protection), ShapeError> {
         let mut release =
             Self { method: METHOD.to_owned(), cells: 0, withheld: 0, periods: BTreeMap::new() };
-        let Disclosure { threshold, zeros_withheld } = rule;
+        let Disclosure { threshold, zeros_withheld, .. } = rule;
         let mut protection = Protection { threshold, zeros_withheld, ..Protection::default() };
         for (period, slice) in &merged.slices {
             let Pattern { withheld, cells, .. } =

@@ -177,6 +177,8 @@ pub(super) struct DisclosureRule {
     pub(super) dataset: String,
     threshold: u64,
     zeros_withheld: bool,
+    #[serde(default)]
+    dear: Dear,
 }
 
 /// How small counts of a dataset are protected (article 7(1)).
@@ -186,11 +188,44 @@ pub struct Disclosure {
     pub threshold: u64,
     /// Are zeros withheld too?
     pub zeros_withheld: bool,
+    /// What is dear to withhold.
+    pub dear: Dear,
+}
+
+/// How many times what another cell costs it costs to withhold one, where one must be withheld
+/// beside a small count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Dear {
+    /// Of a total that is broken down by nothing.
+    pub total: u16,
+    /// Of one that is broken down by sex alone.
+    pub by_sex: u16,
+}
+
+impl Dear {
+    /// Where the decree does not say.
+    const USUAL: Self = Self { total: 100, by_sex: 4 };
+}
+
+impl Default for Dear {
+    fn default() -> Self {
+        Self::USUAL
+    }
+}
+
+impl Disclosure {
+    /// With what is usually dear.
+    #[must_use]
+    pub const fn new(threshold: u64, zeros_withheld: bool) -> Self {
+        Self { threshold, zeros_withheld, dear: Dear::USUAL }
+    }
 }
 
 impl From<&DisclosureRule> for Disclosure {
     fn from(rule: &DisclosureRule) -> Self {
-        Self { threshold: rule.threshold, zeros_withheld: rule.zeros_withheld }
+        let DisclosureRule { threshold, zeros_withheld, dear, .. } = *rule;
+        Self { threshold, zeros_withheld, dear }
     }
 }
 

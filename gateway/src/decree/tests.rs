@@ -241,11 +241,12 @@ fn article_6_6_shows_observers_and_the_public_three_datasets_once_they_are_publi
 #[test]
 fn article_7_1_withholds_small_counts() {
     expect(&small_counts("agency/MFA", "TRAFFICKING"), false, &["7(1)"]);
-    let trafficking = Disclosure { threshold: 10, zeros_withheld: true };
+    let trafficking = Disclosure::new(10, true);
     assert_eq!(model().disclosure("TRAFFICKING"), Some(trafficking));
     assert_eq!(model().disclosure("REFUGEES").unwrap().threshold, 5);
     assert_eq!(model().disclosure("REMITTANCES").unwrap().threshold, 0);
     assert_eq!(model().disclosure("NO_SUCH"), None);
+    assert_eq!(trafficking.dear, Dear { total: 100, by_sex: 4 }, "where the decree does not say");
 }
 
 #[test]

@@ -139,7 +139,7 @@ impl Slice {
             };
             attack::Cell { codes: self.codes.iter().map(|codes| codes[row]).collect(), figure }
         });
-        let Disclosure { threshold, zeros_withheld } = rule;
+        let Disclosure { threshold, zeros_withheld, .. } = rule;
         let (rule, releases) = (Rule { threshold, zeros_withheld }, [cells.collect()]);
         let rounding = f64::from(self.rounding);
         attack::attack(&axes, &releases, rule, rounding, alternatives, Effort::THOROUGH)
@@ -238,7 +238,9 @@ fn check(
     if pattern.withheld.len() == rows.len() as u64 {
         return Ok(());
     }
-    let support = !rule.zeros_withheld && rounding == 0;
+    // Of rounded counts zeros are withheld, too, but for where there are none.
+    let empty = rows.iter().any(|row| rounded(row.count(truth), rounding) == 0);
+    let support = !rule.zeros_withheld && (rounding == 0 || !empty);
     let possible: Vec<_> = totals(&rows, &pattern, truth, rule, rounding)
         .flat_map(|total| populations(truth.len(), total))
         .filter(|guess| explains(guess, truth, &rows, &pattern.withheld, support, rounding))
@@ -260,8 +262,8 @@ fn check(
     Ok(())
 }
 
-const RULE: Disclosure = Disclosure { threshold: 3, zeros_withheld: false };
-const STRICT: Disclosure = Disclosure { threshold: 3, zeros_withheld: true };
+const RULE: Disclosure = Disclosure::new(3, false);
+const STRICT: Disclosure = Disclosure::new(3, true);
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
@@ -296,7 +298,7 @@ proptest! {
         base in 2..=5_u32, more in 1..=4_u64,
     ) {
         let zeros_withheld = strict;
-        let rule = Disclosure { threshold: u64::from(base) + more, zeros_withheld };
+        let rule = Disclosure::new(u64::from(base) + more, zeros_withheld);
         check(NESTED, &truth, kinds, missing & also_missing & third, false, rule, base)?;
     }
 
@@ -308,7 +310,7 @@ proptest! {
         kinds in prop_oneof![Just(0b0110_u8), Just(0b1110), any::<u8>()],
         missing: u64, also_missing: u64, support: bool,
     ) {
-        let rule = Disclosure { threshold: 2, zeros_withheld: false };
+        let rule = Disclosure::new(2, false);
         let second: Vec<u32> = first.iter().zip(&change)
             .map(|(count, change)| count.saturating_add_signed(*change)).collect();
         prop_assume!(second.iter().sum::<u32>() <= 10);

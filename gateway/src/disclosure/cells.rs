@@ -143,13 +143,18 @@ impl<'a> Cells<'a> {
     }
 
     /// How much less than its figure a count may be.
+    pub(super) fn off(&self) -> u64 {
+        self.base() / 2
+    }
+
+    /// To what counts were rounded; 0 if they were not.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a base of rounding is small"
     )]
-    pub(super) fn off(&self) -> u64 {
-        (self.rounding / 2.0).floor() as u64
+    pub(super) fn base(&self) -> u64 {
+        self.rounding as u64
     }
 
     /// The breakdowns that all `rows` have: what is broken down further starts from there.

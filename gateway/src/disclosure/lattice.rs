@@ -23,9 +23,10 @@
 //!   table.
 //!
 //! Of rounded counts nobody knows what is missing of a total but for what the figures are off by;
-//! it is taken to stay as it is, too, and what must be small by the figures has no table. What is searched for are moves that keep all sums; whatever the true population is, one
-//! that differs from it by such a move rounds to the same figures wherever they are given out. So
-//! that no count falls below nothing, each is taken for the least that its figure may stand for.
+//! it is taken to stay as it is, too, and what must be small by the figures has no table. What is
+//! searched for are moves that keep all sums; whatever the true population is, one that differs
+//! from it by such a move rounds to the same figures wherever they are given out. So that no
+//! count falls below nothing, each is taken for the least that its figure may stand for.
 //!
 //! What is missing may stay as it is only if no move can change it. So along every axis no code is
 //! part of another, or each is divided into the same codes everywhere; and a total that is not
@@ -47,10 +48,11 @@ use roaring::RoaringBitmap;
 use super::{
     acyclic::{is_acyclic, is_tied},
     cells::Cells,
-    family::{Family, Member},
+    division::{Division, Placed, Rows, detail, with},
+    family::Family,
     table::{AXES, Cell, Codes, Relation, Smallness, Status, Table},
 };
-use crate::decree::Disclosure;
+use crate::decree::{Dear, Disclosure};
 
 /// Where a release's place among the versions of a figure stands in its codes.
 const VERSION: usize = AXES - 1;
@@ -78,14 +80,13 @@ pub(super) struct Lattice {
 /// the stratum is not one that can be a table.
 pub(super) fn lattice(releases: &[Release<'_>], rule: Disclosure) -> Option<Lattice> {
     let now = releases.last()?;
-    // A zero that is given out is known, unless it was rounded.
-    let floor = u64::from(!rule.zeros_withheld && now.cells.off() == 0);
-    let smallness = Smallness { threshold: rule.threshold, floor, zero: rule.zeros_withheld };
     let off = now.cells.off();
     if releases.iter().any(|release| release.cells.off() != off) {
         return None;
     }
-    let mut building = Building { smallness, off, ..Building::default() };
+    let floor = if rule.zeros_withheld { 0 } else { floor(releases, now.cells.base()) };
+    let smallness = Smallness { threshold: rule.threshold, floor, zero: rule.zeros_withheld };
+    let mut building = Building { smallness, off, dear: rule.dear, ..Building::default() };
     let (mut rows, mut before) = (vec![], vec![]);
     // What was given out and is gone is known, though it would count as what is missing.
     let mut given = BTreeSet::new();
@@ -111,22 +112,24 @@ pub(super) fn lattice(releases: &[Release<'_>], rule: Disclosure) -> Option<Latt
     Some(Lattice { table: Table::new(cells, relations, smallness), rows, before })
 }
 
-/// A row of a release.
-#[derive(Debug, Clone, Copy)]
-struct Placed {
-    row: u32,
-    count: u64,
-    /// Its cell; none where everybody knows that it is zero.
-    cell: Option<u32>,
+/// What a withheld count is known to be at least where zeros are given out. Rounded ones are
+/// withheld where that hides others; nobody thinks of them where there are none.
+fn floor(releases: &[Release<'_>], base: u64) -> u64 {
+    let rows = releases.iter().flat_map(|it| it.rows.iter().map(|row| it.cells.count(*row)));
+    let mut counts = rows.flatten().filter_map(whole);
+    match base {
+        0 | 1 => 1,
+        base if counts.all(|count| count > 0 && count.is_multiple_of(base)) => base - base / 2,
+        _ => 0,
+    }
 }
-
-type Rows = HashMap<Codes, Placed>;
 
 #[derive(Default)]
 struct Building {
     smallness: Smallness,
     /// How much less than its figure a count may be.
     off: u64,
+    dear: Dear,
     cells: Vec<Cell>,
     relations: BTreeSet<Relation>,
     /// The cells of a place, by what they count.
@@ -177,7 +180,13 @@ impl Building {
         let mut codes = codes;
         codes[VERSION] = version;
         let value = figure.saturating_sub(self.off);
-        self.cells.push(Cell { codes, figure, value, status, cost: cost(&codes, figure) });
+        self.cells.push(Cell {
+            codes,
+            figure,
+            value,
+            status,
+            cost: cost(&codes, figure, self.dear),
+        });
         cell
     }
 
@@ -189,7 +198,7 @@ impl Building {
         }
         let (mut with_rest, mut any_fixed, mut all_alike) = (Detail::TOTAL, false, true);
         for breakdown in Breakdown::ALL {
-            let division = Division::of(release, rows, &details, breakdown)?;
+            let division = Division::of(release.cells, rows, &details, breakdown)?;
             let fixed = !release.cells.is_exact() || !division.is_the_same(self.smallness.floor);
             if fixed && !self.may_stay(&division) {
                 return None;
@@ -246,126 +255,17 @@ impl Building {
     }
 }
 
-/// How the totals along an axis are divided.
-struct Division {
-    /// Each with where its total stands but for this axis, and what of the total its parts leave,
-    /// if they are not more.
-    families: Vec<(Codes, Family, Option<u64>)>,
-    /// By total: every part that there is of it.
-    parts: BTreeMap<u16, BTreeSet<u16>>,
-    /// The codes that are not divided, each with what it counts.
-    undivided: Vec<(u16, u64)>,
-    /// Where there are totals that are not divided, though others of their kind are, and though
-    /// what divides along the axis does not all divide them.
-    undivided_totals: Vec<Codes>,
-}
-
-impl Division {
-    /// None where a total is missing though others of its kind are there, or codes cross.
-    fn of(
-        release: &Release<'_>,
-        rows: &Rows,
-        details: &BTreeSet<Detail>,
-        breakdown: Breakdown,
-    ) -> Option<Self> {
-        let axis = breakdown as usize;
-        let mut lines: BTreeMap<Codes, Vec<Member>> = BTreeMap::new();
-        for (codes, placed) in rows.iter().filter(|(codes, _)| codes[axis] != 0) {
-            let span = release.cells.span(breakdown, codes[axis])?;
-            let member = Member { code: codes[axis], span, count: placed.count };
-            lines.entry(with(*codes, axis, 0)).or_default().push(member);
-        }
-        let mut own = Self {
-            families: vec![],
-            parts: BTreeMap::new(),
-            undivided: vec![],
-            undivided_totals: vec![],
-        };
-        let divided = |codes: &Codes| {
-            let own = detail(codes);
-            let mut along = details.iter().filter(|other| other.has(breakdown));
-            details.contains(&own.with(breakdown)) && !along.all(|other| own.within(*other))
-        };
-        let totals = rows.keys().filter(|codes| codes[axis] == 0 && divided(codes));
-        own.undivided_totals.extend(totals.filter(|codes| !lines.contains_key(*codes)));
-        for (top, members) in lines {
-            let total = rows.get(&top);
-            if total.is_none() && details.contains(&detail(&top)) {
-                return None;
-            }
-            let families = Family::of(total.map(|total| total.count), &members)?;
-            let divided: BTreeSet<u16> = families.iter().map(|family| family.total).collect();
-            let whole = members.iter().filter(|member| !divided.contains(&member.code));
-            own.undivided.extend(whole.map(|member| (member.code, member.count)));
-            for family in families {
-                own.parts.entry(family.total).or_default().extend(&family.parts);
-                let rest = family.rest();
-                own.families.push((top, family, rest));
-            }
-        }
-        Some(own)
-    }
-
-    /// Is a total divided into the same codes, and one more, wherever that one more is told by the
-    /// sum, and is each code that counts somebody divided that is divided somewhere? `floor` is what
-    /// everybody knows that a code counts that counts somebody.
-    fn is_the_same(&self, floor: u64) -> bool {
-        let alike = |(_, family, rest): &(Codes, Family, Option<u64>)| match rest {
-            None => false,
-            // A part that is all of its total tells that there is nothing beside it.
-            Some(0) if floor == 0 && family.parts.len() == 1 => false,
-            Some(0) if floor == 1 => true,
-            Some(_) => self.has_all_parts(family),
-        };
-        let undivided = self.undivided.iter().filter(|(_, count)| *count >= floor);
-        self.families.iter().all(alike) && self.none_is_divided(undivided)
-    }
-
-    /// Is each total divided into the same codes everywhere?
-    fn is_all_alike(&self) -> bool {
-        let alike = |(_, family, _): &(Codes, Family, Option<u64>)| self.has_all_parts(family);
-        self.families.iter().all(alike) && self.none_is_divided(self.undivided.iter())
-    }
-
-    /// Is no code part of another one?
-    fn is_flat(&self) -> bool {
-        self.parts.keys().all(|total| *total == 0)
-    }
-
-    fn has_rest(&self) -> bool {
-        self.families.iter().any(|(.., rest)| rest.is_some_and(|rest| rest > 0))
-    }
-
-    fn has_all_parts(&self, family: &Family) -> bool {
-        let parts: BTreeSet<u16> = family.parts.iter().copied().collect();
-        self.parts.get(&family.total) == Some(&parts)
-    }
-
-    fn none_is_divided<'a>(&self, mut codes: impl Iterator<Item = &'a (u16, u64)>) -> bool {
-        codes.all(|(code, _)| !self.parts.contains_key(code))
-    }
-}
-
-fn with(mut codes: Codes, axis: usize, code: u16) -> Codes {
-    codes[axis] = code;
-    codes
-}
-
-fn detail(codes: &Codes) -> Detail {
-    Breakdown::ALL.into_iter().filter(|breakdown| codes[*breakdown as usize] != 0).collect()
-}
-
-/// What withholding a cell costs: more for what counts more, and much more for a national total
-/// and its division by sex, which everybody looks for first.
+/// What withholding a cell costs: more for what counts more, and much more for a total and its
+/// division by sex, which everybody looks for first.
 #[allow(clippy::cast_precision_loss, reason = "counts are below 2^53")]
-fn cost(codes: &Codes, value: u64) -> f64 {
+fn cost(codes: &Codes, value: u64, dear: Dear) -> f64 {
     let detail = detail(codes);
     let dear = match detail.count() {
-        0 => 100.0,
-        1 if detail.has(Breakdown::Sex) => 4.0,
-        _ => 1.0,
+        0 => dear.total,
+        1 if detail.has(Breakdown::Sex) => dear.by_sex,
+        _ => 1,
     };
-    (1.0 + (value as f64).max(1.0).ln()) * dear
+    (1.0 + (value as f64).max(1.0).ln()) * f64::from(dear)
 }
 
 /// A count that is one: whole, not negative and exact in a float.

@@ -11,10 +11,10 @@ use birge_schemas::{
 use roaring::RoaringBitmap;
 
 use super::{Cells, Column, Earlier, Pattern, ShapeError, Span, protect};
-use crate::decree::Disclosure;
+use crate::decree::{Dear, Disclosure};
 
-const TRAFFICKING: Disclosure = Disclosure { threshold: 10, zeros_withheld: true };
-const PLAIN: Disclosure = Disclosure { threshold: 5, zeros_withheld: false };
+const TRAFFICKING: Disclosure = Disclosure::new(10, true);
+const PLAIN: Disclosure = Disclosure::new(5, false);
 const DIMENSIONS: [Breakdown; 4] =
     [Breakdown::Sex, Breakdown::Age, Breakdown::Region, Breakdown::Indicator];
 
@@ -119,6 +119,14 @@ fn totals_stay_where_each_region_may_be_large_or_none() {
 }
 
 #[test]
+fn what_the_decree_calls_dear_is_withheld_last() {
+    let table = Table::new(&[(T, 50), (sex(1), 3), (sex(2), 47)]);
+    assert_eq!(table.given(PLAIN), [50.0]);
+    let women_and_men_first = Dear { total: 1, by_sex: 1000 };
+    assert_eq!(table.given(Disclosure { dear: women_and_men_first, ..PLAIN }), [47.0]);
+}
+
+#[test]
 fn of_the_series_on_trafficking_only_safe_totals_are_given_out() {
     let series = include_str!("../../../deploy/demo/data/mia/TRAFFICKING.csv");
     let mut years: BTreeMap<&str, Vec<([u16; 4], u32)>> = BTreeMap::new();
@@ -157,12 +165,12 @@ fn nothing_small_nothing_withheld() {
     let pattern = table.protect(PLAIN);
     assert!(pattern.withheld.is_empty());
     assert_eq!((pattern.cells, pattern.small), (5, 0));
-    assert_eq!(table.given(Disclosure { threshold: 0, zeros_withheld: false }).len(), 5);
+    assert_eq!(table.given(Disclosure::new(0, false)).len(), 5);
 }
 
 #[test]
 fn sums_of_money_have_no_small_counts() {
-    let money = Disclosure { threshold: 0, zeros_withheld: false };
+    let money = Disclosure::new(0, false);
     assert_eq!(Table::new(&[(T, 3), (region(1), 1), (region(2), 2)]).given(money), [3.0, 1.0, 2.0]);
 }
 
@@ -237,7 +245,7 @@ fn what_was_given_out_is_withheld_once_the_threshold_is_higher() {
     let rows = [(T, 50), (age(1), 4), (age(2), 20), (age(3), 26)];
     let table = Table::new(&rows);
     let (cells, now) = (table.cells(), [0, 1, 2, 3].map(Some));
-    let before = Disclosure { threshold: 3, zeros_withheld: false };
+    let before = Disclosure::new(3, false);
     let withheld = protect(&cells, before, &[]).withheld;
     assert!(withheld.is_empty());
     let earlier = [Earlier { cells: &cells, withheld: &withheld, now: &now }];
@@ -260,7 +268,7 @@ fn told(table: &Table, rule: Disclosure) -> usize {
         },
     });
     let (axes, cells) = (axes.collect::<Vec<_>>(), [cells.collect()]);
-    let Disclosure { threshold, zeros_withheld } = rule;
+    let Disclosure { threshold, zeros_withheld, .. } = rule;
     let rule = Rule { threshold, zeros_withheld };
     let found = attack::attack(&axes, &cells, rule, 0.0, &[], Effort::THOROUGH);
     assert_eq!(found.contradictory + found.unattacked, 0);
@@ -269,7 +277,7 @@ fn told(table: &Table, rule: Disclosure) -> usize {
 
 #[test]
 fn totals_that_are_not_divided_beside_others_stay_as_they_are() {
-    let rule = Disclosure { threshold: 3, zeros_withheld: false };
+    let rule = Disclosure::new(3, false);
     let of = |sex: u16, age: u16, region: u16| [sex, age, region, 0];
     // Of the first age it is not said how many are women.
     let ages = [(T, 101), (age(1), 49), (age(2), 2), (age(3), 50)];

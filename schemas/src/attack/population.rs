@@ -65,6 +65,7 @@ impl Model {
             last: HashMap::new(),
             rule,
             rounding,
+            floor: floor(releases, rule, rounding),
             assumed,
         };
         let (mut sums, mut targets, mut variables) = (HashSet::new(), vec![], vec![]);
@@ -179,6 +180,8 @@ struct Figures {
     last: HashMap<Place, u32>,
     rule: Rule,
     rounding: f64,
+    /// What a withheld figure is at least.
+    floor: u64,
     assumed: Assumed,
 }
 
@@ -221,9 +224,7 @@ impl Figures {
                 Interval { least: 0, greatest: 0 }
             }
             Figure::Withheld(_) => {
-                // Of rounded figures zeros are withheld, too, where that hides others.
-                let least =
-                    u64::from(self.assumed.complete && !self.rule.zeros_withheld && off == 0);
+                let least = if self.assumed.complete { self.floor } else { 0 };
                 Interval { least, greatest: u64::MAX }
             }
         }
@@ -315,6 +316,31 @@ impl Places<'_> {
             }
         }
         wider.iter().any(|place| self.empty.contains(place))
+    }
+}
+
+/// What a withheld figure is at least. Of rounded ones zeros are withheld, too, where that hides
+/// others; but nobody thinks of zeros where it is known that there are none.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a base of rounding is small"
+)]
+fn floor(releases: &[Vec<Cell>], rule: Rule, rounding: f64) -> u64 {
+    let (off, base) = (off(rounding), rounding as u64);
+    let mut counts = releases.iter().flatten().map(Cell::count);
+    let is_rounded =
+        |count: Option<u64>| count.is_some_and(|count| count > 0 && count.is_multiple_of(base));
+    match rule.zeros_withheld {
+        true => 0,
+        false if off == 0 => 1,
+        false => {
+            if counts.all(is_rounded) {
+                base - off
+            } else {
+                0
+            }
+        }
     }
 }
 

@@ -29,7 +29,7 @@ const OPTIMUM: (&str, usize) = ("mig_t.csv", 89);
 /// Cells withheld up to which a table is also attacked by who has only what is given out.
 const ATTACKED: u64 = 1_000;
 
-const RULE: Disclosure = Disclosure { threshold: 3, zeros_withheld: false };
+const RULE: Disclosure = Disclosure::new(3, false);
 
 pub(super) fn run() -> Result<()> {
     for (file, reference) in INSTANCES {
@@ -112,7 +112,7 @@ fn attack(
         changes.map(|(cell, by)| Some((0, row_of[*cell as usize]? as usize, *by))).collect()
     };
     let alternatives: Vec<Alternative> = witnesses.iter().filter_map(alternative).collect();
-    let Disclosure { threshold, zeros_withheld } = RULE;
+    let Disclosure { threshold, zeros_withheld, .. } = RULE;
     let rule = Rule { threshold, zeros_withheld };
     for judged in [true, false] {
         if !judged && hidden.len() > ATTACKED {

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::support::deep;
 
-const RULE: Disclosure = Disclosure { threshold: 3, zeros_withheld: false };
+const RULE: Disclosure = Disclosure::new(3, false);
 
 /// Is the solver there?
 fn is_there() -> bool {
@@ -44,7 +44,7 @@ fn solve(
 /// leaves nothing to be solved.
 fn assert_proved(instance: &Instance, Pattern { withheld, alternatives, .. }: &Pattern) {
     let (axes, seen) = instance.seen(withheld, true);
-    let Disclosure { threshold, zeros_withheld } = RULE;
+    let Disclosure { threshold, zeros_withheld, .. } = RULE;
     let (rule, effort) = (Rule { threshold, zeros_withheld }, Effort { work: 0, ..Effort::PROMPT });
     let attack = |known: &[Alternative]| {
         attack::attack(&axes, std::slice::from_ref(&seen), rule, 0.0, known, effort)
@@ -57,7 +57,7 @@ fn assert_proved(instance: &Instance, Pattern { withheld, alternatives, .. }: &P
 /// Of how many cells our own attacker can tell too much.
 fn told(instance: &Instance, withheld: &RoaringBitmap) -> u64 {
     let (axes, seen) = instance.seen(withheld, false);
-    let Disclosure { threshold, zeros_withheld } = RULE;
+    let Disclosure { threshold, zeros_withheld, .. } = RULE;
     let rule = Rule { threshold, zeros_withheld };
     let found = attack::attack(&axes, &[seen], rule, 0.0, &[], Effort::THOROUGH);
     assert_eq!((found.attacked, found.contradictory), (withheld.len(), 0));
@@ -96,7 +96,7 @@ fn a_year(table: &str) {
         assert!(next.len() < cells, "{} of {cells} are withheld", next.len());
         withheld.push(next);
     }
-    let Disclosure { threshold, zeros_withheld } = RULE;
+    let Disclosure { threshold, zeros_withheld, .. } = RULE;
     let attack_all = |withheld: &[RoaringBitmap]| {
         let seen = releases.iter().zip(withheld).map(|(release, own)| release.seen(own, true));
         let (axes, seen): (Vec<_>, Vec<_>) = seen.unzip();
@@ -212,8 +212,8 @@ const PUBLISHED: [(&str, Tables, [&str; 2], Disclosure, f64); 6] = [
 const KYRGYZ: &str = "kgz/kgz_nsc_migration_gender_subset.csv";
 const UNHCR: &str = "unhcr/demographics_six_2025-06-12_5b1f3a1.csv";
 /// As the model decree has it for victims of trafficking.
-const STRICT: Disclosure = Disclosure { threshold: 10, zeros_withheld: true };
-const TEN: Disclosure = Disclosure { threshold: 10, zeros_withheld: false };
+const STRICT: Disclosure = Disclosure::new(10, true);
+const TEN: Disclosure = Disclosure::new(10, false);
 
 type Tables = fn(&str) -> anyhow::Result<BTreeMap<String, Instance>>;
 
@@ -242,7 +242,7 @@ fn a_solver_finds_nothing_in_what_statistical_offices_published() {
 /// are withheld.
 fn nothing_found(name: &str, table: &Instance, rule: Disclosure) -> u64 {
     let Pattern { withheld, alternatives, .. } = protect(&table.cells().unwrap(), rule, &[]);
-    let Disclosure { threshold, zeros_withheld } = rule;
+    let Disclosure { threshold, zeros_withheld, .. } = rule;
     let (axes, seen) = table.seen(&withheld, true);
     let ours = attack::attack(
         &axes,
