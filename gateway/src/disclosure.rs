@@ -18,6 +18,9 @@
 //!    which the sender says that a cell is confidential (`CONF_STATUS`), or said so once: of an
 //!    amount of money nobody but the sender knows who makes up how much of it (dominance).
 //!
+//! A dataset is protected by itself, across all its tables and releases: figures that follow from
+//! each other belong in one dataset.
+//!
 //! One pattern serves everybody: what a body may not see for other reasons is masked on top,
 //! so that bodies that put their answers together learn no more than the pattern gives out.
 
