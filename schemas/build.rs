@@ -3,7 +3,7 @@
 use std::path::Path;
 
 fn main() {
-    for folder in ["structures", "decrees"] {
+    for folder in ["crosswalks", "structures", "decrees"] {
         if Path::new(folder).exists() {
             println!("cargo:rerun-if-changed={folder}");
         }

@@ -27,16 +27,18 @@ use crate::{
     outbox::Past,
     output::Failure,
     report,
-    source::{Header, Input, Lines, only},
+    source::{Explained, Header, Input, Lines, only},
 };
 
 /// A file after the rules were applied.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Checked {
     /// Everything found.
     pub report: Report,
     /// On which lines the rows stand.
     pub lines: Lines,
+    /// How the file's texts came to be codes.
+    pub explained: Explained,
     /// What can be signed, where no error was found.
     pub batch: Option<Unsigned>,
 }
@@ -74,22 +76,23 @@ pub fn check(
 ) -> Checked {
     let input = match input {
         Ok(input) => input,
-        Err(report) => return Checked { report, lines: Lines::default(), batch: None },
+        Err(report) => return Checked { report, ..Checked::default() },
     };
-    let Input { header, table, report: read, lines, blanks } = input;
+    let Input { header, table, report: read, lines, blanks, explained } = input;
     let periods = header.periods.clone().unwrap_or_else(|| periods_of(&table));
     let mut judged = judge(structures, agency, &header, &periods, &table, day(now));
     blanks.name(&mut judged);
+    explained.name(&mut judged);
     let mut report = report::joined(read, judged);
     if report.errors > 0 {
-        return Checked { report, lines, batch: None };
+        return Checked { report, lines, explained, batch: None };
     }
     let blocks = match to_blocks(&table) {
         Ok(blocks) => blocks,
         Err(error) => {
             let expected = "a batch within the limits: hand it in as several files";
             report.push(Finding::new(Code::Format, expected, error.to_string()));
-            return Checked { report, lines, batch: None };
+            return Checked { report, lines, explained, batch: None };
         }
     };
     let Header { revises, reason, removes, .. } = &header;
@@ -102,7 +105,7 @@ pub fn check(
     let content = content_digest(&header, &said.removes, &blocks);
     let observations = table.rows as u64;
     let batch = Unsigned { header, said, periods, observations, blocks, content };
-    Checked { report, lines, batch: Some(batch) }
+    Checked { report, lines, explained, batch: Some(batch) }
 }
 
 fn judge(

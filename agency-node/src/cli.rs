@@ -15,10 +15,13 @@ use crate::{
         Asked, disclosure::Disclosure, export::Form, hold::Hold, report::Report, simulate::Simulate,
     },
     consent::Consent,
+    handin::Given,
+    mapping,
     obligations::Obligations,
     output::Output,
     people::People,
     query::Query,
+    submit::Validate,
     versions::Versions,
     withdraw::Withdraw,
 };
@@ -48,9 +51,12 @@ pub enum Command {
     /// Watch the inbox, hand in what comes, file receipts; until stopped.
     Run,
     /// Check a file against the rules, without the gateway.
-    Validate {
-        /// A batch in the common template: CSV or JSON.
-        file: PathBuf,
+    Validate(Validate),
+    /// What a source's own columns and codes mean in the common template. It needs no node.
+    Mapping {
+        /// What about it.
+        #[command(subcommand)]
+        command: mapping::command::Command,
     },
     /// Hand in a file now.
     Submit(Submit),
@@ -117,8 +123,9 @@ pub struct Init {
 /// What `submit` is told.
 #[derive(Debug, Args)]
 pub struct Submit {
-    /// A batch in the common template: CSV or JSON.
-    pub file: PathBuf,
+    /// Which file.
+    #[command(flatten)]
+    pub given: Given,
     /// The batch that it revises; else the newest of its periods that was accepted.
     #[arg(long, value_name = "BATCH")]
     pub revises: Option<BatchId>,

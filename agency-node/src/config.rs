@@ -2,12 +2,16 @@
 //!
 //! Everything else the node keeps lies in the folder of this file; see [`crate::home`].
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use birge_proto::identity::Identity;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
-use crate::output::Failure;
+use crate::{i18n::Language, output::Failure};
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +19,9 @@ use crate::output::Failure;
 pub struct Config {
     /// Who the node speaks for: `agency/NSC`, `auditor/COA`.
     pub identity: Identity,
+    /// In which language the node writes to people.
+    #[serde(default)]
+    pub language: Language,
     /// Where the gateway is.
     pub gateway: Gateway,
     /// What every batch says of its sender.
@@ -23,6 +30,9 @@ pub struct Config {
     /// How the inbox is watched.
     #[serde(default)]
     pub inbox: Inbox,
+    /// Sources whose files are not in the common template.
+    #[serde(default, rename = "source")]
+    pub sources: Vec<Source>,
     /// How a gateway that is away is tried again.
     #[serde(default)]
     pub retry: Retry,
@@ -89,6 +99,27 @@ impl Inbox {
     #[must_use]
     pub fn settle(&self) -> Duration {
         Duration::from_secs(self.settle_seconds)
+    }
+}
+
+/// A source whose files are not in the common template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Its name: its files come into the folder of this name in the inbox. Small letters, digits,
+    /// `-` and `_`.
+    #[serde(deserialize_with = "plain")]
+    pub name: String,
+    /// The mapping that says what its columns and codes mean; from the node's folder on.
+    pub mapping: PathBuf,
+}
+
+fn plain<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let name = String::deserialize(from)?;
+    let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    match (1..=64).contains(&name.len()) && name.chars().all(letter) {
+        true => Ok(name),
+        false => Err(D::Error::custom("a source's name has small letters, digits, - and _ alone")),
     }
 }
 

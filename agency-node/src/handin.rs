@@ -1,18 +1,22 @@
 //! From a file to the outbox: read, checked, signed, queued. What is queued survives a crash;
 //! what was queued before is not queued again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use birge_proto::manifest::BatchId;
-use birge_schemas::finding::{Code, Finding};
+use birge_schemas::finding::{Code, Finding, Report};
+use clap::Args;
 
 use crate::{
     batch::{self, Checked, Said, Signed, Unsigned},
     credentials, home,
+    mapping::Mapping,
     node::Node,
     outbox::{Entry, file::Slip},
     output::Failure,
-    reject, source,
+    reject,
+    report::Paper,
+    source::{self, sheet::Sheet},
 };
 
 /// What came of a file of the inbox.
@@ -38,14 +42,66 @@ pub enum Queued {
     Already(BatchId),
 }
 
+/// A file to hand in.
+#[derive(Debug, Clone, Args)]
+pub struct Given {
+    /// A batch in the common template, or a file that a mapping explains: CSV, a workbook (XLSX,
+    /// XLS, ODS), or JSON in the common template.
+    pub file: PathBuf,
+    /// The mapping; for files in the inbox of a source of node.toml that source's.
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
+}
+
+impl Given {
+    /// A file of the inbox.
+    #[must_use]
+    pub fn of_inbox(file: &Path) -> Self {
+        Self { file: file.to_owned(), mapping: None }
+    }
+
+    /// The file's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The file as a table, for whoever is told what is wrong with it; none if it is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn sheet(&self, node: &Node) -> Result<Option<Sheet>, Failure> {
+        if source::is_json(&self.file) {
+            return Ok(None);
+        }
+        let layout = self.mapping(node)?.map(|mapping| mapping.format).unwrap_or_default();
+        let Ok(bytes) = source::bytes(&self.file)? else { return Ok(None) };
+        let sheet =
+            source::sheet(&self.file, bytes, &layout, |_| false, &mut Report::default());
+        Ok(sheet.ok())
+    }
+
+    /// What explains the file, where it is not in the common template.
+    ///
+    /// # Errors
+    /// When that cannot be read, or is wrong.
+    fn mapping(&self, node: &Node) -> Result<Option<Mapping>, Failure> {
+        let folder = self.file.parent();
+        let of_source = || node.config.sources.iter().find(|it| Some(&*node.inbox(it)) == folder);
+        let of_source = of_source().map(|source| node.home.join(&source.mapping));
+        self.mapping.clone().or(of_source).map(|file| Mapping::load(&file)).transpose()
+    }
+}
+
 /// Reads and checks a file. What `said` leaves open may be said by the file's sidecar.
 ///
 /// # Errors
-/// When there is no file, or it may not be read.
-pub fn check(node: &Node, file: &Path, said: Said) -> Result<Checked, Failure> {
-    let (input, beside) = match Said::beside(file) {
-        Ok(beside) => (source::read(&node.structures, file)?, beside),
-        Err(report) => (Err(report), Said::default()),
+/// When there is no file, it may not be read, or the mapping that explains it is wrong.
+pub fn check(node: &Node, given: &Given, said: Said) -> Result<Checked, Failure> {
+    let (input, beside) = match (Said::beside(&given.file), given.mapping(node)?) {
+        (Ok(beside), Some(mapping)) => (mapping.read(&node.structures, &given.file)?, beside),
+        (Ok(beside), None) => (source::read(&node.structures, &given.file)?, beside),
+        (Err(report), _) => (Err(report), Said::default()),
     };
     let agency = &node.identity().body;
     Ok(batch::check(&node.structures, agency, input, said.or(beside), node.clock.now()))
@@ -80,15 +136,18 @@ pub fn queue(
 /// When the file or the disk refuses, or no officer approves what is handed in; the file is then still in
 /// the inbox, and taking it again does no harm.
 pub fn take(node: &Node, file: &Path) -> Result<Taken, Failure> {
-    let mut checked = check(node, file, Said::default())?;
+    let given = Given::of_inbox(file);
+    let mut checked = check(node, &given, Said::default())?;
     if checked.batch.take_if(|batch| batch.informs()).is_some() {
         let expected = "A to add, R to replace whole periods or D to delete: I (Information) \
                         changes nothing, and there is no receipt for it";
         checked.report.push(Finding::new(Code::Format, expected, "I").column("ACTION"));
     }
-    let Some(batch) = checked.batch else {
-        let mark = format!("{:.8}", BatchId::of(checked.report.to_string().as_bytes()));
-        reject::file(&node.home, file, &mark[..8], &checked.report, &checked.lines)?;
+    let Some(batch) = checked.batch.take() else {
+        let (name, sheet) = (given.name(), given.sheet(node)?);
+        let (sheet, language) = (sheet.as_ref(), node.config.language);
+        let paper = Paper { file: &name, checked: &checked, sheet, language };
+        reject::file(&node.home, file, &paper)?;
         return Ok(Taken::Rejected { errors: checked.report.errors });
     };
     let kept = home::free_path(&node.home.join("sent"), file, &batch.content()[..8]);

@@ -21,6 +21,7 @@ use serde::Serialize;
 use tonic::transport::Uri;
 
 use crate::{
+    i18n::Language,
     config::{Batch, Config, Gateway, Inbox, Retry, Trust, Witness},
     credentials::Enrolment,
     home::{self, Home},
@@ -96,12 +97,14 @@ pub fn init(request: Request) -> Result<Reply, Failure> {
     let standard = Batch::default();
     let config = Config {
         identity: identity.clone(),
+        language: Language::default(),
         gateway: Gateway { url: gateway, connect_timeout_seconds: 10 },
         batch: Batch {
             contact: contact.unwrap_or(standard.contact),
             officer: officer.unwrap_or(standard.officer),
         },
         inbox: Inbox::default(),
+        sources: vec![],
         retry: Retry::default(),
         witness: Witness::default(),
         trust: Trust::default(),

@@ -6,8 +6,8 @@
 //! |---|---|
 //! | [`watch`] | `run`: takes files from the inbox, hands over what waits, until stopped |
 //! | [`handin`] | a file to the outbox: read, checked, signed, queued |
-//! | [`source`] | a file to rows: encodings, CSV, JSON, the inbox |
-//! | [`mapping`] | rows to columns |
+//! | [`source`] | a file to a table: encodings, CSV, workbooks, JSON, the common template, the inbox |
+//! | [`mapping`] | a table in a source's own codes to the common template |
 //! | [`batch`] | columns to a signed batch, by the rules |
 //! | [`outbox`] | batches on their way, as files that outlive a crash; filed receipts |
 //! | [`publish`] | the outbox to the gateway, each batch until it has its receipt |
@@ -81,9 +81,10 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
             init::init(init::Request { dir, identity, gateway, contact, officer })
         }
         Command::Run => watch::run(node()?).await,
-        Command::Validate { file } => submit::validate(&node()?, &file),
+        Command::Validate(asked) => submit::validate(&node()?, &asked),
+        Command::Mapping { command } => mapping::command::mapping(&command),
         Command::Submit(cli::Submit {
-            file,
+            given,
             revises,
             reason,
             cause,
@@ -93,9 +94,9 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
         }) => {
             let said = Said { revises, reason, cause, removes: vec![] };
             match ask_consent {
-                Some(out) => submit::ask_consent(&node()?, &file, said, &out),
-                None if dry_run => submit::dry_run(&node()?, &file, said, preview).await,
-                None => submit::submit(&node()?, &file, said).await,
+                Some(out) => submit::ask_consent(&node()?, &given, said, &out),
+                None if dry_run => submit::dry_run(&node()?, &given, said, preview).await,
+                None => submit::submit(&node()?, &given, said).await,
             }
         }
         Command::Withdraw(args) => withdraw::withdraw(&node()?, args).await,

@@ -1,183 +1,342 @@
-//! From rows of text to columns: each row's cells become small integers into the column's
-//! dictionary, and the measure becomes numbers. The common template maps to itself.
+//! Harmonisation: what a source's own columns, codes and signs mean in the common template.
+//!
+//! A mapping is a JSON file (`schemas/json/mapping.json` is its JSON Schema). It makes the
+//! observations of one dataset of a table ([`Sheet`]), in this order:
+//! 1. `rows`: which rows there is something to make of. The others are counted.
+//! 2. `wide`: each column of figures becomes rows of its own (UNHCR's `f_0_4 … m_60`).
+//! 3. `columns`: each dimension and attribute is a constant, or a column whose texts lead through
+//!    cross-walks to codes.
+//! 4. `value`: the figure, its unit's multiplier, and what signs such as `–`, `…` and `x` mean.
+//! 5. `combine`: rows that come to the same key are added up; else they are found as duplicates.
+//! 6. `totals`, `rests` and `unsplit`: sums that the source does not give, what the parts leave of
+//!    those that it does, and what is said of those without parts.
+//!
+//! With `tables` it does so several times, each time a little otherwise. Nothing is dropped in
+//! silence: a column of which the mapping says nothing, a text that no cross-walk knows and a sign
+//! without a meaning are findings.
 
-use birge_schemas::{
-    finding::{Code, Finding, Report},
-    table::{RawColumn, RawColumnBuilder, RawTable},
-};
+mod apply;
+pub mod command;
+mod likeness;
+mod propose;
+mod recode;
+mod rows;
+mod sums;
 
-/// The measure's column.
-pub const VALUE: &str = "OBS_VALUE";
-/// How SDMX-CSV 2.0 writes a number that is missing, and anything else that is.
-const MISSING: [&str; 2] = ["NaN", "#N/A"];
+use std::{collections::BTreeMap, path::Path};
 
-/// Builds a table from rows of cells.
-#[derive(Debug)]
+use birge_proto::manifest::Action;
+use birge_schemas::guard::{MAPPING_SCHEMA, guard};
+use serde::Deserialize;
+
+use crate::{output::Failure, source::layout::Layout};
+
+/// What a source's columns, codes and signs mean.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Mapping {
-    targets: Vec<Target>,
-    columns: Vec<RawColumnBuilder>,
-    table: RawTable,
-    blanks: Blanks,
-    decimal_comma: bool,
+    /// Of which source.
+    pub name: String,
+    /// Where the source's columns and codes are explained.
+    pub source: Option<String>,
+    /// Which dataset it makes.
+    pub dataset: String,
+    /// What its batches do.
+    #[serde(default = "append")]
+    pub action: Action,
+    /// How its files are laid out.
+    #[serde(default)]
+    pub format: Layout,
+    /// Columns of which nothing is needed.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// What it makes of each row.
+    #[serde(flatten)]
+    pub common: Part,
+    /// Several things that it makes of each row: what one says comes instead of what all say.
+    #[serde(default)]
+    pub tables: Vec<Part>,
 }
 
-/// How rows write that they have no value: for each row a place in `MISSING`, or beyond it
-/// where nothing is written.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Blanks(Vec<u8>);
+/// What is made of the rows.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Part {
+    /// What must hold of a row; all of it.
+    #[serde(default)]
+    pub rows: Vec<Condition>,
+    /// By dimension or attribute.
+    #[serde(default)]
+    pub columns: BTreeMap<String, Origin>,
+    /// The figure.
+    pub value: Option<Measure>,
+    /// Figures that stand side by side.
+    #[serde(default)]
+    pub wide: Vec<Wide>,
+    /// What signs mean that stand where a figure would.
+    #[serde(default)]
+    pub signs: BTreeMap<String, Sign>,
+    /// Are rows added up that come to the same key?
+    pub combine: Option<bool>,
+    /// Sums that the source does not give.
+    #[serde(default)]
+    pub totals: Vec<Total>,
+    /// What parts leave of totals.
+    #[serde(default)]
+    pub rests: Vec<Rest>,
+    /// What is said of totals that have no parts.
+    #[serde(default)]
+    pub unsplit: Vec<Unsplit>,
+}
 
-impl Blanks {
-    fn push(&mut self, cell: &str) {
-        let place = MISSING.iter().position(|word| *word == cell).unwrap_or(MISSING.len());
-        self.0.push(u8::try_from(place).unwrap_or(u8::MAX));
-    }
+/// What must hold of a row.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Condition {
+    /// Of which column.
+    pub column: String,
+    /// One of these stands there.
+    #[serde(default)]
+    pub is: Vec<String>,
+    /// None of these does.
+    #[serde(default)]
+    pub is_not: Vec<String>,
+}
 
-    /// The word that stands in a row (from 1); none where nothing does.
-    #[must_use]
-    pub fn of(&self, row: u64) -> Option<&'static str> {
-        let row = usize::try_from(row.checked_sub(1)?).ok()?;
-        MISSING.get(usize::from(*self.0.get(row)?)).copied()
-    }
+/// Where a dimension or an attribute comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Origin {
+    /// It is always the same.
+    Constant(Constant),
+    /// A column.
+    Column(Column),
+    /// The file's name.
+    FileName(FileName),
+}
 
-    /// Puts the words into what was found where a value is missing: `NaN with status A`.
-    pub fn name(&self, report: &mut Report) {
-        let blank = |finding: &&mut Finding| finding.code == Code::ValueBlank;
-        for finding in report.findings.iter_mut().filter(blank) {
-            let word = self.of(finding.row);
-            if let Some((word, rest)) = word.zip(finding.found.strip_prefix("no value")) {
-                finding.found = format!("{word}{rest}");
-            }
-        }
+/// Always the same.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Constant {
+    /// What.
+    pub constant: String,
+}
+
+/// A column whose texts lead to codes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// Its name in the file.
+    pub from: String,
+    /// What is replaced in its texts first.
+    #[serde(default)]
+    pub replace: Vec<Replace>,
+    /// Through which cross-walks its texts lead to codes; the first that knows a text counts. What
+    /// none knows stays as it is.
+    #[serde(default)]
+    pub codes: Vec<Codes>,
+}
+
+/// A regular expression, and what comes instead of what it matches.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replace {
+    /// In the syntax of the crate `regex`.
+    pub pattern: String,
+    /// `$1` is the first group.
+    pub with: String,
+}
+
+/// A cross-walk.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Codes {
+    /// One that ships with Birge, or `NAMES`: the names of the code list, in all languages.
+    Named(String),
+    /// One of the mapping's own: from a text to a code.
+    Own(BTreeMap<String, String>),
+}
+
+/// The file's name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileName {
+    /// A regular expression that matches it.
+    #[serde(rename = "fileName")]
+    pub pattern: String,
+    /// What it says: `$1` is the first group.
+    pub says: String,
+}
+
+/// The figure.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measure {
+    /// Its column.
+    pub from: String,
+    /// What it is multiplied by: 1000 where the source gives thousands.
+    pub multiplier: Option<f64>,
+}
+
+/// Figures that stand side by side.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wide {
+    /// By column: the dimensions and attributes that its name stands for.
+    pub columns: BTreeMap<String, BTreeMap<String, String>>,
+    /// The column whose figure these divide. Where that is more than 0 and these are all 0 or
+    /// nothing, there is no such division, and they are left out.
+    pub of: Option<String>,
+}
+
+/// What a sign means.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Sign {
+    /// There is no figure, and this is why: a code of `CL_OBS_STATUS`.
+    Status(String),
+    /// 0.
+    Zero(Zero),
+    /// There is no observation.
+    LeftOut(()),
+}
+
+/// The number 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u8")]
+pub struct Zero;
+
+impl TryFrom<u8> for Zero {
+    type Error = &'static str;
+
+    fn try_from(number: u8) -> Result<Self, Self::Error> {
+        if number == 0 { Ok(Self) } else { Err("a sign stands for 0, for a status, or for null") }
     }
 }
 
-/// Where the cells of one column of the file go.
-#[derive(Debug, Clone, Copy)]
-enum Target {
-    Nowhere,
-    Value,
-    Column(usize),
+/// A sum that the source does not give, along one dimension or several.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Total {
+    /// The dimensions; the sum has `_T` in each.
+    pub along: Vec<String>,
+    /// Codes of the first of these, each of which must be among the parts.
+    #[serde(default)]
+    pub of: Vec<String>,
+    /// Attributes of the sum.
+    #[serde(default)]
+    pub with: BTreeMap<String, String>,
+}
+
+/// What the parts along a dimension leave of their total.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rest {
+    /// The dimension; the total has `_T` in it.
+    pub along: String,
+    /// The code of what is left: `_U`.
+    pub code: String,
+    /// Attributes of what is left.
+    #[serde(default)]
+    pub with: BTreeMap<String, String>,
+}
+
+/// Totals along a dimension that have no parts.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unsplit {
+    /// The dimension; totals have `_T` in it.
+    pub along: String,
+    /// Attributes of such a total.
+    pub with: BTreeMap<String, String>,
+}
+
+const fn append() -> Action {
+    Action::Append
 }
 
 impl Mapping {
-    /// A mapping for a file whose columns are `names`, of which those in `apart` are no part
-    /// of the table. With `decimal_comma`, `1,5` is a number too.
+    /// Reads a mapping from its file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not as its JSON Schema says.
+    pub fn load(file: &Path) -> Result<Self, Failure> {
+        let wrong = |error: String| {
+            Failure::Usage(format!(
+                "the mapping {} {error}\nnext: correct it; `agency-node mapping propose FILE \
+                 --dataset DATASET` drafts one from a file",
+                file.display()
+            ))
+        };
+        let text = std::fs::read_to_string(file);
+        let text = text.map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        Self::parse(&text).map_err(|error| wrong(format!("is wrong: {error}")))
+    }
+
+    /// Reads a mapping from its text.
+    ///
+    /// # Errors
+    /// When it is not as its JSON Schema says.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| error.to_string())?;
+        guard(MAPPING_SCHEMA, &value)?;
+        serde_json::from_value(value).map_err(|error| error.to_string())
+    }
+
+    /// Is a column of this name one of figures?
     #[must_use]
-    pub fn new(names: &[String], apart: &[&str], decimal_comma: bool) -> Self {
-        let value = names.iter().position(|name| name == VALUE);
-        let mut columns = vec![];
-        let targets = names.iter().enumerate().map(|(place, name)| {
-            if apart.contains(&name.as_str()) {
-                Target::Nowhere
-            } else if value == Some(place) {
-                Target::Value
-            } else {
-                columns.push(RawColumnBuilder::new(name));
-                Target::Column(columns.len() - 1)
-            }
-        });
-        Self {
-            targets: targets.collect(),
-            columns,
-            table: RawTable::default(),
-            blanks: Blanks::default(),
-            decimal_comma,
-        }
+    pub fn is_figure(&self, name: &str) -> bool {
+        let of = |part: &Part| {
+            let value = part.value.iter().any(|value| value.from == name);
+            let mut wide = part.wide.iter().flat_map(|wide| wide.columns.keys().chain(&wide.of));
+            value || wide.any(|own| own == name)
+        };
+        of(&self.common) || self.tables.iter().any(of)
     }
 
-    /// Adds a row; cells that are missing count as not given, those too many as nothing.
-    pub fn row<'a>(&mut self, cells: impl IntoIterator<Item = &'a str>) {
-        let (mut value, mut written) = ("", "");
-        let cells = cells.into_iter().chain(std::iter::repeat(""));
-        for (target, cell) in self.targets.iter().zip(cells) {
-            let said = cell.trim();
-            let cell = if MISSING.contains(&said) { "" } else { said };
-            match *target {
-                Target::Nowhere => {}
-                Target::Value => (value, written) = (cell, said),
-                Target::Column(place) => self.columns[place].push(cell),
-            }
+    /// What is made of the rows: each of the tables with what all have in common.
+    fn parts(&self) -> Vec<Part> {
+        match &self.tables[..] {
+            [] => vec![self.common.clone()],
+            tables => tables.iter().map(|own| own.over(&self.common)).collect(),
         }
-        self.blanks.push(written);
-        let number = self.number(value);
-        if number.is_none() && !value.is_empty() {
-            self.table.unreadable.insert(self.table.rows, value.to_owned());
-        }
-        self.table.push_value(number);
-    }
-
-    /// A cell as a number; infinity is left to the rules.
-    fn number(&self, cell: &str) -> Option<f64> {
-        if self.decimal_comma && cell.matches(',').count() == 1 && !cell.contains('.') {
-            cell.replace(',', ".").parse().ok()
-        } else {
-            cell.parse().ok()
-        }
-    }
-
-    /// The table of all rows, and how they write that there is no value. Text that an earlier
-    /// conversion has broken is a finding.
-    #[must_use]
-    pub fn table(self, report: &mut Report) -> (RawTable, Blanks) {
-        let mut table = self.table;
-        table.columns = self.columns.into_iter().map(RawColumnBuilder::finish).collect();
-        table.columns.iter().for_each(|column| find_broken_text(column, report));
-        (table, self.blanks)
     }
 }
 
-fn find_broken_text(column: &RawColumn, report: &mut Report) {
-    for (entry, text) in (0..).zip(&column.dictionary) {
-        if text.contains(char::REPLACEMENT_CHARACTER) {
-            let row = column.index.iter().position(|found| *found == entry).unwrap_or_default();
-            let expected = "text that no conversion has broken (no U+FFFD)";
-            let finding = Finding::new(Code::Format, expected, text);
-            report.push(finding.at(row, "").column(&column.id));
+impl Part {
+    /// What it says, and what `common` says of all else. Conditions come on top.
+    fn over(&self, common: &Self) -> Self {
+        let list = |own: bool| if own { self } else { common };
+        let mut columns = common.columns.clone();
+        columns.extend(self.columns.clone());
+        let mut signs = common.signs.clone();
+        signs.extend(self.signs.clone());
+        Self {
+            rows: [&common.rows[..], &self.rows[..]].concat(),
+            columns,
+            value: self.value.clone().or_else(|| common.value.clone()),
+            wide: list(!self.wide.is_empty()).wide.clone(),
+            signs,
+            combine: self.combine.or(common.combine),
+            totals: list(!self.totals.is_empty()).totals.clone(),
+            rests: list(!self.rests.is_empty()).rests.clone(),
+            unsplit: list(!self.unsplit.is_empty()).unsplit.clone(),
         }
+    }
+
+    /// The columns of the file that it speaks of.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let columns = self.columns.values().filter_map(|origin| match origin {
+            Origin::Column(column) => Some(column.from.as_str()),
+            Origin::Constant(_) | Origin::FileName(_) => None,
+        });
+        let rows = self.rows.iter().map(|condition| condition.column.as_str());
+        let value = self.value.iter().map(|value| value.from.as_str());
+        let wide = self.wide.iter().flat_map(|wide| wide.columns.keys().chain(&wide.of));
+        columns.chain(rows).chain(value).chain(wide.map(String::as_str))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn map(rows: &[&[&str]], decimal_comma: bool) -> (RawTable, Report) {
-        let names = ["ACTION", "SEX", "OBS_VALUE", "COMMENT_OBS"].map(str::to_owned);
-        let mut mapping = Mapping::new(&names, &["ACTION"], decimal_comma);
-        rows.iter().for_each(|row| mapping.row(row.iter().copied()));
-        let mut report = Report::default();
-        (mapping.table(&mut report).0, report)
-    }
-
-    #[test]
-    fn cells_become_columns_and_numbers() {
-        let (table, report) = map(
-            &[&["A", " F ", "1", "x"], &["A", "M", "", "#N/A"], &["A", "F"], &["A", "F", "…"]],
-            false,
-        );
-        assert_eq!(report.errors, 0);
-        assert_eq!(table.columns.len(), 2);
-        assert_eq!(table.columns[0].dictionary, ["F", "M"]);
-        assert_eq!(table.columns[0].index, [0, 1, 0, 0]);
-        let values: Vec<_> = (0..4).map(|row| table.value(row)).collect();
-        assert_eq!(values, [Some(1.0), None, None, None]);
-        assert_eq!(table.unreadable.get(&3).map(String::as_str), Some("…"));
-        assert_eq!(table.column("COMMENT_OBS").unwrap().at(1), "");
-    }
-
-    #[test]
-    fn a_comma_is_decimal_only_where_it_separates_nothing_else() {
-        assert_eq!(map(&[&["A", "F", "1,5"]], true).0.value(0), Some(1.5));
-        assert_eq!(map(&[&["A", "F", "1,5"]], false).0.unreadable.len(), 1);
-        assert_eq!(map(&[&["A", "F", "1,234.5"]], true).0.unreadable.len(), 1);
-        assert_eq!(map(&[&["A", "F", "NaN"]], false).0.value(0), None);
-        assert_eq!(map(&[&["A", "F", "inf"]], false).0.value(0), Some(f64::INFINITY));
-    }
-
-    #[test]
-    fn broken_text_is_found_where_it_first_stands() {
-        let (_, report) = map(&[&["A", "F", "1", ""], &["A", "F", "1", "Ош\u{fffd}"]], false);
-        assert_eq!((report.findings[0].row, report.findings.len()), (2, 1));
-        assert_eq!(report.findings[0].column, "COMMENT_OBS");
-    }
-}
+mod tests;

@@ -1,6 +1,10 @@
 //! What every command of a node begins with.
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use birge_proto::{
     clock::{SharedClock, SystemClock},
@@ -9,8 +13,15 @@ use birge_proto::{
 use birge_schemas::structure::Structures;
 
 use crate::{
-    config::Config, connect::Link, credentials::Credentials, home::Home, memory::Memory,
-    outbox::Outbox, output::Failure, policy, publish::Publisher,
+    config::{Config, Source},
+    connect::Link,
+    credentials::Credentials,
+    home::{self, Home},
+    memory::Memory,
+    outbox::Outbox,
+    output::Failure,
+    policy,
+    publish::Publisher,
 };
 
 /// A node: its configuration, its folder, and what the figures mean.
@@ -37,9 +48,18 @@ impl Node {
         let config = Config::load(file)?;
         let home = Home::of_config(file);
         home.create()?;
+        for source in &config.sources {
+            home::create_dir(&home.join("inbox").join(&source.name))?;
+        }
         let structures = Structures::bundled().map_err(anyhow::Error::from)?;
         let outbox = Outbox::open(&home)?;
         Ok(Self { config, home, structures, outbox, clock: Arc::new(SystemClock) })
+    }
+
+    /// The folder into which a source's files come.
+    #[must_use]
+    pub fn inbox(&self, source: &Source) -> PathBuf {
+        self.home.join("inbox").join(&source.name)
     }
 
     /// Who the node speaks for.

@@ -1,17 +1,21 @@
 //! What is refused goes to `rejected/`, with a report for people and one for programs beside
 //! it, so that whoever handed it in can mend it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 use birge_proto::{manifest::BatchId, problem::Problem};
 use birge_schemas::finding::Report;
 use serde_json::json;
 
 use crate::{
+    batch::Checked,
     home::{self, Home},
     outbox::file::Slip,
     output::{self, Failure},
-    report,
+    report::{self, Paper},
     source::{Lines, folder},
 };
 
@@ -32,19 +36,21 @@ impl Refusal {
     }
 }
 
-/// Puts a file of the inbox aside that did not pass the rules. `mark` tells files of one name
-/// apart: the same content gets the same place.
+/// Puts a file of the inbox aside that did not pass the rules, with its report as text, JSON, CSV
+/// and a page, and a copy that says on each line what was found there. Files of one name are told
+/// apart by what was found: the same content gets the same place.
 ///
 /// # Errors
 /// When the disk refuses; the file is where it was.
-pub fn file(
-    home: &Home,
-    file: &Path,
-    mark: &str,
-    found: &Report,
-    lines: &Lines,
-) -> Result<PathBuf, Failure> {
-    let to = home::free_path(&home.join("rejected"), file, mark);
+pub fn file(home: &Home, file: &Path, paper: &Paper<'_>) -> Result<PathBuf, Failure> {
+    let Checked { report: found, lines, .. } = paper.checked;
+    let mark = BatchId::of(found.to_string().as_bytes()).to_string();
+    let to = home::free_path(&home.join("rejected"), file, &mark[..8]);
+    let is_csv = |ending: &OsStr| ["csv", "txt", "tsv"].iter().any(|own| ending.eq_ignore_ascii_case(own));
+    let copy = if to.extension().is_none_or(is_csv) { ".findings.csv" } else { ".findings.xlsx" };
+    paper.annotate(&home::with_ending(&to, copy))?;
+    paper.write(&home::with_ending(&to, ".report.html"))?;
+    paper.write(&home::with_ending(&to, ".report.csv"))?;
     write(&to, &report::text(found, lines), &json!({ "report": report::json(found, lines) }))?;
     move_with_sidecar(file, &to)?;
     Ok(to)

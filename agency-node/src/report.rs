@@ -1,11 +1,91 @@
-//! A report of findings, for people and for programs, with the lines of the file.
+//! A report of findings, for people and for programs, with the lines of the file: as text, JSON,
+//! CSV, a page of its own, and as a copy of the file with what was found on each line.
 
-use std::fmt::Write;
+mod annotated;
+mod marked;
+mod page;
+
+use std::{ffi::OsStr, fmt::Write, path::Path};
 
 use birge_schemas::finding::{Finding, Report};
 use serde_json::{Value, json};
 
-use crate::source::Lines;
+use self::marked::Marked;
+use crate::{
+    batch::Checked,
+    home,
+    i18n::{self, Language},
+    output::Failure,
+    source::{Lines, sheet::Sheet},
+};
+
+/// What is told of a file.
+pub struct Paper<'a> {
+    /// The file's name.
+    pub file: &'a str,
+    /// What was found.
+    pub checked: &'a Checked,
+    /// The file as a table, where it is one.
+    pub sheet: Option<&'a Sheet>,
+    /// In which language.
+    pub language: Language,
+}
+
+impl Paper<'_> {
+    /// Writes the report into a file, in the form that its ending names: `.html`, `.csv`, `.json`,
+    /// else text.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Failure> {
+        let Checked { report, lines, .. } = self.checked;
+        let bytes = match path.extension().and_then(OsStr::to_str) {
+            Some("html" | "htm") => self.page()?.into_bytes(),
+            Some("csv") => table(report, lines, self.language).map_err(anyhow::Error::from)?,
+            Some("json") => format!("{:#}\n", json(report, lines)).into_bytes(),
+            _ => text(report, lines).into_bytes(),
+        };
+        home::write(path, &bytes)
+    }
+
+    /// Writes a copy of the file with a column that says on each line what was found there: a
+    /// workbook where the name ends in `.xlsx`, else CSV. Of a file that is no table there is none.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn annotate(&self, path: &Path) -> Result<bool, Failure> {
+        let Some(sheet) = self.sheet else { return Ok(false) };
+        let marked = Marked::new(sheet, self.checked);
+        annotated::write(path, &marked, &i18n::SOURCES.texts(self.language))?;
+        Ok(true)
+    }
+
+    fn page(&self) -> Result<String, Failure> {
+        let marked = self.sheet.map(|sheet| Marked::new(sheet, self.checked));
+        let texts = i18n::SOURCES.texts(self.language);
+        let Checked { report, lines, .. } = self.checked;
+        let page = page::page(self.file, report, lines, marked.as_ref(), self.language, &texts);
+        Ok(page.map_err(anyhow::Error::from)?)
+    }
+}
+
+/// The report as CSV, a finding a line, with a byte order mark for spreadsheets.
+fn table(report: &Report, lines: &Lines, language: Language) -> Result<Vec<u8>, csv::Error> {
+    let texts = i18n::SOURCES.texts(language);
+    let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
+    let head = ["severity", "code", "line", "column", "key", "found", "expected", "rule", "meaning"];
+    writer.write_record(head)?;
+    for finding in &report.findings {
+        let Finding { code, severity, column, key, found, expected, .. } = finding;
+        let line = line(finding, lines).map_or_else(String::new, |line| line.to_string());
+        let severity = format!("{severity:?}");
+        let meaning = texts.say(&format!("finding-{code}"));
+        writer.write_record([
+            &severity, code.as_str(), &line, column, key, found, expected, code.rule(), &meaning,
+        ])?;
+    }
+    writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+}
 
 /// The report for people: each finding with its line, errors first, then sums by code.
 #[must_use]

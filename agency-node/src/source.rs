@@ -1,14 +1,21 @@
-//! Where batches come from: files in the common template, as CSV or JSON.
+//! Where batches come from: files, as CSV, workbooks or JSON, in the common template. Of files that
+//! are in a layout of their own a table is read, which a mapping explains.
 //!
 //! Reading never panics and never stops at the first fault: what cannot be read is a finding,
 //! and what can be is handed on to the rules.
 
+pub mod blanks;
 pub mod csv;
+pub mod explained;
 pub mod folder;
 pub mod json;
+pub mod layout;
+pub mod sheet;
+pub mod template;
 pub mod text;
+pub mod workbook;
 
-use std::{fs, path::Path};
+use std::{ffi::OsStr, fs, path::Path};
 
 use birge_proto::{
     identity::AgencyId,
@@ -21,7 +28,9 @@ use birge_schemas::{
     table::RawTable,
 };
 
-use crate::{mapping::Blanks, output::Failure};
+pub use self::{blanks::Blanks, explained::Explained};
+use self::{layout::Layout, sheet::Sheet};
+use crate::output::Failure;
 
 /// What a file says of its batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,13 +66,18 @@ pub struct Input {
     pub lines: Lines,
     /// How its rows write that they have no value.
     pub blanks: Blanks,
+    /// How its codes came to be.
+    pub explained: Explained,
 }
 
 /// On which line of the file each row stands, where that is not simply the next line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lines {
-    /// From this row on (from 1), the line is the row plus this.
+    /// From this row of the file on (from 1), the line is the row plus this.
     shifts: Vec<(u64, u64)>,
+    /// For each row, the row of the file that it was made of (from 0), or [`Lines::MADE`]; empty
+    /// where they are the same.
+    origins: Vec<u32>,
 }
 
 impl Lines {
@@ -75,24 +89,76 @@ impl Lines {
         }
     }
 
-    /// The line of a row; `None` where lines are not known, as in JSON.
+    /// The origin of a row that no row of the file gave.
+    pub const MADE: u32 = u32::MAX;
+
+    /// The same lines of rows that were made of these: of each the row that it was made of (from
+    /// 0), or [`Self::MADE`].
+    #[must_use]
+    pub fn made_of(self, origins: Vec<u32>) -> Self {
+        Self { origins, ..self }
+    }
+
+    /// The line of a row; `None` where lines are not known, as in JSON, or the row stands on none.
     #[must_use]
     pub fn of(&self, row: u64) -> Option<u64> {
+        let row = match usize::try_from(row.checked_sub(1)?).ok()? {
+            row if self.origins.is_empty() => row as u64 + 1,
+            row => match *self.origins.get(row)? {
+                Self::MADE => return None,
+                origin => u64::from(origin) + 1,
+            },
+        };
         let place = self.shifts.partition_point(|(first, _)| *first <= row);
         let (_, shift) = self.shifts.get(place.checked_sub(1)?)?;
         Some(row + shift)
     }
 }
 
-/// Reads a batch from a file, by its ending: `.json` is JSON, all else is CSV. The findings,
-/// where so little can be read that the rules cannot go on.
+/// Reads a batch in the common template from a file, by its ending: `.json` is JSON, `.xlsx`,
+/// `.xls`, `.xlsb` and `.ods` are workbooks, all else is CSV. The findings, where so little can be
+/// read that the rules cannot go on.
 ///
 /// # Errors
 /// When there is no file, or it may not be read.
 pub fn read(structures: &Structures, path: &Path) -> Result<Result<Input, Report>, Failure> {
+    let mut report = Report::default();
+    Ok(bytes(path)?.and_then(|bytes| match is_json(path) {
+        true => json::read(structures, &bytes),
+        false => {
+            let layout = Layout::default();
+            let sheet = sheet(path, bytes, &layout, template::is_figure, &mut report)?;
+            template::read(sheet, report)
+        }
+    }))
+}
+
+/// Reads the table in a file, by the file's ending.
+///
+/// # Errors
+/// The findings, where there is none.
+pub fn sheet(
+    path: &Path,
+    bytes: Vec<u8>,
+    layout: &Layout,
+    is_figure: impl Fn(&str) -> bool,
+    report: &mut Report,
+) -> Result<Sheet, Report> {
+    match has_ending(path, &["xlsx", "xlsm", "xlsb", "xls", "ods"]) {
+        true => workbook::sheet(bytes, layout, is_figure, report),
+        false => csv::sheet(&bytes, layout, is_figure, report),
+    }
+}
+
+/// The bytes of a file; a finding, where it is too large.
+///
+/// # Errors
+/// When there is no file, or it may not be read.
+pub fn bytes(path: &Path) -> Result<Result<Vec<u8>, Report>, Failure> {
     let unreadable = |error| {
         Failure::Usage(format!(
-            "cannot read {}: {error}\nnext: name a file in the common template, CSV or JSON",
+            "cannot read {}: {error}\nnext: name a file in the common template, or one that a \
+             mapping explains",
             path.display()
         ))
     };
@@ -101,12 +167,18 @@ pub fn read(structures: &Structures, path: &Path) -> Result<Result<Input, Report
         let expected = format!("at most {} bytes in one file", limits::FILE_BYTES);
         return Ok(Err(only(Finding::new(Code::Format, expected, format!("{length} bytes")))));
     }
-    let bytes = fs::read(path).map_err(unreadable)?;
-    Ok(if is_json(path) { json::read(structures, &bytes) } else { csv::read(&bytes) })
+    Ok(Ok(fs::read(path).map_err(unreadable)?))
 }
 
-fn is_json(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+/// Is a file JSON, by its ending?
+#[must_use]
+pub fn is_json(path: &Path) -> bool {
+    has_ending(path, &["json"])
+}
+
+fn has_ending(path: &Path, endings: &[&str]) -> bool {
+    let ending = path.extension().and_then(OsStr::to_str);
+    ending.is_some_and(|own| endings.iter().any(|each| own.eq_ignore_ascii_case(each)))
 }
 
 /// A report of one finding.

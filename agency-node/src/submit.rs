@@ -2,31 +2,59 @@
 
 mod preview;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use birge_proto::{manifest::BatchId, problem::Problem, record::Outcome, wire};
 use birge_schemas::finding::Report;
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
     batch::{Checked, Said, Unsigned},
     connect::Link,
     consent, credentials,
-    handin::{self, Queued},
+    handin::{self, Given, Queued},
+    i18n::Language,
     node::Node,
     outbox::receipts::{self, Filed},
     output::{self, Exit, Failure, Reply},
     publish::{Delivery, Publisher},
-    report,
+    report::{self, Paper},
     source::Lines,
 };
+
+/// What `validate` is told.
+#[derive(Debug, Clone, Args)]
+pub struct Validate {
+    /// Which file.
+    #[command(flatten)]
+    pub given: Given,
+    /// Also write the report here, in the form that the ending names: .html (a page of its own),
+    /// .csv, .json, else text.
+    #[arg(long, value_name = "FILE")]
+    pub report: Vec<PathBuf>,
+    /// Also write a copy of the file here, with what was found on each line: .xlsx or .csv.
+    #[arg(long, value_name = "FILE")]
+    pub annotated: Option<PathBuf>,
+    /// In which language reports are; the node's when absent.
+    #[arg(long, value_name = "en|ru")]
+    pub language: Option<Language>,
+}
 
 /// Checks a file against the rules, without the gateway.
 ///
 /// # Errors
 /// When there is no file, or it may not be read.
-pub fn validate(node: &Node, file: &Path) -> Result<Reply, Failure> {
-    let checked = handin::check(node, file, Said::default())?;
+pub fn validate(node: &Node, asked: &Validate) -> Result<Reply, Failure> {
+    let Validate { given, report, annotated, language } = asked;
+    let checked = handin::check(node, given, Said::default())?;
+    if !report.is_empty() || annotated.is_some() {
+        let (name, sheet) = (given.name(), given.sheet(node)?);
+        let language = language.unwrap_or(node.config.language);
+        let paper = Paper { file: &name, checked: &checked, sheet: sheet.as_ref(), language };
+        report.iter().try_for_each(|path| paper.write(path))?;
+        annotated.iter().try_for_each(|path| paper.annotate(path).map(drop))?;
+    }
     if checked.batch.is_none() {
         return Ok(invalid(&checked));
     }
@@ -42,14 +70,14 @@ pub fn validate(node: &Node, file: &Path) -> Result<Reply, Failure> {
 /// # Errors
 /// When the file cannot be read, the gateway is away (the batch is queued then) or does not
 /// know this node.
-pub async fn submit(node: &Node, file: &Path, said: Said) -> Result<Reply, Failure> {
+pub async fn submit(node: &Node, given: &Given, said: Said) -> Result<Reply, Failure> {
     let publisher = node.publisher()?;
-    let mut checked = handin::check(node, file, said)?;
+    let mut checked = handin::check(node, given, said)?;
     let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
     if batch.informs() {
         return ask(node, &publisher.link, batch, &checked.lines, false).await;
     }
-    hand_over(node, &publisher, batch, name(file)).await
+    hand_over(node, &publisher, batch, given.name()).await
 }
 
 /// Checks and signs a file, and has the working group's chair asked to consent to it; nothing is
@@ -57,14 +85,10 @@ pub async fn submit(node: &Node, file: &Path, said: Said) -> Result<Reply, Failu
 ///
 /// # Errors
 /// When the file cannot be read, or as for [`consent::ask`].
-pub fn ask_consent(node: &Node, file: &Path, said: Said, out: &Path) -> Result<Reply, Failure> {
-    let mut checked = handin::check(node, file, said)?;
+pub fn ask_consent(node: &Node, given: &Given, said: Said, out: &Path) -> Result<Reply, Failure> {
+    let mut checked = handin::check(node, given, said)?;
     let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
-    consent::ask(node, batch, name(file), out)
-}
-
-fn name(file: &Path) -> String {
-    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    consent::ask(node, batch, given.name(), out)
 }
 
 /// Queues a batch, hands it over, and tells what came of it.
@@ -129,12 +153,12 @@ async fn deliver(publisher: &Publisher, batch: BatchId) -> Result<Delivery, Fail
 /// When the file cannot be read, or the gateway is away or does not know this node.
 pub async fn dry_run(
     node: &Node,
-    file: &Path,
+    given: &Given,
     said: Said,
     preview: bool,
 ) -> Result<Reply, Failure> {
     let (link, _) = node.link()?;
-    let mut checked = handin::check(node, file, said)?;
+    let mut checked = handin::check(node, given, said)?;
     let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
     ask(node, &link, batch, &checked.lines, preview).await
 }

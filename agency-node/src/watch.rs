@@ -29,7 +29,7 @@ use crate::{
     outbox::State,
     output::{Exit, Failure, Reply},
     publish::{Delivery, Publisher},
-    source::folder::Folder,
+    source::folder::{Folder, Found},
     witness::Duties,
 };
 
@@ -74,7 +74,6 @@ type Events = mpsc::UnboundedReceiver<Option<PathBuf>>;
 
 fn watch(node: &Node) -> Result<(Events, RecommendedWatcher), Failure> {
     let (sender, events) = mpsc::unbounded_channel();
-    let inbox = node.home.join("inbox");
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         // Where the system cannot tell, the regular look into the folder finds the file.
         let Ok(event) = event else { return };
@@ -90,20 +89,34 @@ fn watch(node: &Node) -> Result<(Events, RecommendedWatcher), Failure> {
         let _ = sender.send(path);
     })
     .context("cannot watch the inbox")?;
-    watcher
-        .watch(&inbox, RecursiveMode::NonRecursive)
-        .with_context(|| format!("cannot watch {}", inbox.display()))?;
+    for inbox in inboxes(node) {
+        watcher
+            .watch(&inbox, RecursiveMode::NonRecursive)
+            .with_context(|| format!("cannot watch {}", inbox.display()))?;
+    }
     Ok((events, watcher))
+}
+
+/// The folders into which files come: the common template's, then those of sources.
+fn inboxes(node: &Node) -> impl Iterator<Item = PathBuf> {
+    let sources = node.config.sources.iter().map(|source| node.inbox(source));
+    std::iter::once(node.home.join("inbox")).chain(sources)
 }
 
 /// Takes files out of the inbox, for ever.
 async fn take_files(node: Node, mut events: Events, queued: Arc<Notify>) -> Result<(), Failure> {
     let config = node.config.inbox.clone();
     let settle = config.settle();
-    let mut folder = Folder::new(node.home.join("inbox"), settle);
+    let mut folders: Vec<_> =
+        inboxes(&node).map(|inbox| Folder::new(inbox, settle)).collect();
     let mut renamed = HashSet::new();
     loop {
-        let found = folder.look(Instant::now(), &renamed).context("cannot read the inbox")?;
+        let mut found = Found::default();
+        for folder in &mut folders {
+            let here = folder.look(Instant::now(), &renamed).context("cannot read the inbox")?;
+            found.ready.extend(here.ready);
+            found.unsettled |= here.unsettled;
+        }
         renamed.clear();
         for file in found.ready {
             let node = node.clone();

@@ -11,12 +11,11 @@ use clap::Args;
 use crate::{
     batch::{self, Said, Unsigned},
     consent,
-    mapping::Blanks,
     node::Node,
     outbox::Past,
     output::{Failure, Reply},
     report,
-    source::{Header, Input, Lines},
+    source::{Blanks, Explained, Header, Input, Lines},
     submit,
 };
 
@@ -109,6 +108,7 @@ fn unsigned(
         report: Report::default(),
         lines: Lines::default(),
         blanks: Blanks::default(),
+        explained: Explained::default(),
     };
     let said =
         Said { revises: Some(batch), reason: Some(reason), cause: Some(cause), removes: vec![] };

@@ -88,6 +88,18 @@ codes! {
     SexSplitExplained = "SEX_SPLIT_EXPLAINED", Warning, "split by sex";
     /// A text longer than its attribute allows.
     TextTooLong = "TEXT_TOO_LONG", Error, "sdmx rule 1";
+    /// A column of the source of which its mapping says nothing.
+    ColumnUnmapped = "COLUMN_UNMAPPED", Error, "the mapping";
+    /// Text of a column of which nothing is needed, which an earlier conversion has broken.
+    TextBroken = "TEXT_BROKEN", Warning, "sdmx rule 1";
+    /// Rows of the source that its mapping leaves out.
+    RowsLeftOut = "ROWS_LEFT_OUT", Info, "the mapping";
+    /// Figures of the source that are not divided as others are.
+    SplitAbsent = "SPLIT_ABSENT", Info, "the mapping";
+    /// Rows of the source that were added up.
+    Combined = "COMBINED", Info, "the mapping";
+    /// Observations that were made of others.
+    Derived = "DERIVED", Info, "the mapping";
 }
 
 impl Code {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`structure`] | the datasets: dimensions, attributes, rules, read from SDMX structure JSON |
 //! | [`codelist`] | codes, their names by language, their parents |
+//! | [`crosswalk`] | from a source's own codes and names to those of a list |
 //! | [`period`] | reference periods and frequencies |
 //! | [`detail`] | how finely a cell is broken down |
 //! | [`extent`] | what the codes of a dimension take in |
@@ -15,14 +16,17 @@
 //! | [`attack`] | what can be inferred of withheld counts from what is given out |
 //! | [`json_schema`] | the JSON Schema of a batch, generated from a structure |
 //! | [`json_batch`] | the JSON door |
+//! | [`guard`] | files that people write, guarded by their JSON Schema |
 
 pub mod attack;
 pub mod codelist;
 mod context;
+pub mod crosswalk;
 pub mod decree;
 pub mod detail;
 pub mod extent;
 pub mod finding;
+pub mod guard;
 pub mod i18n;
 pub mod json_batch;
 pub mod json_schema;

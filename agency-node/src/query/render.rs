@@ -159,7 +159,7 @@ mod tests {
     fn csv_is_the_common_template() {
         let provenance = Provenance { dataset_version: "1.0.0".into(), ..Default::default() };
         let text = csv("TRAFFICKING", &provenance, &cells()).unwrap();
-        let input = crate::source::csv::read(text.as_bytes()).unwrap();
+        let input = crate::source::csv::template(text.as_bytes()).unwrap();
         assert_eq!(input.header.dataset, "TRAFFICKING");
         assert_eq!((input.table.value(0), input.table.value(1)), (Some(13.0), None));
     }

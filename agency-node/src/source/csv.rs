@@ -1,72 +1,76 @@
-//! The common template as CSV: SDMX-CSV 2.0, `STRUCTURE,STRUCTURE_ID,ACTION,<dimensions>,
-//! OBS_VALUE,<attributes>`, all rows of one structure and one action.
+//! CSV: text to a sheet, whatever its encoding, its delimiter and its decimal mark.
 
 use ::csv::{Position, ReaderBuilder, StringRecord};
-use birge_proto::manifest::Action;
 use birge_schemas::finding::{Code, Finding, Report};
 
-use super::{Header, Input, Lines, only, text};
-use crate::mapping::{Mapping, VALUE};
+use super::{
+    Input,
+    layout::Layout,
+    only,
+    sheet::{Numerals, Sheet, SheetBuilder},
+    template, text,
+};
 
-/// Columns that speak of the batch, not of an observation.
-const STRUCTURE: &str = "STRUCTURE";
-const STRUCTURE_ID: &str = "STRUCTURE_ID";
-const ACTION: &str = "ACTION";
-
-/// Reads a batch from the bytes of a CSV file.
+/// Reads the bytes of a CSV file; the columns for which `is_figure` holds are figures.
 ///
 /// # Errors
-/// The findings, where no table or no header comes out.
-pub fn read(bytes: &[u8]) -> Result<Input, Report> {
-    let text = text::decode(bytes).map_err(|error| {
+/// The findings, where the file is no text, or has no header.
+pub fn sheet(
+    bytes: &[u8],
+    layout: &Layout,
+    is_figure: impl Fn(&str) -> bool,
+    report: &mut Report,
+) -> Result<Sheet, Report> {
+    let text = text::decode(bytes, layout.encoding.as_deref()).map_err(|error| {
         only(Finding::new(
             Code::Format,
             "CSV text in UTF-8, UTF-16 with a byte order mark, or Windows-1251",
             error.to_string(),
         ))
     })?;
-    let separator = text::separator(&text.text);
+    let (text, skipped) = below(&text.text, layout.header);
+    let delimiter = layout.delimiter.and_then(|own| u8::try_from(own).ok());
+    let delimiter = delimiter.unwrap_or_else(|| text::separator(text));
     let mut reader = ReaderBuilder::new()
-        .delimiter(separator)
+        .delimiter(delimiter)
         .has_headers(false)
         .flexible(true)
-        .from_reader(text.text.as_bytes());
-    let mut report = Report::default();
+        .from_reader(text.as_bytes());
     let mut record = StringRecord::new();
-    if !next(&mut reader, &mut record, &mut report) {
-        return Err(report);
+    if !next(&mut reader, &mut record, report) {
+        return Err(std::mem::take(report));
     }
     let names: Vec<String> = record.iter().map(|name| name.trim().to_owned()).collect();
-    let mut about = About::new(&names, &mut report);
-    if !names.iter().any(|name| name == VALUE) {
-        report.push(Finding::new(Code::ColumnMissing, "the measure", "none").column(VALUE));
+    let decimal_comma = layout.decimal.map_or(delimiter == b';', |mark| mark == ',');
+    let mut sheet = SheetBuilder::new(names, Numerals { decimal_comma }, is_figure);
+    while next(&mut reader, &mut record, report) {
+        let line = record.position().map(|position| skipped + line(text, position));
+        sheet.row(line, record.len(), record.iter(), report);
     }
-    let mut mapping = Mapping::new(&names, &[STRUCTURE, STRUCTURE_ID, ACTION], separator == b';');
-    let mut lines = Lines::default();
-    let mut rows = 0;
-    while next(&mut reader, &mut record, &mut report) {
-        if let Some(position) = record.position() {
-            lines.note(rows as u64 + 1, line(&text.text, position));
+    Ok(sheet.finish(report))
+}
+
+/// Reads a batch in the common template from the bytes of a CSV file.
+///
+/// # Errors
+/// The findings, where no table or no header comes out.
+pub fn template(bytes: &[u8]) -> Result<Input, Report> {
+    let mut report = Report::default();
+    let sheet = sheet(bytes, &Layout::default(), template::is_figure, &mut report)?;
+    template::read(sheet, report)
+}
+
+/// The text from its header's line on, and how many lines are above it.
+fn below(text: &str, header: Option<u32>) -> (&str, u64) {
+    let above = u64::from(header.unwrap_or(1).saturating_sub(1));
+    let mut rest = text;
+    for line in 0..above {
+        match rest.split_once('\n') {
+            Some((_, below)) => rest = below,
+            None => return ("", line),
         }
-        if record.len() == names.len() {
-            about.row(rows, &record, &mut report);
-        } else {
-            let expected = format!("{} fields, as in the header", names.len());
-            let found = format!("{} fields", record.len());
-            report.add(Code::Format, || Finding::new(Code::Format, expected, found).at(rows, ""));
-        }
-        mapping.row(&record);
-        rows += 1;
     }
-    if rows == 0 {
-        report.push(Finding::new(Code::Format, "observations below the header", "none"));
-    }
-    let Some(header) = about.header(&mut report) else { return Err(report) };
-    if rows == 0 {
-        return Err(report);
-    }
-    let (table, blanks) = mapping.table(&mut report);
-    Ok(Input { header, table, report, lines, blanks })
+    (rest, above)
 }
 
 fn next(reader: &mut ::csv::Reader<&[u8]>, record: &mut StringRecord, report: &mut Report) -> bool {
@@ -85,165 +89,59 @@ fn line(text: &str, position: &Position) -> u64 {
     position.line() + ends.filter(|byte| **byte == b'\n').count() as u64
 }
 
-/// What the three columns say that must be the same in every row.
-struct About {
-    columns: [Constant; 3],
-}
-
-/// A column that must say the same in every row.
-struct Constant {
-    name: &'static str,
-    place: Option<usize>,
-    said: Option<String>,
-}
-
-impl About {
-    fn new(names: &[String], report: &mut Report) -> Self {
-        let columns = [STRUCTURE, STRUCTURE_ID, ACTION].map(|name| {
-            let place = names.iter().position(|found| found == name);
-            if place.is_none() {
-                let expected = format!("the columns {STRUCTURE}, {STRUCTURE_ID} and {ACTION}");
-                report.push(Finding::new(Code::ColumnMissing, expected, "none").column(name));
-            }
-            Constant { name, place, said: None }
-        });
-        Self { columns }
-    }
-
-    fn row(&mut self, row: usize, record: &StringRecord, report: &mut Report) {
-        for column in &mut self.columns {
-            let Some(place) = column.place else { continue };
-            let cell = record.get(place).unwrap_or_default().trim();
-            match &column.said {
-                None => column.said = Some(cell.to_owned()),
-                Some(said) if said == cell => {}
-                Some(said) => report.add(Code::Format, || {
-                    let expected = format!("{said}, as in the first row: one batch, one file");
-                    Finding::new(Code::Format, expected, cell).at(row, "").column(column.name)
-                }),
-            }
-        }
-    }
-
-    fn header(&self, report: &mut Report) -> Option<Header> {
-        let [structure, structure_id, action] =
-            [0, 1, 2].map(|column| self.columns[column].said.as_deref());
-        if structure.is_some_and(|said| !said.eq_ignore_ascii_case("dataflow")) {
-            let found = structure.unwrap_or_default();
-            report.push(Finding::new(Code::Format, "dataflow", found).column(STRUCTURE));
-        }
-        let action = action.and_then(|said| {
-            let (action, expected) = match said {
-                "I" => (Some(Action::Information), ""),
-                "A" => (Some(Action::Append), ""),
-                "R" => (Some(Action::Replace), ""),
-                "D" => (Some(Action::Delete), ""),
-                "M" => (None, "A to add or R to replace whole periods: merging is not taken here"),
-                _ => (None, "I, A, R or D"),
-            };
-            if action.is_none() {
-                report.push(Finding::new(Code::Format, expected, said).column(ACTION));
-            }
-            action
-        });
-        let named = structure_id.and_then(|said| {
-            let named = parse_structure_id(said);
-            if named.is_none() {
-                let expected = "AGENCY:DATASET(VERSION), such as BIRGE:TRAFFICKING(1.0.0)";
-                report.push(Finding::new(Code::Format, expected, said).column(STRUCTURE_ID));
-            }
-            named
-        });
-        let (dataset, version) = named?;
-        Some(Header {
-            dataset,
-            version,
-            agency: None,
-            action: action?,
-            periods: None,
-            revises: None,
-            reason: None,
-            removes: vec![],
-        })
-    }
-}
-
-/// `BIRGE:TRAFFICKING(1.0.0)` as dataset and version.
-fn parse_structure_id(text: &str) -> Option<(String, String)> {
-    let rest = text.strip_prefix("BIRGE:")?.strip_suffix(')')?;
-    let (dataset, version) = rest.split_once('(')?;
-    let plain = |text: &str| !text.is_empty() && !text.contains(['(', ')', ':']);
-    (plain(dataset) && plain(version)).then(|| (dataset.to_owned(), version.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    const HEAD: &str = "STRUCTURE,STRUCTURE_ID,ACTION,SEX,TIME_PERIOD,OBS_VALUE,COMMENT_OBS\n";
-    const ROW: &str = "dataflow,BIRGE:TRAFFICKING(1.0.0),A,F,2023,4,";
-
-    fn refused(rest: &str, code: Code) -> Finding {
-        let report = match read(format!("{HEAD}{rest}").as_bytes()) {
-            Ok(input) => input.report,
-            Err(report) => report,
-        };
-        let found = report.findings.iter().find(|finding| finding.code == code);
-        found.unwrap_or_else(|| panic!("{rest}: {report}")).clone()
+    fn read(text: &[u8], layout: &Layout) -> (Sheet, Report) {
+        let mut report = Report::default();
+        let sheet = sheet(text, layout, |name| name == "n", &mut report).unwrap();
+        (sheet, report)
     }
 
     #[test]
-    fn the_common_template_is_read() {
-        let text = format!("{HEAD}{ROW}\"two\nlines, quoted\"\n{ROW}\n").replace('\n', "\r\n");
-        let input = read(text.as_bytes()).unwrap();
-        assert_eq!(input.header.dataset, "TRAFFICKING");
-        assert_eq!(input.header.version, "1.0.0");
-        assert_eq!(input.header.action, Action::Append);
-        assert_eq!((input.table.rows, input.report.errors), (2, 0));
-        assert_eq!(input.table.column("COMMENT_OBS").unwrap().at(0), "two\r\nlines, quoted");
-        assert_eq!((input.lines.of(1), input.lines.of(2)), (Some(2), Some(4)));
-        let unix = read(text.replace("\r\n", "\n").replace("4,\n", "4,\n\n").as_bytes()).unwrap();
-        assert_eq!((unix.lines.of(1), unix.lines.of(2)), (Some(2), Some(4)));
+    fn lines_are_counted_as_an_editor_counts_them() {
+        let text = "sex,n\r\n\"two\r\nlines\",1\r\n\r\nF,2\r\n";
+        let (sheet, report) = read(text.as_bytes(), &Layout::default());
+        assert_eq!((sheet.rows, report.errors), (2, 0));
+        assert_eq!(sheet.texts[0].at(0), "two\r\nlines");
+        assert_eq!((sheet.lines.of(1), sheet.lines.of(2)), (Some(2), Some(5)));
     }
 
     #[test]
-    fn semicolons_and_tabs_separate_too() {
+    fn semicolons_and_tabs_separate_too_and_a_layout_says_what_cannot_be_seen() {
         for separator in [";", "\t"] {
-            let text = format!("\u{feff}{HEAD}{ROW}\n").replace(',', separator);
-            let input = read(text.as_bytes()).unwrap();
-            assert_eq!((input.table.value(0), input.report.errors), (Some(4.0), 0));
+            let text = "\u{feff}sex,n\nF,4".replace(',', separator);
+            assert_eq!(read(text.as_bytes(), &Layout::default()).0.figures[0].value(0), Some(4.0));
         }
+        let layout = Layout {
+            delimiter: Some('|'),
+            decimal: Some(','),
+            header: Some(3),
+            ..Layout::default()
+        };
+        let (sheet, report) = read(b"Report\nof 2023\nsex|n\nF|1,5\n", &layout);
+        assert_eq!((sheet.figures[0].value(0), report.errors), (Some(1.5), 0));
+        assert_eq!(sheet.lines.of(1), Some(4));
+        assert!(super::sheet(b"a\n", &layout, |_| false, &mut Report::default()).is_err());
     }
 
     #[test]
-    fn what_speaks_of_the_batch_must_be_said_once_and_rightly() {
-        let other = ROW.replace("TRAFFICKING", "REFUGEES");
-        assert_eq!(refused(&format!("{ROW}\n{other}"), Code::Format).row, 2);
-        assert!(refused(&ROW.replace(",A,", ",M,"), Code::Format).expected.contains("merging"));
-        refused(&ROW.replace(",A,", ",append,"), Code::Format);
-        refused(&ROW.replace("BIRGE:", "OTHER:"), Code::Format);
-        refused(&ROW.replace("dataflow", "datastructure"), Code::Format);
-    }
-
-    #[test]
-    fn ragged_rows_and_empty_files_are_findings() {
-        assert_eq!(refused(&format!("{ROW}\n{ROW},too,many"), Code::Format).row, 2);
-        assert_eq!(refused(&format!("{ROW}\ndataflow"), Code::Format).row, 2);
-        refused("", Code::Format);
-        for text in ["", "\n\n", "SEX,TIME_PERIOD\nF,2023\n", "PK\u{3}\u{4}\0"] {
-            assert!(read(text.as_bytes()).unwrap_err().errors > 0, "{text:?}");
+    fn ragged_rows_are_findings() {
+        for text in ["a,n\nF,1\nF,1,too,many\n", "a,n\nF,1\nF\n"] {
+            assert_eq!(read(text.as_bytes(), &Layout::default()).1.findings[0].row, 2);
         }
-        let report = read(b"ACTION\nA\n").unwrap_err();
-        assert_eq!(report.count(Code::ColumnMissing), 3);
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = read(&bytes);
-            let _ = read(&[HEAD.as_bytes(), &bytes].concat());
+        fn any_bytes_are_read_without_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..300), header in 0..5_u32,
+        ) {
+            let layout = Layout { header: Some(header), ..Layout::default() };
+            let _ = sheet(&bytes, &layout, |name| name == "n", &mut Report::default());
         }
     }
 }

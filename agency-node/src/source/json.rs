@@ -6,8 +6,7 @@ use birge_schemas::{
     structure::Structures,
 };
 
-use super::{Header, Input, Lines, only};
-use crate::mapping::Blanks;
+use super::{Blanks, Explained, Header, Input, Lines, only};
 
 /// Reads a batch from the bytes of a JSON file.
 ///
@@ -27,6 +26,7 @@ pub fn read(structures: &Structures, bytes: &[u8]) -> Result<Input, Report> {
         report: Report::default(),
         lines: Lines::default(),
         blanks: Blanks::default(),
+        explained: Explained::default(),
     })
 }
 

@@ -29,16 +29,29 @@ pub enum NoText {
     /// The legacy encoding that fits best has no such characters.
     #[error("the file is in no encoding that could be recognised (the nearest is {0})")]
     Unknown(&'static str),
+    /// The layout names an encoding that there is not.
+    #[error("there is no encoding {0}")]
+    NoSuch(String),
 }
 
 /// Decodes UTF-8 with or without byte order mark, UTF-16 with one, and the legacy encoding
-/// that fits best: Windows-1251 in the files of the region.
+/// that fits best: Windows-1251 in the files of the region. Where `label` names an encoding (of
+/// the Encoding Standard), it is that.
 ///
 /// # Errors
 /// When the bytes are text in none of these.
-pub fn decode(bytes: &[u8]) -> Result<Text<'_>, NoText> {
+pub fn decode<'a>(bytes: &'a [u8], label: Option<&str>) -> Result<Text<'a>, NoText> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(NoText::Empty);
+    }
+    if let Some(label) = label {
+        let named = Encoding::for_label(label.as_bytes());
+        let encoding = named.ok_or_else(|| NoText::NoSuch(label.to_owned()))?;
+        let (text, malformed) = encoding.decode_with_bom_removal(bytes);
+        return match malformed {
+            false => Ok(Text { text, encoding: encoding.name() }),
+            true => Err(NoText::Malformed(encoding.name())),
+        };
     }
     if let Some((encoding, length)) = Encoding::for_bom(bytes) {
         let rest = &bytes[length..];
@@ -110,23 +123,31 @@ mod tests {
             (utf16, UTF_16LE.name()),
         ];
         for (bytes, encoding) in files {
-            let decoded = decode(&bytes).unwrap();
+            let decoded = decode(&bytes, None).unwrap();
             assert_eq!((decoded.text.as_ref(), decoded.encoding), (RUSSIAN, encoding));
         }
     }
 
     #[test]
     fn what_is_no_text_is_told_apart() {
-        assert_eq!(decode(b""), Err(NoText::Empty));
-        assert_eq!(decode(b"\xef\xbb\xbf \r\n"), Err(NoText::Empty));
-        assert_eq!(decode(b"PK\x03\x04\x00\x00"), Err(NoText::Binary));
-        assert_eq!(decode(b"\xef\xbb\xbfa\xff"), Err(NoText::Malformed("UTF-8")));
+        assert_eq!(decode(b"", None), Err(NoText::Empty));
+        assert_eq!(decode(b"\xef\xbb\xbf \r\n", None), Err(NoText::Empty));
+        assert_eq!(decode(b"PK\x03\x04\x00\x00", None), Err(NoText::Binary));
+        assert_eq!(decode(b"\xef\xbb\xbfa\xff", None), Err(NoText::Malformed("UTF-8")));
+    }
+
+    #[test]
+    fn an_encoding_that_is_named_is_the_one() {
+        let (bytes, _, _) = WINDOWS_1251.encode(RUSSIAN);
+        assert_eq!(decode(&bytes, Some("cp1251")).unwrap().text, RUSSIAN);
+        assert_eq!(decode(&bytes, Some("utf-8")), Err(NoText::Malformed("UTF-8")));
+        assert_eq!(decode(&bytes, Some("cp1")), Err(NoText::NoSuch("cp1".into())));
     }
 
     #[test]
     fn the_separator_is_read_from_the_header() {
         assert_eq!(separator("a,b,c\n1;2;3;4;5"), b',');
-        assert_eq!(separator("\n\"a,a,a,a\";b;c\n"), b';');
+        assert_eq!(separator("\n\"a,a,a,a\";b;c\n", None), b';');
         assert_eq!(separator("a\tb"), b'\t');
         assert_eq!(separator(""), b',');
     }
@@ -134,7 +155,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_decoded_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            if let Ok(decoded) = decode(&bytes) {
+            if let Ok(decoded) = decode(&bytes, None) {
                 let _ = separator(&decoded.text);
             }
         }

@@ -6,6 +6,7 @@ use birge_proto::{clock::Timestamp, identity::AgencyId};
 use birge_schemas::{
     decree::PARAMETERS_SCHEMA,
     detail::{Breakdown, Detail},
+    guard::guard,
     witnesses::{Quorum, Witnesses, WitnessesError},
 };
 use jiff::civil::Time;
@@ -337,15 +338,7 @@ fn article_of(text: &str) -> Result<Article, DecreeError> {
 }
 
 fn against_schema(instance: &serde_json::Value) -> Result<(), DecreeError> {
-    let schema = serde_json::from_str(PARAMETERS_SCHEMA)
-        .map_err(|error| DecreeError::json("the schema of decree.json", error))?;
-    let validator = jsonschema::validator_for(&schema)
-        .map_err(|error| DecreeError::new("the schema of decree.json", None, error))?;
-    let found = validator.iter_errors(instance).next();
-    found.map_or(Ok(()), |error| {
-        let what = format!("at {}: {error}", error.instance_path());
-        Err(DecreeError::new(PARAMETERS, None, what))
-    })
+    guard(PARAMETERS_SCHEMA, instance).map_err(|what| DecreeError::new(PARAMETERS, None, what))
 }
 
 fn first_twice<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {

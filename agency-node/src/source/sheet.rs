@@ -1,0 +1,247 @@
+//! A table as a file gives it: columns under the file's own names, texts but for the columns that
+//! hold figures.
+
+use birge_schemas::{
+    finding::{Code, Finding, Report},
+    table::{Bitmap, RawColumn, RawColumnBuilder},
+};
+
+use super::Lines;
+
+/// A table as a file gives it.
+#[derive(Debug, Default)]
+pub struct Sheet {
+    /// Rows below the header; every column has as many.
+    pub rows: usize,
+    /// The names in the header, in the file's order.
+    pub names: Vec<String>,
+    /// Columns of texts, in the file's order.
+    pub texts: Vec<RawColumn>,
+    /// Columns of figures, in the file's order.
+    pub figures: Vec<Figures>,
+    /// On which lines the rows stand.
+    pub lines: Lines,
+}
+
+/// A column of figures.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// What stands where no number does, under the column's name.
+    pub words: RawColumn,
+    /// One per row; 0 where there is no number.
+    pub values: Vec<f64>,
+    /// Is there a number?
+    pub present: Bitmap,
+}
+
+impl Figures {
+    /// Rows without a number.
+    #[must_use]
+    pub fn none(rows: usize) -> Self {
+        let words = RawColumn { dictionary: vec![String::new()], ..RawColumn::default() };
+        Self { words, values: vec![0.0; rows], present: Bitmap::filled(false, rows) }
+    }
+
+    /// The number in a row, if one stands there.
+    #[must_use]
+    pub fn value(&self, row: usize) -> Option<f64> {
+        self.present.at(row).then(|| self.values[row])
+    }
+}
+
+/// How a file writes numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numerals {
+    /// May a comma stand before the decimals?
+    pub decimal_comma: bool,
+}
+
+impl Numerals {
+    /// A cell as a number. Spaces between groups of three digits are passed over, whatever their
+    /// kind and width; infinity is left to the rules.
+    #[must_use]
+    pub fn read(self, cell: &str) -> Option<f64> {
+        let number = |cell: &str| match self.decimal_comma {
+            true if cell.matches(',').count() == 1 && !cell.contains('.') => {
+                cell.replace(',', ".").parse().ok()
+            }
+            _ => cell.parse().ok(),
+        };
+        number(cell).or_else(|| number(&ungrouped(cell)?))
+    }
+}
+
+/// A number without the spaces between its groups of digits; none if it has none, or they stand
+/// elsewhere.
+fn ungrouped(cell: &str) -> Option<String> {
+    const SPACES: [char; 4] = [' ', '\u{a0}', '\u{202f}', '\u{2009}'];
+    let end = cell.find(['.', ',']).unwrap_or(cell.len());
+    let (whole, decimals) = cell.split_at(end);
+    let mut groups = whole.split(SPACES);
+    let first = groups.next()?.trim_start_matches('-');
+    let digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_digit());
+    let mut rest = groups.clone().peekable();
+    let grouped = rest.peek().is_some()
+        && (1..=3).contains(&first.len())
+        && digits(first)
+        && rest.all(|group| group.len() == 3 && digits(group));
+    grouped.then(|| whole.replace(SPACES, "") + decimals)
+}
+
+/// Makes a sheet, row by row.
+#[derive(Debug)]
+pub struct SheetBuilder {
+    names: Vec<String>,
+    targets: Vec<Target>,
+    texts: Vec<RawColumnBuilder>,
+    figures: Vec<(RawColumnBuilder, Figures)>,
+    numerals: Numerals,
+    rows: usize,
+    lines: Lines,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    Text(usize),
+    Figures(usize),
+}
+
+impl SheetBuilder {
+    /// A sheet whose header has these names. Those for which `is_figure` holds are columns of
+    /// figures.
+    #[must_use]
+    pub fn new(
+        names: Vec<String>,
+        numerals: Numerals,
+        is_figure: impl Fn(&str) -> bool,
+    ) -> Self {
+        let (mut texts, mut figures) = (vec![], vec![]);
+        let target = |name: &String| {
+            let column = RawColumnBuilder::new(name);
+            if is_figure(name) {
+                figures.push((column, Figures::default()));
+                Target::Figures(figures.len() - 1)
+            } else {
+                texts.push(column);
+                Target::Text(texts.len() - 1)
+            }
+        };
+        let targets = names.iter().map(target).collect();
+        Self { names, targets, texts, figures, numerals, rows: 0, lines: Lines::default() }
+    }
+
+    /// Adds the row of `count` cells that stands on a line, if that is known. Cells that are
+    /// missing count as not given, those too many as nothing; either is a finding.
+    pub fn row<'a>(
+        &mut self,
+        line: Option<u64>,
+        count: usize,
+        cells: impl Iterator<Item = &'a str>,
+        report: &mut Report,
+    ) {
+        if count != self.names.len() {
+            let expected = format!("{} fields, as in the header", self.names.len());
+            let found = format!("{count} fields");
+            let row = self.rows;
+            report.add(Code::Format, || Finding::new(Code::Format, expected, found).at(row, ""));
+        }
+        if let Some(line) = line {
+            self.lines.note(self.rows as u64 + 1, line);
+        }
+        for (target, cell) in self.targets.iter().zip(cells.chain(std::iter::repeat(""))) {
+            let cell = cell.trim();
+            match *target {
+                Target::Text(place) => self.texts[place].push(cell),
+                Target::Figures(place) => {
+                    let (words, figures) = &mut self.figures[place];
+                    let number = if cell == NAN { None } else { self.numerals.read(cell) };
+                    words.push(if number.is_some() { "" } else { cell });
+                    figures.values.push(number.unwrap_or_default());
+                    figures.present.push(number.is_some());
+                }
+            }
+        }
+        self.rows += 1;
+    }
+
+    /// Rows so far.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The sheet. Text that an earlier conversion has broken is a finding.
+    #[must_use]
+    pub fn finish(self, report: &mut Report) -> Sheet {
+        let texts: Vec<RawColumn> = self.texts.into_iter().map(RawColumnBuilder::finish).collect();
+        texts.iter().for_each(|column| find_broken_text(column, report));
+        let figures = self.figures.into_iter();
+        let figures = figures.map(|(words, figures)| Figures { words: words.finish(), ..figures });
+        let figures = figures.collect();
+        Sheet { rows: self.rows, names: self.names, texts, figures, lines: self.lines }
+    }
+}
+
+/// How SDMX-CSV 2.0 writes a number that is missing; as text it would be one that is none.
+const NAN: &str = "NaN";
+
+fn find_broken_text(column: &RawColumn, report: &mut Report) {
+    for (entry, text) in (0..).zip(&column.dictionary) {
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            let row = column.index.iter().position(|found| *found == entry).unwrap_or_default();
+            let expected = "text that no conversion has broken (no U+FFFD)";
+            let finding = Finding::new(Code::Format, expected, text);
+            report.push(finding.at(row, "").column(&column.id));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sheet(rows: &[&[&str]], decimal_comma: bool) -> (Sheet, Report) {
+        let names = ["SEX", "OBS_VALUE", "COMMENT_OBS"].map(str::to_owned).to_vec();
+        let is_figure = |name: &str| name == "OBS_VALUE";
+        let mut builder = SheetBuilder::new(names, Numerals { decimal_comma }, is_figure);
+        let mut report = Report::default();
+        rows.iter().for_each(|row| builder.row(None, row.len(), row.iter().copied(), &mut report));
+        (builder.finish(&mut report), report)
+    }
+
+    #[test]
+    fn cells_become_columns_and_numbers() {
+        let rows: [&[&str]; 4] = [&[" F ", "1", "x"], &["M", "", ""], &["F"], &["F", "…", "x"]];
+        let (sheet, report) = sheet(&rows, false);
+        assert_eq!((report.errors, report.findings[0].row), (1, 3), "a short row");
+        assert_eq!(sheet.texts[0].dictionary, ["F", "M"]);
+        assert_eq!(sheet.texts[0].index, [0, 1, 0, 0]);
+        let values: Vec<_> = (0..4).map(|row| sheet.figures[0].value(row)).collect();
+        assert_eq!(values, [Some(1.0), None, None, None]);
+        assert_eq!((sheet.figures[0].words.at(0), sheet.figures[0].words.at(3)), ("", "…"));
+    }
+
+    #[test]
+    fn numbers_are_read_as_the_file_writes_them() {
+        let read = |cell, decimal_comma| Numerals { decimal_comma }.read(cell);
+        assert_eq!(read("1,5", true), Some(1.5));
+        assert_eq!(read("1,5", false), None);
+        assert_eq!(read("1,234.5", true), None, "the comma groups here");
+        for cell in ["12 750", "12\u{a0}750", "12\u{202f}750"] {
+            assert_eq!(read(cell, false), Some(12_750.0), "{cell}");
+        }
+        assert_eq!(read("-1 234 567,5", true), Some(-1_234_567.5));
+        for cell in ["12 75", "1 2345", "1234 567", "12 750 ", "a 123", " 123", ""] {
+            assert_eq!(read(cell, false), None, "{cell}");
+        }
+        assert_eq!(read("inf", false), Some(f64::INFINITY));
+        assert_eq!(sheet(&[&["F", "NaN", ""]], false).0.figures[0].words.at(0), "NaN");
+    }
+
+    #[test]
+    fn broken_text_is_found_where_it_first_stands() {
+        let (_, report) = sheet(&[&["F", "1", ""], &["F", "1", "Ош\u{fffd}"]], false);
+        assert_eq!((report.findings[0].row, report.findings.len()), (2, 1));
+        assert_eq!(report.findings[0].column, "COMMENT_OBS");
+    }
+}

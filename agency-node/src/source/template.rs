@@ -1,0 +1,203 @@
+//! The common template: SDMX-CSV 2.0, `STRUCTURE,STRUCTURE_ID,ACTION,<dimensions>,OBS_VALUE,
+//! <attributes>`, all rows of one structure and one action; as a sheet, from whatever file.
+
+use birge_proto::manifest::Action;
+use birge_schemas::{
+    finding::{Code, Finding, Report},
+    table::{RawColumn, RawTable},
+};
+
+use super::{
+    Explained, Header, Input,
+    blanks::{Blanks, MISSING},
+    sheet::{Figures, Sheet},
+};
+
+/// The measure's column.
+pub const VALUE: &str = "OBS_VALUE";
+/// Columns that speak of the batch, not of an observation.
+const STRUCTURE: &str = "STRUCTURE";
+const STRUCTURE_ID: &str = "STRUCTURE_ID";
+const ACTION: &str = "ACTION";
+
+/// Is a column of this name one of figures?
+#[must_use]
+pub fn is_figure(name: &str) -> bool {
+    name == VALUE
+}
+
+/// Reads a batch from a sheet. `report` is what was found before.
+///
+/// # Errors
+/// The findings, where no table or no header comes out.
+pub fn read(sheet: Sheet, mut report: Report) -> Result<Input, Report> {
+    let Sheet { rows, names, texts, figures, lines } = sheet;
+    let said = [STRUCTURE, STRUCTURE_ID, ACTION].map(|name| constant(name, &texts, &mut report));
+    if !names.iter().any(|name| is_figure(name)) {
+        report.push(Finding::new(Code::ColumnMissing, "the measure", "none").column(VALUE));
+    }
+    if rows == 0 {
+        report.push(Finding::new(Code::Format, "observations below the header", "none"));
+    }
+    let header = header(said, &mut report);
+    let Some(header) = header.filter(|_| rows > 0) else { return Err(report) };
+    let mut figures = figures.into_iter();
+    let Figures { words, values, present } = figures.next().unwrap_or_else(|| Figures::none(rows));
+    let about = [STRUCTURE, STRUCTURE_ID, ACTION];
+    // The rules say that a column stands twice.
+    let twice = figures.map(|again| again.words);
+    let columns = texts.into_iter().filter(|column| !about.contains(&column.id.as_str()));
+    let columns = columns.map(without_missing).chain(twice).collect();
+    let strange = |text: &str| !text.is_empty() && !MISSING.contains(&text);
+    let said = (0..rows).map(|row| (row, words.at(row)));
+    let unreadable = match words.dictionary.iter().any(|word| strange(word)) {
+        true => said.filter(|(_, word)| strange(word)).map(|(row, word)| (row, word.into())).collect(),
+        false => [].into(),
+    };
+    let table = RawTable { rows, columns, values, present, unreadable };
+    Ok(Input { header, table, report, lines, blanks: Blanks::of_words(words), explained: Explained::default() })
+}
+
+/// What a column says that must say the same in every row; none where the column is missing or
+/// empty of rows.
+fn constant(name: &'static str, texts: &[RawColumn], report: &mut Report) -> Option<String> {
+    let Some(column) = texts.iter().find(|column| column.id == name) else {
+        let expected = format!("the columns {STRUCTURE}, {STRUCTURE_ID} and {ACTION}");
+        report.push(Finding::new(Code::ColumnMissing, expected, "none").column(name));
+        return None;
+    };
+    let said = column.dictionary.first()?;
+    for (row, _) in column.index.iter().enumerate().filter(|(_, entry)| **entry != 0) {
+        report.add(Code::Format, || {
+            let expected = format!("{said}, as in the first row: one batch, one file");
+            Finding::new(Code::Format, expected, column.at(row)).at(row, "").column(name)
+        });
+    }
+    Some(said.clone())
+}
+
+fn header(said: [Option<String>; 3], report: &mut Report) -> Option<Header> {
+    let [structure, structure_id, action] = said;
+    if let Some(found) = structure.filter(|said| !said.eq_ignore_ascii_case("dataflow")) {
+        report.push(Finding::new(Code::Format, "dataflow", found).column(STRUCTURE));
+    }
+    let action = action.and_then(|said| {
+        let (action, expected) = match said.as_str() {
+            "I" => (Some(Action::Information), ""),
+            "A" => (Some(Action::Append), ""),
+            "R" => (Some(Action::Replace), ""),
+            "D" => (Some(Action::Delete), ""),
+            "M" => (None, "A to add or R to replace whole periods: merging is not taken here"),
+            _ => (None, "I, A, R or D"),
+        };
+        if action.is_none() {
+            report.push(Finding::new(Code::Format, expected, said).column(ACTION));
+        }
+        action
+    });
+    let named = structure_id.and_then(|said| {
+        let named = parse_structure_id(&said);
+        if named.is_none() {
+            let expected = "AGENCY:DATASET(VERSION), such as BIRGE:TRAFFICKING(1.0.0)";
+            report.push(Finding::new(Code::Format, expected, said).column(STRUCTURE_ID));
+        }
+        named
+    });
+    let (dataset, version) = named?;
+    Some(Header {
+        dataset,
+        version,
+        agency: None,
+        action: action?,
+        periods: None,
+        revises: None,
+        reason: None,
+        removes: vec![],
+    })
+}
+
+/// `BIRGE:TRAFFICKING(1.0.0)` as dataset and version.
+fn parse_structure_id(text: &str) -> Option<(String, String)> {
+    let rest = text.strip_prefix("BIRGE:")?.strip_suffix(')')?;
+    let (dataset, version) = rest.split_once('(')?;
+    let plain = |text: &str| !text.is_empty() && !text.contains(['(', ')', ':']);
+    (plain(dataset) && plain(version)).then(|| (dataset.to_owned(), version.to_owned()))
+}
+
+/// A column in which what is missing is not given.
+fn without_missing(mut column: RawColumn) -> RawColumn {
+    for text in &mut column.dictionary {
+        if MISSING.contains(&text.as_str()) {
+            text.clear();
+        }
+    }
+    column
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::csv;
+
+    const HEAD: &str = "STRUCTURE,STRUCTURE_ID,ACTION,SEX,TIME_PERIOD,OBS_VALUE,COMMENT_OBS\n";
+    const ROW: &str = "dataflow,BIRGE:TRAFFICKING(1.0.0),A,F,2023,4,";
+
+    fn read(bytes: &[u8]) -> Result<Input, Report> {
+        csv::template(bytes)
+    }
+
+    fn refused(rest: &str, code: Code) -> Finding {
+        let report = match read(format!("{HEAD}{rest}").as_bytes()) {
+            Ok(input) => input.report,
+            Err(report) => report,
+        };
+        let found = report.findings.iter().find(|finding| finding.code == code);
+        found.unwrap_or_else(|| panic!("{rest}: {report}")).clone()
+    }
+
+    #[test]
+    fn the_common_template_is_read() {
+        let text = format!("{HEAD}{ROW}\"two\nlines, quoted\"\n{ROW}\n").replace('\n', "\r\n");
+        let input = read(text.as_bytes()).unwrap();
+        assert_eq!(input.header.dataset, "TRAFFICKING");
+        assert_eq!(input.header.version, "1.0.0");
+        assert_eq!(input.header.action, Action::Append);
+        assert_eq!((input.table.rows, input.report.errors), (2, 0));
+        assert_eq!(input.table.column("COMMENT_OBS").unwrap().at(0), "two\r\nlines, quoted");
+        assert_eq!((input.lines.of(1), input.lines.of(2)), (Some(2), Some(4)));
+        assert!(input.table.column(ACTION).is_none());
+    }
+
+    #[test]
+    fn what_is_missing_is_not_given_and_what_is_no_number_is_unreadable() {
+        let rows = ["4,x", "NaN,#N/A", "#N/A,", "…,x", ",x"].map(|end| ROW.replace("4,", end));
+        let input = read(format!("{HEAD}{}\n", rows.join("\n")).as_bytes()).unwrap();
+        let table = &input.table;
+        let values: Vec<_> = (0..5).map(|row| table.value(row)).collect();
+        assert_eq!(values, [Some(4.0), None, None, None, None]);
+        assert_eq!(table.unreadable.iter().collect::<Vec<_>>(), [(&3, &"…".to_owned())]);
+        assert_eq!(table.column("COMMENT_OBS").unwrap().at(1), "");
+        let blanks: Vec<_> = (1..=5).map(|row| input.blanks.of(row)).collect();
+        assert_eq!(blanks, [None, Some("NaN"), Some("#N/A"), None, None]);
+    }
+
+    #[test]
+    fn what_speaks_of_the_batch_must_be_said_once_and_rightly() {
+        let other = ROW.replace("TRAFFICKING", "REFUGEES");
+        assert_eq!(refused(&format!("{ROW}\n{other}"), Code::Format).row, 2);
+        assert!(refused(&ROW.replace(",A,", ",M,"), Code::Format).expected.contains("merging"));
+        refused(&ROW.replace(",A,", ",append,"), Code::Format);
+        refused(&ROW.replace("BIRGE:", "OTHER:"), Code::Format);
+        refused(&ROW.replace("dataflow", "datastructure"), Code::Format);
+    }
+
+    #[test]
+    fn files_without_rows_or_columns_are_findings() {
+        refused("", Code::Format);
+        for text in ["", "\n\n", "SEX,TIME_PERIOD\nF,2023\n", "PK\u{3}\u{4}\0"] {
+            assert!(read(text.as_bytes()).unwrap_err().errors > 0, "{text:?}");
+        }
+        let report = read(b"ACTION\nA\n").unwrap_err();
+        assert_eq!(report.count(Code::ColumnMissing), 3);
+    }
+}

@@ -1,0 +1,132 @@
+//! Workbooks: a sheet of an XLSX, XLS, XLSB or ODS file, or a range of it.
+
+use std::io::Cursor;
+
+use birge_schemas::finding::{Code, Finding, Report};
+use calamine::{Data, Reader, open_workbook_auto_from_rs};
+
+use super::{
+    layout::Layout,
+    only,
+    sheet::{Numerals, Sheet, SheetBuilder},
+};
+
+/// Bytes of a workbook that is read: it is unpacked in memory.
+pub const BYTES: usize = 64 << 20;
+
+/// A column, or a row, from 0.
+type Place = (u32, u32);
+
+/// Reads the bytes of a workbook; the columns for which `is_figure` holds are figures. Lines are
+/// the sheet's rows as a spreadsheet numbers them.
+///
+/// # Errors
+/// The findings, where there is no such sheet or range, or it has no header.
+pub fn sheet(
+    bytes: Vec<u8>,
+    layout: &Layout,
+    is_figure: impl Fn(&str) -> bool,
+    report: &mut Report,
+) -> Result<Sheet, Report> {
+    let format = |expected: &str, found: String| only(Finding::new(Code::Format, expected, found));
+    if bytes.len() > BYTES {
+        let expected = format!("a workbook of at most {BYTES} bytes, or the table as CSV");
+        return Err(format(&expected, format!("{} bytes", bytes.len())));
+    }
+    let mut workbook = open_workbook_auto_from_rs(Cursor::new(bytes))
+        .map_err(|error| format("a workbook: XLSX, XLS, XLSB or ODS", error.to_string()))?;
+    let names = workbook.sheet_names();
+    let name = match &layout.sheet {
+        Some(name) => name.clone(),
+        None => names.first().cloned().unwrap_or_default(),
+    };
+    if !names.contains(&name) {
+        return Err(format(&format!("one of the sheets {}", names.join(", ")), name));
+    }
+    let cells = workbook
+        .worksheet_range(&name)
+        .map_err(|error| format("a sheet that can be read", error.to_string()))?;
+    let whole = cells.start().zip(cells.end());
+    let asked = match &layout.range {
+        Some(text) => Some(range(text).ok_or_else(|| format("a range such as B4:H200", text.clone()))?),
+        None => None,
+    };
+    let Some((from, to)) = asked.or(whole) else {
+        return Err(format("a sheet with a table", format!("nothing in {name}")));
+    };
+    let cells = cells.range(from, to);
+    let mut rows = (u64::from(from.0) + 1..).zip(cells.rows()).filter(|(_, row)| !is_empty(row));
+    let header = u64::from(layout.header.unwrap_or(1)) + u64::from(from.0);
+    let head = rows.by_ref().find(|(line, _)| layout.header.is_none() || *line >= header);
+    let Some((_, head)) = head else {
+        return Err(format("a row that names the columns", format!("nothing in {name}")));
+    };
+    let names = head.iter().map(|cell| text(cell).trim().to_owned()).collect();
+    let numerals = Numerals { decimal_comma: layout.decimal == Some(',') };
+    let mut sheet = SheetBuilder::new(names, numerals, is_figure);
+    for (line, row) in rows {
+        let row: Vec<String> = row.iter().map(text).collect();
+        sheet.row(Some(line), row.len(), row.iter().map(String::as_str), report);
+    }
+    Ok(sheet.finish(report))
+}
+
+fn is_empty(row: &[Data]) -> bool {
+    row.iter().all(|cell| matches!(cell, Data::Empty))
+}
+
+/// A cell as text: numbers in full, days and moments as ISO 8601 writes them, errors as the
+/// spreadsheet shows them.
+fn text(cell: &Data) -> String {
+    match cell {
+        Data::DateTime(moment) if moment.is_datetime() => {
+            let (year, month, day, hour, minute, second, _) = moment.to_ymd_hms_milli();
+            match (hour, minute, second) {
+                (0, 0, 0) => format!("{year:04}-{month:02}-{day:02}"),
+                _ => format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"),
+            }
+        }
+        cell => cell.to_string(),
+    }
+}
+
+/// `B4:H200` as its first and last cell, each as row and column from 0.
+fn range(text: &str) -> Option<(Place, Place)> {
+    let (from, to) = text.trim().split_once(':')?;
+    let ((top, left), (bottom, right)) = (place(from)?, place(to)?);
+    (top <= bottom && left <= right).then_some(((top, left), (bottom, right)))
+}
+
+/// `B4` as row and column from 0.
+fn place(text: &str) -> Option<Place> {
+    let text = text.trim().to_ascii_uppercase();
+    let letters = text.find(|c: char| c.is_ascii_digit())?;
+    let (column, row) = text.split_at(letters);
+    if column.is_empty() || column.len() > 3 || !column.bytes().all(|c| c.is_ascii_uppercase()) {
+        return None;
+    }
+    let column = column.bytes().fold(0, |place, c| place * 26 + u32::from(c - b'A') + 1) - 1;
+    Some((row.parse::<u32>().ok()?.checked_sub(1)?, column))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_as_spreadsheets_write_them() {
+        assert_eq!(range("B4:H200"), Some(((3, 1), (199, 7))));
+        assert_eq!(range("a1:ab2"), Some(((0, 0), (1, 27))));
+        for wrong in ["", "B4", "4:5", "B0:C2", "C2:B1", "AAAA1:B2", "B4:H"] {
+            assert_eq!(range(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_workbook_is_a_finding() {
+        for bytes in [&b""[..], b"sex,n\nF,1\n", b"PK\x03\x04 and no more"] {
+            let found = sheet(bytes.to_vec(), &Layout::default(), |_| false, &mut Report::default());
+            assert_eq!(found.unwrap_err().count(Code::Format), 1);
+        }
+    }
+}
