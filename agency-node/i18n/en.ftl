@@ -125,6 +125,7 @@ finding-SEX_SPLIT_MISSING = Persons are not given by sex, and no reason stands i
 finding-SEX_SPLIT_EXPLAINED = Persons are not given by sex; the reason is in COMMENT_OBS. The batch is taken and counts as a gap.
 finding-TEXT_TOO_LONG = The text is longer than its attribute allows. Shorten it.
 finding-COLUMN_UNMAPPED = The mapping says nothing of this column of the source. Map it, or name it under `ignore`.
+finding-TEXT_BROKEN = An earlier conversion broke text in a column of which nothing is needed. Whoever keeps the source should know.
 finding-ROWS_LEFT_OUT = Rows that the mapping's conditions leave out.
 finding-SPLIT_ABSENT = Rows whose figure the source does not divide as it does others.
 finding-COMBINED = Rows that came to the same cell and were added up.

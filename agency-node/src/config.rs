@@ -31,7 +31,7 @@ pub struct Config {
     #[serde(default)]
     pub inbox: Inbox,
     /// Sources whose files are not in the common template.
-    #[serde(default, rename = "source")]
+    #[serde(default, rename = "source", skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
     /// How a gateway that is away is tried again.
     #[serde(default)]

@@ -76,8 +76,7 @@ impl Given {
         }
         let layout = self.mapping(node)?.map(|mapping| mapping.format).unwrap_or_default();
         let Ok(bytes) = source::bytes(&self.file)? else { return Ok(None) };
-        let sheet =
-            source::sheet(&self.file, bytes, &layout, |_| false, &mut Report::default());
+        let sheet = source::sheet(&self.file, bytes, &layout, |_| false, &mut Report::default());
         Ok(sheet.ok())
     }
 

@@ -21,10 +21,10 @@ use serde::Serialize;
 use tonic::transport::Uri;
 
 use crate::{
-    i18n::Language,
     config::{Batch, Config, Gateway, Inbox, Retry, Trust, Witness},
     credentials::Enrolment,
     home::{self, Home},
+    i18n::Language,
     output::{Exit, Failure, Reply},
 };
 

@@ -46,7 +46,8 @@ pub fn file(home: &Home, file: &Path, paper: &Paper<'_>) -> Result<PathBuf, Fail
     let Checked { report: found, lines, .. } = paper.checked;
     let mark = BatchId::of(found.to_string().as_bytes()).to_string();
     let to = home::free_path(&home.join("rejected"), file, &mark[..8]);
-    let is_csv = |ending: &OsStr| ["csv", "txt", "tsv"].iter().any(|own| ending.eq_ignore_ascii_case(own));
+    let is_csv =
+        |ending: &OsStr| ["csv", "txt", "tsv"].iter().any(|own| ending.eq_ignore_ascii_case(own));
     let copy = if to.extension().is_none_or(is_csv) { ".findings.csv" } else { ".findings.xlsx" };
     paper.annotate(&home::with_ending(&to, copy))?;
     paper.write(&home::with_ending(&to, ".report.html"))?;

@@ -73,7 +73,8 @@ impl Paper<'_> {
 fn table(report: &Report, lines: &Lines, language: Language) -> Result<Vec<u8>, csv::Error> {
     let texts = i18n::SOURCES.texts(language);
     let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
-    let head = ["severity", "code", "line", "column", "key", "found", "expected", "rule", "meaning"];
+    let head =
+        ["severity", "code", "line", "column", "key", "found", "expected", "rule", "meaning"];
     writer.write_record(head)?;
     for finding in &report.findings {
         let Finding { code, severity, column, key, found, expected, .. } = finding;
@@ -81,7 +82,15 @@ fn table(report: &Report, lines: &Lines, language: Language) -> Result<Vec<u8>, 
         let severity = format!("{severity:?}");
         let meaning = texts.say(&format!("finding-{code}"));
         writer.write_record([
-            &severity, code.as_str(), &line, column, key, found, expected, code.rule(), &meaning,
+            &severity,
+            code.as_str(),
+            &line,
+            column,
+            key,
+            found,
+            expected,
+            code.rule(),
+            &meaning,
         ])?;
     }
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))

@@ -5,6 +5,7 @@
 //! and what can be is handed on to the rules.
 
 pub mod blanks;
+pub mod broken;
 pub mod csv;
 pub mod explained;
 pub mod folder;

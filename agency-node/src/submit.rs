@@ -336,7 +336,9 @@ mod tests {
     fn a_path_that_cannot_be_read_is_a_wrong_call() {
         let folder = tempfile::tempdir().unwrap();
         let node = node(&folder.path().join("mia"));
-        let failure = validate(&node, &folder.path().join("nothing.csv")).unwrap_err();
+        let given = Given::of_inbox(&folder.path().join("nothing.csv"));
+        let asked = Validate { given, report: vec![], annotated: None, language: None };
+        let failure = validate(&node, &asked).unwrap_err();
         assert_eq!(failure.exit(), Exit::Usage);
     }
 
@@ -351,7 +353,7 @@ mod tests {
         authority.enrol(&mut node, &signer().verifier().to_string(), port);
         let file = folder.path().join("a.csv");
         fs::write(&file, CSV.replace(",A,A,KG", ",I,A,KG")).unwrap();
-        let reply = submit(&node, &file, Said::default()).await.unwrap();
+        let reply = submit(&node, &Given::of_inbox(&file), Said::default()).await.unwrap();
         assert_eq!((reply.exit, &reply.json["dryRun"]), (Exit::Done, &Value::Bool(true)));
         for part in ["nothing was stored", "ACTION I"] {
             assert!(reply.text.contains(part), "{}", reply.text);

@@ -107,8 +107,7 @@ fn inboxes(node: &Node) -> impl Iterator<Item = PathBuf> {
 async fn take_files(node: Node, mut events: Events, queued: Arc<Notify>) -> Result<(), Failure> {
     let config = node.config.inbox.clone();
     let settle = config.settle();
-    let mut folders: Vec<_> =
-        inboxes(&node).map(|inbox| Folder::new(inbox, settle)).collect();
+    let mut folders: Vec<_> = inboxes(&node).map(|inbox| Folder::new(inbox, settle)).collect();
     let mut renamed = HashSet::new();
     loop {
         let mut found = Found::default();

@@ -1,5 +1,5 @@
-//! Published files, brought into the common template as a ministry would: with the defects
-//! that they have.
+//! Published files; those that are no figures of a dataset, and serve as controls, in the common
+//! template.
 
 use std::{collections::BTreeMap, env, io::Write as _, path::PathBuf};
 
@@ -39,76 +39,6 @@ pub fn demonstration(name: &str) -> Result<String> {
     std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))
 }
 
-/// How areas are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Areas {
-    /// As the source has them: `KG02`.
-    National,
-    /// By ISO 3166-2: `KG-Y`.
-    Iso,
-}
-
-/// The series of indicator 16.2.2 among the observations of the national statistics (a CSV
-/// with a column `FILE`).
-///
-/// # Errors
-/// When a column is missing.
-pub fn trafficking(published: &str, areas: Areas) -> Result<String> {
-    let mut text = head("SEX,AGE,CITIZENSHIP");
-    for row in rows(published)?.iter().filter(|row| row["FILE"] == "16.2.2.xml") {
-        let area = match areas {
-            Areas::National => row["REF_AREA"].as_str(),
-            Areas::Iso => oblast(&row["REF_AREA"]),
-        };
-        let [series, sex, age] = ["SERIES", "SEX", "AGE"].map(|column| &row[column]);
-        let [period, value] = ["TIME_PERIOD", "OBS_VALUE"].map(|column| &row[column]);
-        let codes = format!("{area},{series},{sex},{age},_T");
-        observation(&mut text, "TRAFFICKING", &codes, period, value);
-    }
-    Ok(text)
-}
-
-/// What zeros for both sexes beside a total are taken for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoSplit {
-    /// For zeros, as they stand.
-    Zeros,
-    /// For "not split".
-    Absent,
-}
-
-/// Refugees and asylum seekers in Kyrgyzstan by origin and sex, from a release of UNHCR's
-/// demographics: rows of one year, origin and status added up over places.
-///
-/// # Errors
-/// When a column is missing, a count is no number, or an origin is not known.
-pub fn refugees(published: &str, no_split: NoSplit) -> Result<String> {
-    let mut sums: BTreeMap<(String, String, String), [u64; 3]> = BTreeMap::new();
-    for row in rows(published)? {
-        let status = row["pop_type"].clone();
-        if row["coa_iso"] != "KGZ" || !["REF", "ASY"].contains(&status.as_str()) {
-            continue;
-        }
-        let key = (row["year"].clone(), row["coo_iso"].clone(), status);
-        let sum = sums.entry(key).or_default();
-        for (place, column) in ["f_total", "m_total", "total"].iter().enumerate() {
-            sum[place] += row[*column].parse::<u64>().with_context(|| (*column).to_owned())?;
-        }
-    }
-    let mut text = head("SEX,AGE,CITIZENSHIP,MIG_STATUS");
-    for ((period, origin, status), counts) in sums {
-        let origin = citizenship(&origin)?;
-        let split = no_split == NoSplit::Zeros || counts[0] + counts[1] > 0;
-        for (sex, count) in ["F", "M", "_T"].iter().zip(counts) {
-            if split || *sex == "_T" {
-                let codes = format!("KG,REFUGEES,{sex},_T,{origin},{status}");
-                observation(&mut text, "REFUGEES", &codes, &period, &count.to_string());
-            }
-        }
-    }
-    Ok(text)
-}
-
 fn head(dimensions: &str) -> String {
     format!(
         "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,{dimensions},UNIT_MEASURE,\
@@ -122,55 +52,6 @@ fn observation(text: &mut String, dataset: &str, codes: &str, period: &str, valu
 
 fn rows(text: &str) -> Result<Vec<BTreeMap<String, String>>> {
     Ok(csv::Reader::from_reader(text.as_bytes()).deserialize().collect::<Result<_, _>>()?)
-}
-
-/// The oblast or city of a national code.
-fn oblast(code: &str) -> &str {
-    match code {
-        "KG02" => "KG-Y",
-        "KG03" => "KG-J",
-        "KG04" => "KG-N",
-        "KG05" => "KG-B",
-        "KG06" => "KG-O",
-        "KG07" => "KG-T",
-        "KG08" => "KG-C",
-        "KG11" => "KG-GB",
-        "KG21" => "KG-GO",
-        other => other,
-    }
-}
-
-/// The code of an origin, as far as they occur with Kyrgyzstan as the country of asylum.
-fn citizenship(iso3: &str) -> Result<&'static str> {
-    const ORIGINS: &[(&str, &str)] = &[
-        ("AFG", "AF"),
-        ("CHN", "CN"),
-        ("ETH", "ET"),
-        ("IND", "IN"),
-        ("IRN", "IR"),
-        ("IRQ", "IQ"),
-        ("KAZ", "KZ"),
-        ("KGZ", "KG"),
-        ("LBN", "LB"),
-        ("LKA", "LK"),
-        ("PAK", "PK"),
-        ("PHL", "PH"),
-        ("PRK", "KP"),
-        ("PSE", "PS"),
-        ("RUS", "RU"),
-        ("SYR", "SY"),
-        ("TJK", "TJ"),
-        ("TKM", "TM"),
-        ("TUR", "TR"),
-        ("UKR", "UA"),
-        ("UNK", "_U"),
-        ("UZB", "UZ"),
-        ("VEN", "VE"),
-        ("XXA", "STLS"),
-        ("YEM", "YE"),
-    ];
-    let found = ORIGINS.iter().find(|(origin, _)| *origin == iso3);
-    found.map(|(_, code)| *code).with_context(|| format!("no code for the origin {iso3}"))
 }
 
 /// The population of Kyrgyzstan by sex and age band, from World Population Prospects: a

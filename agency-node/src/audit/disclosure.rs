@@ -164,7 +164,7 @@ fn read(structures: &Structures, file: &PathBuf) -> Result<Table, Failure> {
     };
     let bytes = std::fs::read(file)
         .map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?;
-    let input = csv::read(&bytes).map_err(|found| wrong(&found))?;
+    let input = csv::template(&bytes).map_err(|found| wrong(&found))?;
     let Some(structure) = structures.get(&input.header.dataset) else {
         let dataset = &input.header.dataset;
         return Err(Failure::Usage(format!("{}: no dataset {dataset}", file.display())));

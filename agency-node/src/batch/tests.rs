@@ -23,7 +23,7 @@ fn structures() -> Arc<Structures> {
 
 fn checked(rows: &str) -> Checked {
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
-    let input = csv::read(format!("{HEAD}{rows}").as_bytes());
+    let input = csv::template(format!("{HEAD}{rows}").as_bytes());
     check(&structures(), &"MIA".parse().unwrap(), input, Said::default(), now)
 }
 
@@ -137,7 +137,7 @@ fn the_same_content_is_known_again_until_it_was_undone() {
 fn a_file_of_another_agency_or_dataset_is_refused() {
     let report = checked(&rows("A", "2023", "4").replace("TRAFFICKING", "NOTHING")).report;
     assert_eq!(report.count(Code::Provider), 1);
-    let mut input = csv::read(format!("{HEAD}{}", rows("A", "2023", "4")).as_bytes()).unwrap();
+    let mut input = csv::template(format!("{HEAD}{}", rows("A", "2023", "4")).as_bytes()).unwrap();
     input.header.agency = Some("NSC".parse().unwrap());
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
     let agency = "MIA".parse().unwrap();

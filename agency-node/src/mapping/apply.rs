@@ -19,7 +19,14 @@ use super::{
 };
 use crate::{
     output::Failure,
-    source::{self, Blanks, Explained, Header, Input, only, sheet::{Figures, Sheet}, template::VALUE},
+    report::joined,
+    source::{
+        self, Blanks, Explained, Header, Input, Lines,
+        broken::{self, is_broken},
+        only,
+        sheet::{Figures, Sheet},
+        template::VALUE,
+    },
 };
 
 impl Mapping {
@@ -50,37 +57,50 @@ impl Mapping {
         structures: &Structures,
         sheet: Sheet,
         file: &Path,
-        mut report: Report,
+        read: Report,
     ) -> Result<Input, Report> {
+        let mut report = Report::default();
         let Some(structure) = structures.get(&self.dataset) else {
             let known: Vec<_> = structures.iter().map(|known| known.id.as_str()).collect();
             return Err(only(Finding::new(Code::Provider, known.join(", "), &self.dataset)));
         };
         if self.columns(&sheet, &mut report) {
-            return Err(report);
+            return Err(joined(read, report));
         }
         let walks = match Crosswalks::bundled() {
             Ok(walks) => walks,
-            Err(error) => return Err(only(Finding::new(Code::Format, "cross-walks", error.to_string()))),
+            Err(error) => {
+                return Err(only(Finding::new(Code::Format, "cross-walks", error.to_string())));
+            }
         };
         let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut making =
-            Making { structure, walks: &walks, sheet: &sheet, file, report, explained: Explained::default() };
+        let mut making = Making {
+            structure,
+            walks: &walks,
+            sheet: &sheet,
+            file,
+            report,
+            explained: Explained::default(),
+        };
         let mut rows = Rows::default();
         for part in self.parts() {
             match making.part(&part) {
                 Ok(made) => rows.append(made),
                 Err(why) => {
                     making.report.push(Finding::new(Code::Format, "a mapping to follow", why));
-                    return Err(making.report);
+                    return Err(joined(read, making.report));
                 }
             }
         }
         let Making { mut report, explained, .. } = making;
         if rows.count() == 0 {
             let expected = "rows that the mapping makes something of";
-            report.push(Finding::new(Code::Format, expected, format!("{} that it does not", sheet.rows)));
-            return Err(report);
+            report.push(Finding::new(
+                Code::Format,
+                expected,
+                format!("{} that it does not", sheet.rows),
+            ));
+            return Err(joined(read, report));
         }
         let header = Header {
             dataset: structure.id.clone(),
@@ -93,6 +113,8 @@ impl Mapping {
             removes: vec![],
         };
         let (table, origins) = rows.into_table();
+        table.columns.iter().for_each(|column| broken::find(column, &mut report));
+        in_rows_made(&mut report, read, &sheet.lines, &origins);
         let lines = sheet.lines.made_of(origins);
         Ok(Input { header, table, report, lines, blanks: Blanks::default(), explained })
     }
@@ -117,8 +139,31 @@ impl Mapping {
                             if nothing of it is needed";
             report.push(Finding::new(Code::ColumnUnmapped, expected, name).column(name));
         }
+        for column in sheet.texts.iter().filter(|column| self.ignore.contains(&column.id)) {
+            let broken: Vec<bool> = column.dictionary.iter().map(|text| is_broken(text)).collect();
+            if broken.contains(&true) {
+                let rows = (0..sheet.rows).filter(|row| broken[column.entry(*row)]).count();
+                let expected = "text that no conversion has broken (no U+FFFD)";
+                let found = format!("broken text in {rows} rows");
+                report.push(Finding::new(Code::TextBroken, expected, found).column(&column.id));
+            }
+        }
         !missing.is_empty()
     }
+}
+
+/// Puts what was found while the file was read before what was found since, with rows as they are
+/// counted now. What stands in rows of which nothing was made is on no row, and says the line.
+fn in_rows_made(report: &mut Report, mut read: Report, lines: &Lines, origins: &[u32]) {
+    for finding in read.findings.iter_mut().filter(|finding| finding.row > 0) {
+        let (row, line) = (finding.row - 1, lines.of(finding.row));
+        let made = origins.iter().position(|origin| u64::from(*origin) == row);
+        finding.row = made.map_or(0, |made| made as u64 + 1);
+        if let Some(line) = line.filter(|_| made.is_none()) {
+            finding.expected = format!("{}, on line {line}", finding.expected);
+        }
+    }
+    *report = joined(read, std::mem::take(report));
 }
 
 /// Has a column neither a name nor anything below it?
@@ -273,7 +318,8 @@ impl Making<'_> {
 
     /// The column of a dimension or attribute, for rows made of these.
     fn column(&mut self, id: &str, origin: &Origin, rows: &[u32]) -> Result<RawColumn, String> {
-        let constant = |text: String| RawColumn { id: id.to_owned(), dictionary: vec![text], index: vec![] };
+        let constant =
+            |text: String| RawColumn { id: id.to_owned(), dictionary: vec![text], index: vec![] };
         match origin {
             Origin::Constant(Constant { constant: text }) => Ok(constant(text.clone())),
             Origin::FileName(FileName { pattern, says }) => {
@@ -318,9 +364,8 @@ impl Making<'_> {
 /// Is the figure that a group divides more than 0 in a row, and all of the group 0 or nothing?
 fn is_undivided(group: &Wide, sheet: &Sheet, row: usize) -> bool {
     let Some(of) = &group.of else { return false };
-    let value = |name: &String| {
-        sheet.figures.iter().find(|figures| figures.words.id == *name)?.value(row)
-    };
+    let value =
+        |name: &String| sheet.figures.iter().find(|figures| figures.words.id == *name)?.value(row);
     value(of).is_some_and(|whole| whole > 0.0)
         && group.columns.keys().all(|name| value(name).is_none_or(|part| part == 0.0))
 }

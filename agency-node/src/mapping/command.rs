@@ -8,11 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use birge_schemas::{
-    crosswalk::Crosswalks,
-    structure::Structures,
-    table::RawTable,
-};
+use birge_schemas::{crosswalk::Crosswalks, structure::Structures};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -20,7 +16,7 @@ use super::{Mapping, propose::propose};
 use crate::{
     output::{Exit, Failure, Reply},
     report,
-    source::Input,
+    source::{Input, Lines, template},
 };
 
 /// What `mapping` does.
@@ -81,23 +77,28 @@ fn apply(
     let input = match mapping.read(structures, file)? {
         Ok(input) => input,
         Err(found) => {
-            let lines = crate::source::Lines::default();
+            let lines = Lines::default();
             let json = json!({ "report": report::json(&found, &lines) });
             let text = report::text(&found, &lines);
             return Ok(Reply { exit: Exit::Refused, text, aside: String::new(), json });
         }
     };
     if let Some(out) = out {
-        let bytes = template(&input).map_err(anyhow::Error::from)?;
+        let bytes = template::write(&input).map_err(anyhow::Error::from)?;
         match out == Path::new("-") {
             true => print!("{}", String::from_utf8_lossy(&bytes)),
-            false => fs::write(out, bytes)
-                .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", out.display())))?,
+            false => fs::write(out, bytes).map_err(|error| {
+                Failure::Usage(format!("cannot write {}: {error}", out.display()))
+            })?,
         }
     }
     let covered = covered(structures, &input);
     let found = input.report.errors > 0;
-    let mut text = format!("{}\n{} observations\n", report::text(&input.report, &input.lines), input.table.rows);
+    let mut text = format!(
+        "{}\n{} observations\n",
+        report::text(&input.report, &input.lines),
+        input.table.rows
+    );
     for (dimension, Covered { strange, absent }) in &covered {
         if !strange.is_empty() {
             let _ = writeln!(text, "{dimension}: no code for {}", shown(strange));
@@ -136,8 +137,7 @@ fn covered(structures: &Structures, input: &Input) -> BTreeMap<String, Covered> 
         let only = |one: &BTreeSet<&str>, other: &BTreeSet<&str>| {
             one.difference(other).map(|code| (*code).to_owned()).collect::<Vec<_>>()
         };
-        let covered =
-            Covered { strange: only(&stands, &allowed), absent: only(&allowed, &stands) };
+        let covered = Covered { strange: only(&stands, &allowed), absent: only(&allowed, &stands) };
         Some((dimension.id.clone(), covered))
     };
     structure.coded().filter_map(of).collect()
@@ -153,36 +153,10 @@ fn shown(codes: &[String]) -> String {
     }
 }
 
-/// A batch as SDMX-CSV 2.0.
-fn template(input: &Input) -> Result<Vec<u8>, csv::Error> {
-    let RawTable { rows, columns, unreadable, .. } = &input.table;
-    let mut writer = csv::Writer::from_writer(vec![]);
-    let action = match input.header.action {
-        birge_proto::manifest::Action::Information => "I",
-        birge_proto::manifest::Action::Append => "A",
-        birge_proto::manifest::Action::Replace => "R",
-        birge_proto::manifest::Action::Delete => "D",
-    };
-    let id = format!("BIRGE:{}({})", input.header.dataset, input.header.version);
-    let about = ["STRUCTURE", "STRUCTURE_ID", "ACTION"];
-    let names = columns.iter().map(|column| column.id.as_str());
-    writer.write_record(about.into_iter().chain(names).chain(["OBS_VALUE"]))?;
-    for row in 0..*rows {
-        let value = match (input.table.value(row), unreadable.get(&row)) {
-            (Some(value), _) => value.to_string(),
-            (None, Some(text)) => text.clone(),
-            (None, None) => "NaN".to_owned(),
-        };
-        let about = ["dataflow", &id, action];
-        let cells = columns.iter().map(|column| column.at(row));
-        writer.write_record(about.into_iter().chain(cells).chain([value.as_str()]))?;
-    }
-    writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
-}
-
 fn listed(crosswalks: &Crosswalks) -> Reply {
     let all = crosswalks.iter();
-    let text: Vec<_> = all.clone().map(|(id, walk)| format!("{id:<22}{}", walk.code_list)).collect();
+    let text: Vec<_> =
+        all.clone().map(|(id, walk)| format!("{id:<22}{}", walk.code_list)).collect();
     let json: BTreeMap<_, _> = all.map(|(id, walk)| (id, &walk.code_list)).collect();
     Reply { exit: Exit::Done, text: text.join("\n"), aside: String::new(), json: json!(json) }
 }

@@ -12,26 +12,83 @@ use regex::Regex;
 
 /// What columns are called that hold a dimension, beside its id; parts of names, in small letters.
 const CALLED: [(&str, &[&str]); 9] = [
-    ("REF_AREA", &["geo", "area", "destination", "coa", "region", "oblast", "country", "receiving", "област", "регион", "страна", "территор", "аймак", "вилоят"]),
+    (
+        "REF_AREA",
+        &[
+            "geo",
+            "area",
+            "destination",
+            "coa",
+            "region",
+            "oblast",
+            "country",
+            "receiving",
+            "област",
+            "регион",
+            "страна",
+            "территор",
+            "аймак",
+            "вилоят",
+        ],
+    ),
     ("CITIZENSHIP", &["citizen", "nationality", "coo", "гражданств", "жаран", "шаҳрванд"]),
     ("COUNTRY_BIRTH", &["birth", "born", "origin", "рожден", "туулган", "таваллуд"]),
-    ("COUNTERPART_AREA", &["counterpart", "partner", "sending", "reporting", "geo", "abroad", "партнер"]),
+    (
+        "COUNTERPART_AREA",
+        &["counterpart", "partner", "sending", "reporting", "geo", "abroad", "партнер"],
+    ),
     ("SEX", &["sex", "gender", "пол", "жыныс", "ҷинс"]),
     ("AGE", &["age", "возраст", "жаш", "синну"]),
-    ("INDICATOR", &["indicator", "series", "measure", "var", "app", "показател", "көрсөткүч", "нишондиҳанда"]),
+    (
+        "INDICATOR",
+        &["indicator", "series", "measure", "var", "app", "показател", "көрсөткүч", "нишондиҳанда"],
+    ),
     ("MIG_STATUS", &["status", "pop_type", "статус"]),
-    ("TIME_PERIOD", &["time", "year", "period", "date", "month", "quarter", "год", "период", "жыл", "мезгил", "сол"]),
+    (
+        "TIME_PERIOD",
+        &[
+            "time",
+            "year",
+            "period",
+            "date",
+            "month",
+            "quarter",
+            "год",
+            "период",
+            "жыл",
+            "мезгил",
+            "сол",
+        ],
+    ),
 ];
 
 /// What columns are called that hold figures.
 const FIGURES: [&str; 17] = [
-    "obs_value", "value", "values", "n", "count", "number", "people", "persons", "total", "amount",
-    "количество", "число", "человек", "всего", "сан", "саны", "шумора",
+    "obs_value",
+    "value",
+    "values",
+    "n",
+    "count",
+    "number",
+    "people",
+    "persons",
+    "total",
+    "amount",
+    "количество",
+    "число",
+    "человек",
+    "всего",
+    "сан",
+    "саны",
+    "шумора",
 ];
 
 /// Patterns by which ages are written, and the codes that they are.
-pub(super) const AGES: [(&str, &str); 3] =
-    [(r"^(\d+)\s*[-–_]\s*(\d+)$", "Y${1}T$2"), (r"^(\d+)\s*\+$", "Y_GE$1"), (r"^(?i:total)$", "_T")];
+pub(super) const AGES: [(&str, &str); 3] = [
+    (r"^(\d+)\s*[-–_]\s*(\d+)$", "Y${1}T$2"),
+    (r"^(\d+)\s*\+$", "Y_GE$1"),
+    (r"^(?i:total)$", "_T"),
+];
 
 /// How a column may become a dimension.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,8 +170,12 @@ fn reached(
         ages: false,
         texts: BTreeSet::new(),
     };
-    let given: Vec<(usize, &String)> =
-        counts.iter().copied().zip(&column.dictionary).filter(|(_, text)| !text.is_empty()).collect();
+    let given: Vec<(usize, &String)> = counts
+        .iter()
+        .copied()
+        .zip(&column.dictionary)
+        .filter(|(_, text)| !text.is_empty())
+        .collect();
     let all: usize = given.iter().map(|(count, _)| count).sum();
     let code = |text: &str, walks: &[String], every: &[(&str, &Crosswalk)]| {
         let text = rewrite(text);
@@ -131,10 +192,12 @@ fn reached(
     let mut best = covers(&[]);
     // Each cross-walk that adds rows is taken, the one that adds most first.
     while best < all {
-        let more = walks.iter().filter(|(id, _)| !found.walks.iter().any(|own| own == id)).map(|(id, _)| {
-            let with = [&found.walks[..], &[(*id).to_owned()]].concat();
-            (covers(&with), with)
-        });
+        let more = walks.iter().filter(|(id, _)| !found.walks.iter().any(|own| own == id)).map(
+            |(id, _)| {
+                let with = [&found.walks[..], &[(*id).to_owned()]].concat();
+                (covers(&with), with)
+            },
+        );
         match more.max_by_key(|(rows, _)| *rows) {
             Some((rows, with)) if rows > best => (best, found.walks) = (rows, with),
             _ => break,
@@ -154,7 +217,8 @@ fn reached(
 /// How much a column's name is like what columns of a dimension are called, from 0 to 1.
 pub(super) fn name(column: &str, dimension: &str) -> f64 {
     let column = column.to_lowercase();
-    let called = CALLED.iter().find(|(id, _)| *id == dimension).map_or(&[][..], |(_, called)| *called);
+    let called =
+        CALLED.iter().find(|(id, _)| *id == dimension).map_or(&[][..], |(_, called)| *called);
     let words: Vec<&str> = column.split(|c: char| !c.is_alphanumeric()).collect();
     if column == dimension.to_lowercase() {
         1.0

@@ -44,9 +44,8 @@ pub(super) fn propose(
         )));
     };
     let mut found = Report::default();
-    let sheet = source::bytes(file)?.and_then(|bytes| {
-        source::sheet(file, bytes, &Layout::default(), |_| false, &mut found)
-    });
+    let sheet = source::bytes(file)?
+        .and_then(|bytes| source::sheet(file, bytes, &Layout::default(), |_| false, &mut found));
     let sheet = match sheet {
         Ok(sheet) => sheet,
         Err(found) => {
@@ -148,15 +147,16 @@ impl Draft {
     /// The column of reference periods.
     fn time<'s>(&mut self, structure: &Structure, sheet: &'s Sheet, taken: &mut BTreeSet<&'s str>) {
         let patterns: Vec<Regex> =
-            structure.frequencies().filter_map(|it| Regex::new(&it.pattern()).ok()).collect();
+            structure.frequencies().filter_map(|it| Regex::new(it.pattern()).ok()).collect();
         let share = |column: &RawColumn| {
             let given = column.dictionary.iter().filter(|text| !text.is_empty());
             let fits = |text: &&String| patterns.iter().any(|pattern| pattern.is_match(text));
             given.clone().filter(fits).count() as f64 / given.count().max(1) as f64
         };
-        let scored = sheet.texts.iter().map(|column| {
-            (share(column) * (0.5 + 0.5 * name(&column.id, "TIME_PERIOD")), column)
-        });
+        let scored = sheet
+            .texts
+            .iter()
+            .map(|column| (share(column) * (0.5 + 0.5 * name(&column.id, "TIME_PERIOD")), column));
         let best = scored.max_by(|one, other| one.0.total_cmp(&other.0));
         if let Some((sure, column)) = best.filter(|(sure, _)| *sure > LEAST) {
             taken.insert(&column.id);
@@ -174,9 +174,8 @@ impl Draft {
             .map(|column| (column, numeric(column)))
             .filter(|(_, share)| *share > 0.5)
             .collect();
-        let side_by_side = numeric.len() > 2 && !numeric.iter().any(|(column, _)| {
-            column.id == "OBS_VALUE" || column.id == "value" || column.id == "values"
-        });
+        let named = |(column, _): &&(&RawColumn, f64)| !stands_for(&column.id).is_empty();
+        let side_by_side = numeric.iter().filter(named).count() > 2;
         if side_by_side {
             let mut columns = Map::new();
             for (column, share) in numeric {
@@ -226,7 +225,8 @@ impl Draft {
             taken.insert(&column.id);
             let mut origin = json!({ "from": column.id });
             if like.ages {
-                let replace = AGES.iter().map(|(pattern, with)| json!({ "pattern": pattern, "with": with }));
+                let replace =
+                    AGES.iter().map(|(pattern, with)| json!({ "pattern": pattern, "with": with }));
                 origin["replace"] = replace.collect();
             }
             if !like.walks.is_empty() {
@@ -247,7 +247,12 @@ impl Draft {
     }
 
     /// What no column says: the one code that there may be, or the total.
-    fn constants<'s>(&mut self, structure: &Structure, sheet: &'s Sheet, taken: &mut BTreeSet<&'s str>) {
+    fn constants<'s>(
+        &mut self,
+        structure: &Structure,
+        sheet: &'s Sheet,
+        taken: &mut BTreeSet<&'s str>,
+    ) {
         let set: BTreeSet<String> = self
             .wide
             .iter()
@@ -306,7 +311,8 @@ fn stands_for(column: &str) -> Map<String, Value> {
     } else if sex(&["total", "all", "всего"]) {
         stands_for.insert("SEX".into(), json!("_T"));
     }
-    let numbers: Vec<&str> = words.iter().copied().filter(|word| word.parse::<u8>().is_ok()).collect();
+    let numbers: Vec<&str> =
+        words.iter().copied().filter(|word| word.parse::<u8>().is_ok()).collect();
     match numbers[..] {
         [from, to] => _ = stands_for.insert("AGE".into(), json!(format!("Y{from}T{to}"))),
         [from] => _ = stands_for.insert("AGE".into(), json!(format!("Y_GE{from}"))),

@@ -75,18 +75,21 @@ impl<'a> Recoding<'a> {
     ) -> RawColumn {
         let mut dictionary: Vec<String> = vec![];
         let mut places: HashMap<String, u32> = HashMap::new();
-        let entries = texts.dictionary.iter().map(|text| {
+        let mut entry_of = |text: &str| {
             let code = self.code(text, ambiguous);
             *places.entry(code).or_insert_with_key(|code| {
                 dictionary.push(code.clone());
                 dictionary.len() as u32 - 1
             })
-        });
-        let entries: Vec<u32> = entries.collect();
-        let index = match texts.index.is_empty() || dictionary.len() == 1 {
-            true => vec![],
-            false => rows.iter().map(|row| entries[texts.index[*row as usize] as usize]).collect(),
         };
+        // What stands in rows of which nothing is made need not be known.
+        let mut entries: Vec<Option<u32>> = vec![None; texts.dictionary.len()];
+        let entry = |row: &u32| {
+            let given = texts.entry(*row as usize);
+            *entries[given].get_or_insert_with(|| entry_of(&texts.dictionary[given]))
+        };
+        let index: Vec<u32> = rows.iter().map(entry).collect();
+        let index = if dictionary.len() > 1 { index } else { vec![] };
         RawColumn { id: id.to_owned(), dictionary, index }
     }
 
@@ -125,8 +128,7 @@ mod tests {
     /// What becomes of these texts.
     fn recoded(column: &str, list: &str, texts: &[&str]) -> Result<Vec<String>, String> {
         let column: Column = serde_json::from_str(column).unwrap();
-        let (structures, walks) =
-            (Structures::bundled().unwrap(), Crosswalks::bundled().unwrap());
+        let (structures, walks) = (Structures::bundled().unwrap(), Crosswalks::bundled().unwrap());
         let list = structures.code_lists().find(|each| each.id == list);
         let recoding = Recoding::new(&column, list.map(AsRef::as_ref), &walks)?;
         let index = (0..texts.len() as u32).collect::<Vec<_>>();

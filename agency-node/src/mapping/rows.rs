@@ -83,7 +83,8 @@ impl Rows {
             column.index = rows.iter().map(|row| column.index[*row]).collect();
         }
         let unreadable = std::mem::take(&mut self.unreadable);
-        let (values, present) = (std::mem::take(&mut self.values), std::mem::take(&mut self.present));
+        let (values, present) =
+            (std::mem::take(&mut self.values), std::mem::take(&mut self.present));
         for (place, row) in rows.iter().enumerate() {
             self.values.push(values[*row]);
             self.present.push(present.at(*row));
@@ -118,7 +119,8 @@ impl Rows {
             spread(own, before);
             own.index.extend(std::iter::repeat_n(none, count));
         }
-        self.unreadable.extend(other.unreadable.into_iter().map(|(row, text)| (row + before, text)));
+        self.unreadable
+            .extend(other.unreadable.into_iter().map(|(row, text)| (row + before, text)));
         self.values.extend(other.values);
         self.present.append(&other.present);
         self.origins.extend(other.origins);
@@ -186,10 +188,10 @@ mod tests {
         assert_eq!(texts(&one, "ONLY"), ["x", "", "x"]);
         one.unreadable.insert(2, "…".into());
         one.keep(&[2, 0]);
-        assert_eq!((texts(&one, "SEX"), one.unreadable.keys().copied().collect()), (
-            vec!["_T".to_owned(), "F".to_owned()],
-            vec![0]
-        ));
+        assert_eq!(
+            (texts(&one, "SEX"), one.unreadable.keys().copied().collect()),
+            (vec!["_T".to_owned(), "F".to_owned()], vec![0])
+        );
         one.append(rows(&[("SEX", &["M"]), ("OTHER", &["y"])], &[9.0]));
         assert_eq!(texts(&one, "SEX"), ["_T", "F", "M"]);
         assert_eq!(texts(&one, "ONLY"), ["x", "x", ""]);

@@ -16,9 +16,8 @@ use crate::source::Lines;
 const TOTAL: &str = "_T";
 
 /// Which of two statuses a sum has: the first of these.
-const STATUSES: [&str; 19] = [
-    "B", "D", "E", "I", "P", "F", "U", "G", "J", "K", "W", "N", "S", "V", "A", "H", "L", "O", "M",
-];
+const STATUSES: [&str; 19] =
+    ["B", "D", "E", "I", "P", "F", "U", "G", "J", "K", "W", "N", "S", "V", "A", "H", "L", "O", "M"];
 
 /// Adds up the rows of each key. A sum of which a part has no figure has none.
 pub(super) fn combine(structure: &Structure, rows: &mut Rows) -> u64 {
@@ -75,7 +74,8 @@ pub(super) fn totals(
             sums.entry(rows.key(row, &others)).or_default().push(row);
         }
         for parts in sums.into_values() {
-            let has = |code: &String| parts.iter().any(|row| rows.columns[along[0]].at(*row) == code);
+            let has =
+                |code: &String| parts.iter().any(|row| rows.columns[along[0]].at(*row) == code);
             if !total.of.iter().all(has) {
                 continue;
             }
@@ -114,15 +114,15 @@ pub(super) fn rests(
         }
         let key = key(structure, rows);
         let others: Vec<usize> = key.into_iter().filter(|id| *id != column).collect();
-        let mut lines: BTreeMap<Box<[u32]>, (Option<usize>, Vec<usize>)> = BTreeMap::new();
+        let mut lines: BTreeMap<Box<[u32]>, Line> = BTreeMap::new();
         for row in 0..rows.count() {
             let line = lines.entry(rows.key(row, &others)).or_default();
             match rows.columns[column].at(row) {
-                TOTAL => line.0 = Some(row),
-                _ => line.1.push(row),
+                TOTAL => line.total = Some(row),
+                _ => line.parts.push(row),
             }
         }
-        for (total, parts) in lines.into_values() {
+        for Line { total, parts } in lines.into_values() {
             let given = parts.iter().any(|row| rows.columns[column].at(*row) == code);
             let values: Option<Vec<f64>> = parts.iter().map(|row| rows.value(*row)).collect();
             let whole = total.and_then(|row| Some((row, rows.value(row)?)));
@@ -139,6 +139,13 @@ pub(super) fn rests(
         }
     }
     made
+}
+
+/// A total and its parts along a dimension, by row.
+#[derive(Default)]
+struct Line {
+    total: Option<usize>,
+    parts: Vec<usize>,
 }
 
 /// Says of totals along a dimension that have no parts what is to be said.
@@ -172,22 +179,28 @@ fn attributes(structure: &Structure, rows: &Rows, parts: &[usize]) -> BTreeMap<S
     let mut merged = BTreeMap::new();
     for attribute in &structure.attributes {
         let Some(column) = rows.column(&attribute.id) else { continue };
-        let mut said: Vec<&str> =
-            parts.iter().map(|row| rows.columns[column].at(*row)).filter(|t| !t.is_empty()).collect();
+        let mut said: Vec<&str> = parts
+            .iter()
+            .map(|row| rows.columns[column].at(*row))
+            .filter(|t| !t.is_empty())
+            .collect();
         said.dedup();
         let text = match (&attribute.kind, said.len()) {
             (_, 0) => continue,
             (_, 1) => said[0].to_owned(),
             (AttributeKind::Text(most), _) => {
                 let mut seen = HashSet::new();
-                let all: Vec<&str> =
-                    said.iter().flat_map(|text| text.split("; ")).filter(|t| seen.insert(*t)).collect();
+                let all: Vec<&str> = said
+                    .iter()
+                    .flat_map(|text| text.split("; "))
+                    .filter(|t| seen.insert(*t))
+                    .collect();
                 let all = all.join("; ");
                 if all.chars().count() <= *most { all } else { said[0].to_owned() }
             }
             _ if attribute.id == "OBS_STATUS" => {
-                let rank = |text: &&&str| STATUSES.iter().position(|each| each == **text);
-                said.iter().min_by_key(rank).map_or("", |text| text).to_owned()
+                let rank = |text: &str| STATUSES.iter().position(|each| *each == text);
+                said.iter().min_by_key(|text| rank(text)).map_or("", |text| text).to_owned()
             }
             _ => said[0].to_owned(),
         };

@@ -21,7 +21,8 @@ fn input(mapping: &str, text: &str) -> Result<Input, Report> {
 /// Each observation as these columns and its figure.
 fn rows(input: &Input, columns: &[&str]) -> Vec<String> {
     let row = |row: usize| {
-        let text = |id: &&str| input.table.column(id).map_or("", |column| column.at(row)).to_owned();
+        let text =
+            |id: &&str| input.table.column(id).map_or("", |column| column.at(row)).to_owned();
         let value = input.table.value(row).map_or("-".to_owned(), |value| value.to_string());
         columns.iter().map(text).chain([value]).collect::<Vec<_>>().join(" ")
     };
@@ -50,13 +51,10 @@ fn columns_are_renamed_recoded_and_multiplied_and_signs_have_their_meaning() {
                 KGZ,UZB,female,,–\nKGZ,UZB,male,,…\nKGZ,DEU,male,,x\n";
     let input = input(LONG, text).unwrap();
     let found = rows(&input, &["REF_AREA", "COUNTRY_BIRTH", "SEX", "OBS_STATUS"]);
-    assert_eq!(found, [
-        "KG RU F A 1500",
-        "KG RU M A 2000",
-        "KG UZ F A 0",
-        "KG UZ M O -",
-        "KG RU _T A 3500",
-    ]);
+    assert_eq!(
+        found,
+        ["KG RU F A 1500", "KG RU M A 2000", "KG UZ F A 0", "KG UZ M O -", "KG RU _T A 3500",]
+    );
     assert_eq!(rows(&input, &["TIME_PERIOD"])[0], "2023 1500");
     let counts = [Code::RowsLeftOut, Code::Derived].map(|code| input.report.count(code));
     assert_eq!((counts, input.report.errors), ([1, 1], 0));
@@ -72,7 +70,10 @@ fn nothing_is_dropped_in_silence() {
     assert_eq!(made.table.unreadable.get(&0).map(String::as_str), Some("many"));
     assert_eq!(rows(&made, &["COUNTRY_BIRTH"]), ["Atlantis -"]);
     let report = input(LONG, "to,sex,n\nKGZ,female,1\n").unwrap_err();
-    assert_eq!((report.count(Code::ColumnMissing), report.findings[0].column.as_str()), (1, "born"));
+    assert_eq!(
+        (report.count(Code::ColumnMissing), report.findings[0].column.as_str()),
+        (1, "born")
+    );
     let report = input(LONG, "to,born,sex,n\nUZB,RUS,male,1\n").unwrap_err();
     assert!(report.to_string().contains("1 that it does not"), "{report}");
 }
@@ -96,12 +97,23 @@ fn figures_side_by_side_become_rows_and_a_split_that_is_not_there_is_none() {
     let input = input(WIDE, text).unwrap();
     let mut found = rows(&input, &["CITIZENSHIP", "SEX", "COMMENT_OBS"]);
     found.sort();
-    assert_eq!(found, [
-        "AF F  2", "AF M  3", "AF _T  15", "AF _U  10",
-        "CN F  0", "CN M  0", "CN _T  0",
-        "RU _T no split 7",
-        "_T F  2", "_T M  3", "_T _T  22", "_T _U  17",
-    ]);
+    assert_eq!(
+        found,
+        [
+            "AF F  2",
+            "AF M  3",
+            "AF _T  15",
+            "AF _U  10",
+            "CN F  0",
+            "CN M  0",
+            "CN _T  0",
+            "RU _T no split 7",
+            "_T F  2",
+            "_T M  3",
+            "_T _T  22",
+            "_T _U  17",
+        ]
+    );
     assert_eq!(input.report.count(Code::SplitAbsent), 1);
     assert_eq!(input.report.count(Code::Combined), 1);
 }
@@ -153,7 +165,8 @@ fn a_mapping_that_is_none_is_refused_with_the_place() {
 #[test]
 fn every_mapping_that_ships_is_one() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/mappings");
-    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(files.len() >= 10);
     for file in files {
         Mapping::load(&file).unwrap();

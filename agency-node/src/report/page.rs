@@ -126,7 +126,8 @@ pub(super) fn page(
         codes: codes.collect(),
         findings: told.collect(),
         unlisted: (report.unlisted > 0).then(|| tell("batch-unlisted", report.unlisted)),
-        names: marked.map_or(vec![], |it| it.sheet.texts.iter().map(|own| own.id.clone()).collect()),
+        names: marked
+            .map_or(vec![], |it| it.sheet.texts.iter().map(|own| own.id.clone()).collect()),
         more_rows: (more > 0).then(|| tell("batch-rows-more", rows.len() as u64)),
         rows,
     }

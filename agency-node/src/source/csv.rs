@@ -47,7 +47,7 @@ pub fn sheet(
         let line = record.position().map(|position| skipped + line(text, position));
         sheet.row(line, record.len(), record.iter(), report);
     }
-    Ok(sheet.finish(report))
+    Ok(sheet.finish())
 }
 
 /// Reads a batch in the common template from the bytes of a CSV file.

@@ -1,6 +1,8 @@
 //! A table as a file gives it: columns under the file's own names, texts but for the columns that
 //! hold figures.
 
+use std::collections::BTreeSet;
+
 use birge_schemas::{
     finding::{Code, Finding, Report},
     table::{Bitmap, RawColumn, RawColumnBuilder},
@@ -21,6 +23,8 @@ pub struct Sheet {
     pub figures: Vec<Figures>,
     /// On which lines the rows stand.
     pub lines: Lines,
+    /// Rows that have more cells than names, or less.
+    pub ragged: BTreeSet<usize>,
 }
 
 /// A column of figures.
@@ -98,6 +102,7 @@ pub struct SheetBuilder {
     numerals: Numerals,
     rows: usize,
     lines: Lines,
+    ragged: BTreeSet<usize>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -110,11 +115,7 @@ impl SheetBuilder {
     /// A sheet whose header has these names. Those for which `is_figure` holds are columns of
     /// figures.
     #[must_use]
-    pub fn new(
-        names: Vec<String>,
-        numerals: Numerals,
-        is_figure: impl Fn(&str) -> bool,
-    ) -> Self {
+    pub fn new(names: Vec<String>, numerals: Numerals, is_figure: impl Fn(&str) -> bool) -> Self {
         let (mut texts, mut figures) = (vec![], vec![]);
         let target = |name: &String| {
             let column = RawColumnBuilder::new(name);
@@ -127,7 +128,16 @@ impl SheetBuilder {
             }
         };
         let targets = names.iter().map(target).collect();
-        Self { names, targets, texts, figures, numerals, rows: 0, lines: Lines::default() }
+        Self {
+            names,
+            targets,
+            texts,
+            figures,
+            numerals,
+            rows: 0,
+            lines: Lines::default(),
+            ragged: BTreeSet::new(),
+        }
     }
 
     /// Adds the row of `count` cells that stands on a line, if that is known. Cells that are
@@ -143,6 +153,7 @@ impl SheetBuilder {
             let expected = format!("{} fields, as in the header", self.names.len());
             let found = format!("{count} fields");
             let row = self.rows;
+            self.ragged.insert(row);
             report.add(Code::Format, || Finding::new(Code::Format, expected, found).at(row, ""));
         }
         if let Some(line) = line {
@@ -170,31 +181,21 @@ impl SheetBuilder {
         self.rows
     }
 
-    /// The sheet. Text that an earlier conversion has broken is a finding.
+    /// The sheet.
     #[must_use]
-    pub fn finish(self, report: &mut Report) -> Sheet {
-        let texts: Vec<RawColumn> = self.texts.into_iter().map(RawColumnBuilder::finish).collect();
-        texts.iter().for_each(|column| find_broken_text(column, report));
-        let figures = self.figures.into_iter();
+    pub fn finish(mut self) -> Sheet {
+        let texts = std::mem::take(&mut self.texts);
+        let texts: Vec<RawColumn> = texts.into_iter().map(RawColumnBuilder::finish).collect();
+        let figures = std::mem::take(&mut self.figures).into_iter();
         let figures = figures.map(|(words, figures)| Figures { words: words.finish(), ..figures });
         let figures = figures.collect();
-        Sheet { rows: self.rows, names: self.names, texts, figures, lines: self.lines }
+        let Self { rows, names, lines, ragged, .. } = self;
+        Sheet { rows, names, texts, figures, lines, ragged }
     }
 }
 
 /// How SDMX-CSV 2.0 writes a number that is missing; as text it would be one that is none.
 const NAN: &str = "NaN";
-
-fn find_broken_text(column: &RawColumn, report: &mut Report) {
-    for (entry, text) in (0..).zip(&column.dictionary) {
-        if text.contains(char::REPLACEMENT_CHARACTER) {
-            let row = column.index.iter().position(|found| *found == entry).unwrap_or_default();
-            let expected = "text that no conversion has broken (no U+FFFD)";
-            let finding = Finding::new(Code::Format, expected, text);
-            report.push(finding.at(row, "").column(&column.id));
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -206,7 +207,7 @@ mod tests {
         let mut builder = SheetBuilder::new(names, Numerals { decimal_comma }, is_figure);
         let mut report = Report::default();
         rows.iter().for_each(|row| builder.row(None, row.len(), row.iter().copied(), &mut report));
-        (builder.finish(&mut report), report)
+        (builder.finish(), report)
     }
 
     #[test]
@@ -236,12 +237,5 @@ mod tests {
         }
         assert_eq!(read("inf", false), Some(f64::INFINITY));
         assert_eq!(sheet(&[&["F", "NaN", ""]], false).0.figures[0].words.at(0), "NaN");
-    }
-
-    #[test]
-    fn broken_text_is_found_where_it_first_stands() {
-        let (_, report) = sheet(&[&["F", "1", ""], &["F", "1", "Ош\u{fffd}"]], false);
-        assert_eq!((report.findings[0].row, report.findings.len()), (2, 1));
-        assert_eq!(report.findings[0].column, "COMMENT_OBS");
     }
 }

@@ -1,6 +1,8 @@
 //! The common template: SDMX-CSV 2.0, `STRUCTURE,STRUCTURE_ID,ACTION,<dimensions>,OBS_VALUE,
 //! <attributes>`, all rows of one structure and one action; as a sheet, from whatever file.
 
+use std::collections::BTreeSet;
+
 use birge_proto::manifest::Action;
 use birge_schemas::{
     finding::{Code, Finding, Report},
@@ -10,6 +12,7 @@ use birge_schemas::{
 use super::{
     Explained, Header, Input,
     blanks::{Blanks, MISSING},
+    broken,
     sheet::{Figures, Sheet},
 };
 
@@ -31,8 +34,9 @@ pub fn is_figure(name: &str) -> bool {
 /// # Errors
 /// The findings, where no table or no header comes out.
 pub fn read(sheet: Sheet, mut report: Report) -> Result<Input, Report> {
-    let Sheet { rows, names, texts, figures, lines } = sheet;
-    let said = [STRUCTURE, STRUCTURE_ID, ACTION].map(|name| constant(name, &texts, &mut report));
+    let Sheet { rows, names, texts, figures, lines, ragged } = sheet;
+    let said =
+        [STRUCTURE, STRUCTURE_ID, ACTION].map(|name| constant(name, &texts, &ragged, &mut report));
     if !names.iter().any(|name| is_figure(name)) {
         report.push(Finding::new(Code::ColumnMissing, "the measure", "none").column(VALUE));
     }
@@ -40,6 +44,7 @@ pub fn read(sheet: Sheet, mut report: Report) -> Result<Input, Report> {
         report.push(Finding::new(Code::Format, "observations below the header", "none"));
     }
     let header = header(said, &mut report);
+    texts.iter().for_each(|column| broken::find(column, &mut report));
     let Some(header) = header.filter(|_| rows > 0) else { return Err(report) };
     let mut figures = figures.into_iter();
     let Figures { words, values, present } = figures.next().unwrap_or_else(|| Figures::none(rows));
@@ -51,23 +56,69 @@ pub fn read(sheet: Sheet, mut report: Report) -> Result<Input, Report> {
     let strange = |text: &str| !text.is_empty() && !MISSING.contains(&text);
     let said = (0..rows).map(|row| (row, words.at(row)));
     let unreadable = match words.dictionary.iter().any(|word| strange(word)) {
-        true => said.filter(|(_, word)| strange(word)).map(|(row, word)| (row, word.into())).collect(),
+        true => {
+            said.filter(|(_, word)| strange(word)).map(|(row, word)| (row, word.into())).collect()
+        }
         false => [].into(),
     };
     let table = RawTable { rows, columns, values, present, unreadable };
-    Ok(Input { header, table, report, lines, blanks: Blanks::of_words(words), explained: Explained::default() })
+    Ok(Input {
+        header,
+        table,
+        report,
+        lines,
+        blanks: Blanks::of_words(words),
+        explained: Explained::default(),
+    })
 }
 
-/// What a column says that must say the same in every row; none where the column is missing or
+/// Writes a batch as CSV.
+///
+/// # Errors
+/// Never, as it is written to memory.
+pub fn write(input: &Input) -> Result<Vec<u8>, csv::Error> {
+    let Input { header, table, .. } = input;
+    let RawTable { rows, columns, unreadable, .. } = table;
+    let action = match header.action {
+        Action::Information => "I",
+        Action::Append => "A",
+        Action::Replace => "R",
+        Action::Delete | Action::Withdraw => "D",
+    };
+    let id = format!("BIRGE:{}({})", header.dataset, header.version);
+    let mut writer = csv::Writer::from_writer(vec![]);
+    let names = columns.iter().map(|column| column.id.as_str());
+    writer
+        .write_record([STRUCTURE, STRUCTURE_ID, ACTION].into_iter().chain(names).chain([VALUE]))?;
+    for row in 0..*rows {
+        let value = match (table.value(row), unreadable.get(&row)) {
+            (Some(value), _) => value.to_string(),
+            (None, Some(text)) => text.clone(),
+            (None, None) => MISSING[0].to_owned(),
+        };
+        let about = ["dataflow", &id, action];
+        let cells = columns.iter().map(|column| column.at(row));
+        writer.write_record(about.into_iter().chain(cells).chain([value.as_str()]))?;
+    }
+    writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+}
+
+/// What a column says that must say the same in every row that is not ragged; none where the column is missing or
 /// empty of rows.
-fn constant(name: &'static str, texts: &[RawColumn], report: &mut Report) -> Option<String> {
+fn constant(
+    name: &'static str,
+    texts: &[RawColumn],
+    ragged: &BTreeSet<usize>,
+    report: &mut Report,
+) -> Option<String> {
     let Some(column) = texts.iter().find(|column| column.id == name) else {
         let expected = format!("the columns {STRUCTURE}, {STRUCTURE_ID} and {ACTION}");
         report.push(Finding::new(Code::ColumnMissing, expected, "none").column(name));
         return None;
     };
     let said = column.dictionary.first()?;
-    for (row, _) in column.index.iter().enumerate().filter(|(_, entry)| **entry != 0) {
+    let others = column.index.iter().enumerate().filter(|(_, entry)| **entry != 0);
+    for (row, _) in others.filter(|(row, _)| !ragged.contains(row)) {
         report.add(Code::Format, || {
             let expected = format!("{said}, as in the first row: one batch, one file");
             Finding::new(Code::Format, expected, column.at(row)).at(row, "").column(name)

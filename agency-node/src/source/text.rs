@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn the_separator_is_read_from_the_header() {
         assert_eq!(separator("a,b,c\n1;2;3;4;5"), b',');
-        assert_eq!(separator("\n\"a,a,a,a\";b;c\n", None), b';');
+        assert_eq!(separator("\n\"a,a,a,a\";b;c\n"), b';');
         assert_eq!(separator("a\tb"), b'\t');
         assert_eq!(separator(""), b',');
     }

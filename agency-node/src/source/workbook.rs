@@ -48,7 +48,9 @@ pub fn sheet(
         .map_err(|error| format("a sheet that can be read", error.to_string()))?;
     let whole = cells.start().zip(cells.end());
     let asked = match &layout.range {
-        Some(text) => Some(range(text).ok_or_else(|| format("a range such as B4:H200", text.clone()))?),
+        Some(text) => {
+            Some(range(text).ok_or_else(|| format("a range such as B4:H200", text.clone()))?)
+        }
         None => None,
     };
     let Some((from, to)) = asked.or(whole) else {
@@ -68,7 +70,7 @@ pub fn sheet(
         let row: Vec<String> = row.iter().map(text).collect();
         sheet.row(Some(line), row.len(), row.iter().map(String::as_str), report);
     }
-    Ok(sheet.finish(report))
+    Ok(sheet.finish())
 }
 
 fn is_empty(row: &[Data]) -> bool {
@@ -125,7 +127,8 @@ mod tests {
     #[test]
     fn what_is_no_workbook_is_a_finding() {
         for bytes in [&b""[..], b"sex,n\nF,1\n", b"PK\x03\x04 and no more"] {
-            let found = sheet(bytes.to_vec(), &Layout::default(), |_| false, &mut Report::default());
+            let found =
+                sheet(bytes.to_vec(), &Layout::default(), |_| false, &mut Report::default());
             assert_eq!(found.unwrap_err().count(Code::Format), 1);
         }
     }

@@ -3,8 +3,7 @@
 //!
 //! Counted by hand in the files: of 93 observations of 16.2.2, 72 are totals without a part by
 //! sex (8 national before 2018, 11 by age, 46 by oblast, 7 by purpose), one (2020) lacks women,
-//! 46 name an oblast. Of 273 combinations of year, origin and status in Kyrgyzstan in UNHCR's
-//! release of June 2025, 16 have no split at all and 11 a partial one.
+//! 46 name an oblast.
 
 use std::{collections::BTreeMap, fs};
 
@@ -12,7 +11,7 @@ use birge_tests::{
     exchange::Exchange,
     node::Node,
     process::Output,
-    template::{self, Areas, NoSplit, published},
+    template::{self, published},
 };
 use serde_json::Value;
 
@@ -48,14 +47,6 @@ fn trafficking_as_published_lacks_reasons_for_what_is_not_split() {
     let shipped = shipped.replace("No split by sex in the source", "");
     let (output, found) = validate(&mia, &shipped);
     assert_eq!((output.code, &found), (Some(1), &known));
-
-    let Some(file) = published("kgz/kgz_nsc_migration_gender_subset.csv") else { return };
-    let figures = fs::read_to_string(file).unwrap();
-    let (output, found) = validate(&mia, &template::trafficking(&figures, Areas::Iso).unwrap());
-    assert_eq!((output.code, &found), (Some(1), &known));
-    let national = template::trafficking(&figures, Areas::National).unwrap();
-    let (output, found) = validate(&mia, &national);
-    assert_eq!((output.code, found.get("CODE_UNKNOWN")), (Some(1), Some(&46)));
 }
 
 #[test]
@@ -65,20 +56,6 @@ fn trafficking_with_reasons_is_accepted_with_warnings() {
     let (output, found) = validate(&mia, &shipped);
     let known = counts([("SEX_SPLIT_EXPLAINED", 72), ("SUM_SEX_SKIPPED", 1)]);
     assert_eq!((output.code, found), (Some(0), known));
-}
-
-#[test]
-fn refugees_without_a_split_are_found_however_they_are_read() {
-    let (_exchange, mlssm) = node("agency/MLSSM");
-    let Some(file) = published("unhcr/demographics_six_2025-06-12_5b1f3a1.csv") else { return };
-    let figures = fs::read_to_string(file).unwrap();
-    let zeros = template::refugees(&figures, NoSplit::Zeros).unwrap();
-    let (output, found) = validate(&mlssm, &zeros);
-    assert_eq!((output.code, found), (Some(1), counts([("SUM_SEX", 27)])));
-    let absent = template::refugees(&figures, NoSplit::Absent).unwrap();
-    let (output, found) = validate(&mlssm, &absent);
-    let known = counts([("SEX_SPLIT_MISSING", 16), ("SUM_SEX", 11)]);
-    assert_eq!((output.code, found), (Some(1), known));
 }
 
 /// Controls: figures that are sound, and must give no error.

@@ -56,6 +56,7 @@ mod disclosure;
 mod disk;
 mod enactment;
 mod figures;
+mod harmonisation;
 mod law;
 mod log;
 mod matrix;
