@@ -26,7 +26,6 @@ use crate::{
     config,
     outbox::Past,
     output::Failure,
-    report,
     source::{Explained, Header, Input, Lines, only},
 };
 
@@ -83,7 +82,7 @@ pub fn check(
     let mut judged = judge(structures, agency, &header, &periods, &table, day(now));
     blanks.name(&mut judged);
     explained.name(&mut judged);
-    let mut report = report::joined(read, judged);
+    let mut report = read.joined(judged);
     if report.errors > 0 {
         return Checked { report, lines, explained, batch: None };
     }

@@ -13,6 +13,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_finding_is_explained_in_every_language() {
+        for language in Language::ALL {
+            let texts = SOURCES.texts(language);
+            for code in birge_schemas::finding::Code::ALL {
+                let id = format!("finding-{code}");
+                assert_ne!(texts.say(&id), id, "{id} is missing");
+            }
+        }
+    }
+
+    #[test]
     fn every_language_has_every_message() {
         let [english, russian] = Language::ALL.map(|language| ids(SOURCES.of(language)).unwrap());
         assert_eq!(english, russian);

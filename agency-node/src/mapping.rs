@@ -1,7 +1,7 @@
 //! Harmonisation: what a source's own columns, codes and signs mean in the common template.
 //!
 //! A mapping is a JSON file (`schemas/json/mapping.json` is its JSON Schema). It makes the
-//! observations of one dataset of a table ([`Sheet`]), in this order:
+//! observations of one dataset of a table ([`crate::source::sheet::Sheet`]), in this order:
 //! 1. `rows`: which rows there is something to make of. The others are counted.
 //! 2. `wide`: each column of figures becomes rows of its own (UNHCR's `f_0_4 … m_60`).
 //! 3. `columns`: each dimension and attribute is a constant, or a column whose texts lead through

@@ -152,39 +152,11 @@ fn line(finding: &Finding, lines: &Lines) -> Option<u64> {
     if finding.row == 0 { None } else { lines.of(finding.row) }
 }
 
-/// Both reports as one: what was found while reading, then what the rules found.
-#[must_use]
-pub fn joined(mut first: Report, second: Report) -> Report {
-    let room = birge_proto::limits::FINDINGS.saturating_sub(first.findings.len());
-    first.unlisted += second.unlisted + second.findings.len().saturating_sub(room) as u64;
-    first.findings.extend(second.findings.into_iter().take(room));
-    first.errors += second.errors;
-    first.warnings += second.warnings;
-    for (code, count) in second.by_code {
-        *first.by_code.entry(code).or_default() += count;
-    }
-    first
-}
-
 #[cfg(test)]
 mod tests {
     use birge_schemas::finding::Code;
 
     use super::*;
-
-    #[test]
-    fn nothing_is_lost_when_reports_are_joined() {
-        let report = |count: usize| {
-            let mut report = Report::default();
-            (0..count).for_each(|row| {
-                report.push(Finding::new(Code::SumSex, "5", "6").at(row, "A.KG"));
-            });
-            report
-        };
-        let joined = joined(report(700), report(1_200));
-        assert_eq!((joined.findings.len(), joined.unlisted), (1_000, 900));
-        assert_eq!((joined.errors, joined.count(Code::SumSex)), (1_900, 1_900));
-    }
 
     #[test]
     fn lines_stand_beside_rows() {

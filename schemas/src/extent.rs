@@ -62,10 +62,12 @@ fn lay_out(code: usize, from: u32, parts: &[Vec<usize>], spans: &mut [Span]) -> 
     to
 }
 
+/// Years of age that nobody reaches; what is no age stands from there on.
+pub(crate) const OLDEST: u32 = 1_000;
+
 /// The years of an age group: `Y15T24`, `Y15`, `Y_GE60`, `Y_LT15`. Another code, such as that of
 /// unknown age, takes in something of its own.
 fn years(code: &str, place: u32) -> Span {
-    const OLDEST: u32 = 1_000;
     let year = |text: &str| text.parse::<u32>().ok().filter(|year| *year < OLDEST);
     let ages = |code: &str| {
         let ages = code.strip_prefix('Y')?;

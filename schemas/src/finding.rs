@@ -80,6 +80,18 @@ codes! {
     SumSexSkipped = "SUM_SEX_SKIPPED", Info, "sdmx rule 12";
     /// Parts that exclude each other are together more than their whole.
     PartsExceedWhole = "PARTS_EXCEED_WHOLE", Error, "sdmx rules 13 and 14";
+    /// Parts that are all of a whole are together less than it.
+    SumParts = "SUM_PARTS", Warning, "sdmx rules 13 and 14";
+    /// A figure is many times what it was in the period before, or the reverse.
+    ChangeLarge = "CHANGE_LARGE", Warning, "sdmx rule 17";
+    /// Women and men have changed places since the period before.
+    SexSwapped = "SEX_SWAPPED", Warning, "sdmx rule 18";
+    /// A revision changes much of what stood.
+    RevisionLarge = "REVISION_LARGE", Warning, "sdmx rule 19";
+    /// A figure that a revision changes.
+    FigureChanged = "FIGURE_CHANGED", Info, "sdmx rule 19";
+    /// A figure that a revision takes away.
+    FigureRemoved = "FIGURE_REMOVED", Info, "sdmx rule 19";
     /// A part is larger than its whole.
     PartExceedsWhole = "PART_EXCEEDS_WHOLE", Error, "sdmx rule 15";
     /// A count of persons without the split by sex, and no reason.
@@ -223,6 +235,20 @@ impl Report {
         }
     }
 
+    /// Both reports as one: what was found first, then what was found second.
+    #[must_use]
+    pub fn joined(mut self, second: Self) -> Self {
+        let room = limits::FINDINGS.saturating_sub(self.findings.len());
+        self.unlisted += second.unlisted + second.findings.len().saturating_sub(room) as u64;
+        self.findings.extend(second.findings.into_iter().take(room));
+        self.errors += second.errors;
+        self.warnings += second.warnings;
+        for (code, count) in second.by_code {
+            *self.by_code.entry(code).or_default() += count;
+        }
+        self
+    }
+
     /// How many findings of `code`.
     #[must_use]
     pub fn count(&self, code: Code) -> u64 {
@@ -326,7 +352,9 @@ mod tests {
             report.push(Finding::new(*code, "a", "b").column("SEX").at(0, "A.KG"));
         }
         assert_eq!(Report::from_wire(&report.to_wire()), report);
-        assert_eq!((report.errors, report.warnings), (Code::ALL.len() as u64 - 2, 1));
+        let of = |severity| Code::ALL.iter().filter(|code| code.severity() == severity).count();
+        let sums = (of(Severity::Error) as u64, of(Severity::Warning) as u64);
+        assert_eq!((report.errors, report.warnings), sums);
     }
 
     #[test]
@@ -338,6 +366,20 @@ mod tests {
         assert_eq!((report.findings.len(), report.unlisted), (limits::FINDINGS, 5));
         assert_eq!(report.count(Code::SumSex), limits::FINDINGS as u64 + 5);
         assert!(report.to_string().contains("5 more findings"));
+    }
+
+    #[test]
+    fn nothing_is_lost_when_reports_are_joined() {
+        let report = |count: usize| {
+            let mut report = Report::default();
+            (0..count).for_each(|row| {
+                report.push(Finding::new(Code::SumSex, "5", "6").at(row, "A.KG"));
+            });
+            report
+        };
+        let joined = report(700).joined(report(1_200));
+        assert_eq!((joined.findings.len(), joined.unlisted), (1_000, 900));
+        assert_eq!((joined.errors, joined.count(Code::SumSex)), (1_900, 1_900));
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl KeyLayout {
         Key(key.0 & !mask | u128::from(code) << shift)
     }
 
+    /// The key without its period: those of one series are the same.
+    pub(crate) fn series(key: Key) -> Key {
+        Key(key.0 >> PERIOD_BITS)
+    }
+
     /// What of a key stands before one coded dimension: the codes of those that precede it.
     pub(crate) fn before(&self, key: Key, dimension: usize) -> Key {
         let (shift, width) = self.fields[dimension];

@@ -12,6 +12,7 @@
 //! | [`wire`] | columns to signed blocks and back |
 //! | [`validate`] | the rules, and the only way to a [`validate::ValidBatch`] |
 //! | [`finding`] | what the rules find: stable codes, row, column, key |
+//! | [`history`] | the rules that compare what comes with what was accepted before |
 //! | [`mod@slice`] | all that stands of a dataset for one period, and how a batch changes it |
 //! | [`attack`] | what can be inferred of withheld counts from what is given out |
 //! | [`json_schema`] | the JSON Schema of a batch, generated from a structure |
@@ -27,6 +28,7 @@ pub mod detail;
 pub mod extent;
 pub mod finding;
 pub mod guard;
+pub mod history;
 pub mod i18n;
 pub mod json_batch;
 pub mod json_schema;

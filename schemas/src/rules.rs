@@ -9,6 +9,7 @@ mod duplicates;
 pub(crate) mod header;
 mod parts;
 mod periods;
+mod progress;
 mod sex;
 #[cfg(test)]
 mod tests;
@@ -78,6 +79,7 @@ pub(crate) fn content(context: &Context<'_>, shape: &Shape<'_>, report: &mut Rep
     }
     whole::check(shape, &cells, report);
     parts::check(shape, &cells, report);
+    progress::check(shape, &cells, report);
 }
 
 impl Shape<'_> {

@@ -13,6 +13,7 @@ use crate::{
 };
 
 pub use apply::{Applied, Conflict, ConflictKind, apply};
+pub(crate) use apply::{Pair, pairs};
 
 /// The observations of one dataset and period, ascending by key, each key once.
 #[derive(Debug, Clone)]

@@ -260,6 +260,11 @@ pub struct Rules {
     pub signed: Vec<String>,
     /// Indicators that are part of others.
     pub part_of: Vec<PartOf>,
+    /// From which change on a figure is asked about; none: whatever the change.
+    pub change: Option<Change>,
+    /// Share of what stood, from 0 to 1, from which on a revision is told to be large.
+    #[serde(default = "tenth")]
+    pub large_revision: f64,
     /// Where the rules come from.
     pub source: String,
 }
@@ -270,6 +275,38 @@ impl Rules {
     #[must_use]
     pub fn tolerance(&self, parts: u32) -> f64 {
         self.totals.rounding / 2.0 * f64::from(parts + 1)
+    }
+}
+
+const fn tenth() -> f64 {
+    0.1
+}
+
+/// From which change on a figure is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// Where the greater of two figures is this many times the other.
+    pub factor: f64,
+    /// And at least this.
+    pub from: f64,
+}
+
+impl Change {
+    /// Is the step from one figure of a series to the next one large?
+    #[must_use]
+    pub fn is_large(self, before: f64, after: f64) -> bool {
+        let (less, greater) = (before.min(after), before.max(after));
+        less >= 0.0 && greater >= self.from && greater >= less * self.factor
+    }
+
+    /// Have two sexes changed their places, each being nearly what the other was?
+    #[must_use]
+    pub fn is_swapped(self, before: [f64; 2], after: [f64; 2]) -> bool {
+        let near = |one: f64, other: f64| (one - other).abs() <= 0.05 * one.max(other);
+        let apart = |[one, other]: [f64; 2]| (one - other).abs() > 0.2 * one.max(other);
+        let large = before.into_iter().chain(after).all(|figure| figure >= self.from);
+        large && apart(before) && near(before[0], after[1]) && near(before[1], after[0])
     }
 }
 

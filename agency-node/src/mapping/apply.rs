@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     output::Failure,
-    report::joined,
     source::{
         self, Blanks, Explained, Header, Input, Lines,
         broken::{self, is_broken},
@@ -65,7 +64,7 @@ impl Mapping {
             return Err(only(Finding::new(Code::Provider, known.join(", "), &self.dataset)));
         };
         if self.columns(&sheet, &mut report) {
-            return Err(joined(read, report));
+            return Err(read.joined(report));
         }
         let walks = match Crosswalks::bundled() {
             Ok(walks) => walks,
@@ -88,7 +87,7 @@ impl Mapping {
                 Ok(made) => rows.append(made),
                 Err(why) => {
                     making.report.push(Finding::new(Code::Format, "a mapping to follow", why));
-                    return Err(joined(read, making.report));
+                    return Err(read.joined(making.report));
                 }
             }
         }
@@ -100,7 +99,7 @@ impl Mapping {
                 expected,
                 format!("{} that it does not", sheet.rows),
             ));
-            return Err(joined(read, report));
+            return Err(read.joined(report));
         }
         let header = Header {
             dataset: structure.id.clone(),
@@ -163,7 +162,7 @@ fn in_rows_made(report: &mut Report, mut read: Report, lines: &Lines, origins: &
             finding.expected = format!("{}, on line {line}", finding.expected);
         }
     }
-    *report = joined(read, std::mem::take(report));
+    *report = read.joined(std::mem::take(report));
 }
 
 /// Has a column neither a name nor anything below it?

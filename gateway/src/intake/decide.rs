@@ -109,6 +109,8 @@ pub(super) struct Permitted {
     pub(super) disclosure: Disclosure,
     /// The chair's consent, where periods are frozen.
     pub(super) consent: Option<KeySignature>,
+    /// The article that asks why it revises, where it does and does not say.
+    pub(super) unsaid: Option<String>,
 }
 
 impl Permitted {
@@ -162,13 +164,7 @@ impl Permitted {
             return Err(known.refuse(Problem::new(Kind::Conflict, detail).under([revision])));
         }
         let unsaid = manifest.reason.as_deref().unwrap_or_default().trim().is_empty();
-        if manifest.revises.is_some() && unsaid {
-            let detail = "the batch revises another and does not say why";
-            let problem = Problem::new(Kind::NotPermitted, detail).under([revision]);
-            return Err(known.refuse(
-                problem.hint("give a reason: --reason TEXT, or reason in FILE.batch.toml"),
-            ));
-        }
+        let unsaid = (manifest.revises.is_some() && unsaid).then(|| revision.clone());
         let mut revised =
             manifest.periods.iter().filter(|period| standing.periods.contains(*period));
         let consent = match revised.find(|period| decree.frozen(period, now)) {
@@ -194,7 +190,7 @@ impl Permitted {
                     .under([decree.clauses().small_counts.to_string()]),
             )
         })?;
-        Ok(Self { late, disclosure, consent, ruling, checked })
+        Ok(Self { late, disclosure, consent, unsaid, ruling, checked })
     }
 }
 

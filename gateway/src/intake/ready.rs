@@ -7,10 +7,15 @@ use std::{
 
 use birge_proto::{
     envelope::VerifyingKey,
-    manifest::BatchId,
+    manifest::{Action, BatchId, Manifest},
     problem::{Kind, Problem},
     record::{Counts, DecreeName, Event, Outcome, Protection},
     wire::{self, Preview},
+};
+
+use birge_schemas::{
+    finding::Report,
+    history::{progress, revision},
 };
 
 use super::{
@@ -33,6 +38,8 @@ pub(super) struct Ready {
     protection: Protection,
     pattern: Body,
     previews: Vec<Preview>,
+    /// What the rules found, those that look at what stood among them.
+    report: Report,
 }
 
 /// Thresholds of which a preview tells, beside the decree's own.
@@ -45,6 +52,15 @@ impl Ready {
         let structure = valid.table().structure();
         let merged = merge(structure, holding, valid.manifest(), valid.table())
             .map_err(|conflict| known.refuse(Problem::new(Kind::Conflict, conflict.to_string())))?;
+        let history = history(valid.manifest(), holding, &merged, permitted.checked.dry_run());
+        let report = valid.report().clone().joined(history.report);
+        if let Some(article) = &permitted.unsaid {
+            let told = history.told.join("; ");
+            let detail = format!("the batch revises another and does not say why: {told}");
+            let problem = Problem::new(Kind::NotPermitted, detail).under([article.clone()]);
+            let hint = "give a reason: --reason TEXT, or reason in FILE.batch.toml";
+            return Err(Refusal { report: Some(report), ..known.refuse(problem.hint(hint)) });
+        }
         let (release, protection) = Release::compute(holding, &merged, permitted.disclosure)
             .map_err(|error| known.refuse(Problem::new(Kind::Internal, error.to_string())))?;
         let previews = match permitted.checked.header.preview && permitted.checked.dry_run() {
@@ -60,6 +76,7 @@ impl Ready {
             protection,
             pattern: pattern.into(),
             previews,
+            report,
             permitted,
         })
     }
@@ -100,11 +117,11 @@ impl Ready {
     }
 
     pub(super) fn report(&self) -> wire::Report {
-        self.permitted.checked.report()
+        self.report.to_wire()
     }
 
     pub(super) fn outcome(&self) -> Outcome {
-        match self.permitted.checked.valid.report().warnings {
+        match self.report.warnings {
             0 => Outcome::Success,
             _ => Outcome::Warning,
         }
@@ -117,7 +134,7 @@ impl Ready {
             batch: valid.id(),
             dataset: valid.manifest().dataset.clone(),
             outcome: self.outcome(),
-            findings: by_code(valid.report()),
+            findings: by_code(&self.report),
         }
     }
 
@@ -137,7 +154,7 @@ impl Ready {
             revises: manifest.revises,
             outcome: self.outcome(),
             counts: self.merged.counts,
-            findings: by_code(valid.report()),
+            findings: by_code(&self.report),
             late: *late,
             cause: manifest.cause,
             consent: consent.clone(),
@@ -161,6 +178,44 @@ impl Ready {
     pub(super) fn again(self) -> Checked {
         self.permitted.checked
     }
+}
+
+/// What the rules find that look at what stood.
+struct History {
+    report: Report,
+    /// Of each period that a batch revises, what it changes.
+    told: Vec<String>,
+}
+
+/// Periods of which a message tells what changes.
+const TOLD: usize = 5;
+
+/// Compares what a batch makes of its periods with what stood, and with the periods before.
+/// `listed`: each figure that changes is told.
+fn history(manifest: &Manifest, holding: &Holding, merged: &Merged, listed: bool) -> History {
+    let mut history = History { report: Report::default(), told: vec![] };
+    if manifest.action == Action::Information {
+        return history;
+    }
+    for (period, slice) in &merged.slices {
+        let stood = holding.periods().find(|(stood, _)| stood == period);
+        if let Some((_, stood)) = stood.filter(|_| manifest.revises.is_some()) {
+            let changes = revision(&stood.slice, slice, listed, &mut history.report);
+            history.told.push(format!("{period}: {changes}"));
+        }
+        let before = holding.periods().take_while(|(before, _)| *before < period.as_str()).last();
+        // Within a batch the rules have looked already.
+        if let Some((_, before)) = before.filter(|(before, _)| !merged.slices.contains_key(*before))
+        {
+            progress(&before.slice, slice, &mut history.report);
+        }
+    }
+    let more = history.told.len().saturating_sub(TOLD);
+    history.told.truncate(TOLD);
+    if more > 0 {
+        history.told.push(format!("and {more} more periods"));
+    }
+    history
 }
 
 /// What would be withheld under the decree's threshold and the usual ones.

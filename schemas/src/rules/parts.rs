@@ -1,12 +1,17 @@
 //! Rules 13 and 14: parts that exclude each other are together not more than their whole: ages,
 //! regions, citizenships, countries. That they are less is no error, as nobody need hand in all of
-//! them. Forms of an indicator may overlap, and the sexes have a rule of their own.
+//! them; where they are all (ages from 0 on without a gap, every region of a country, others among
+//! them) it is asked about. Forms of an indicator may overlap, and the sexes have a rule of their
+//! own.
+
+use std::collections::BTreeMap;
 
 use super::{Shape, cells::Cells, whole::signed};
 use crate::{
     detail::Breakdown,
-    extent::{Span, spans},
+    extent::{OLDEST, Span, spans},
     finding::{Code, Finding, Report},
+    structure::Dimension,
 };
 
 /// What of a whole is told in a finding at most.
@@ -17,6 +22,8 @@ struct Part {
     /// The row of the whole.
     whole: usize,
     row: usize,
+    /// Its code.
+    code: u16,
     /// What it takes in.
     span: Span,
     value: f64,
@@ -43,7 +50,7 @@ fn along(breakdown: Breakdown, shape: &Shape<'_>, cells: &Cells, report: &mut Re
     for (key, row) in cells.iter() {
         let now = structure.keys.before(key, place);
         if block.replace(now) != Some(now) {
-            judge(shape, breakdown, &mut parts, report);
+            judge(shape, breakdown, dimension, &mut parts, report);
         }
         let code = structure.keys.code(key, place);
         let (Some(whole), Some(value)) = (coded.wholes[usize::from(code)], shape.raw.value(row))
@@ -54,14 +61,20 @@ fn along(breakdown: Breakdown, shape: &Shape<'_>, cells: &Cells, report: &mut Re
             continue;
         }
         if let Some(whole) = cursor.find(structure.keys.with(key, place, whole)) {
-            parts.push(Part { whole, row, span: spans[usize::from(code)], value });
+            parts.push(Part { whole, row, code, span: spans[usize::from(code)], value });
         }
     }
-    judge(shape, breakdown, &mut parts, report);
+    judge(shape, breakdown, dimension, &mut parts, report);
 }
 
 /// Compares wholes with their parts, and empties the list.
-fn judge(shape: &Shape<'_>, breakdown: Breakdown, parts: &mut Vec<Part>, report: &mut Report) {
+fn judge(
+    shape: &Shape<'_>,
+    breakdown: Breakdown,
+    dimension: &Dimension,
+    parts: &mut Vec<Part>,
+    report: &mut Report,
+) {
     parts.sort_unstable_by_key(|part| (part.whole, part.span.to, part.span.from));
     for parts in parts.chunk_by(|one, next| one.whole == next.whole) {
         let row = parts[0].whole;
@@ -74,29 +87,84 @@ fn judge(shape: &Shape<'_>, breakdown: Breakdown, parts: &mut Vec<Part>, report:
             continue;
         }
         // Amounts are sums of doubles: allow for their last bits.
-        if sum - whole > tolerance + whole.abs() * 1e-9 {
-            let dimension = breakdown.dimension();
-            report.add(Code::PartsExceedWhole, || {
-                let column = shape.raw.column(dimension);
-                let code = |part: &&Part| column.map_or("", |column| column.at(part.row));
-                let shown = greatest.iter().take(SHOWN);
-                let mut shown: Vec<_> =
-                    shown.map(|part| format!("{} {}", code(part), part.value)).collect();
-                if greatest.len() > SHOWN {
-                    shown.push(format!("{} more", greatest.len() - SHOWN));
-                }
+        let tolerance = tolerance + whole.abs() * 1e-9;
+        let mut tell = |code: Code, how: &str, parts: &[&Part], sum: f64| {
+            report.add(code, || {
+                let within = rules.tolerance(parts.len() as u32);
                 let within =
-                    if tolerance > 0.0 { format!(", within {tolerance}") } else { String::new() };
-                let expected = format!("parts that are together at most {whole}{within}");
-                let found = format!("{} = {sum}", shown.join(" + "));
-                shape.at(
-                    row,
-                    Finding::new(Code::PartsExceedWhole, expected, found).column(dimension),
-                )
+                    if within > 0.0 { format!(", within {within}") } else { String::new() };
+                let expected = format!("parts that are together {how} {whole}{within}");
+                let found = format!("{} = {sum}", shown(shape, dimension, parts));
+                shape.at(row, Finding::new(code, expected, found).column(&dimension.id))
             });
+        };
+        if sum - whole > tolerance {
+            tell(Code::PartsExceedWhole, "at most", &greatest, sum);
+        } else if let Some(all) = all_of(breakdown, dimension, parts) {
+            let sum = all.iter().map(|part| part.value).sum::<f64>();
+            let tolerance = rules.tolerance(all.len() as u32) + whole.abs() * 1e-9;
+            if whole - sum > tolerance {
+                tell(Code::SumParts, "all of", &all, sum);
+            }
         }
     }
     parts.clear();
+}
+
+fn shown(shape: &Shape<'_>, dimension: &Dimension, parts: &[&Part]) -> String {
+    let column = shape.raw.column(&dimension.id);
+    let code = |part: &&Part| column.map_or("", |column| column.at(part.row));
+    let first = parts.iter().take(SHOWN);
+    let mut shown: Vec<_> = first.map(|part| format!("{} {}", code(part), part.value)).collect();
+    if parts.len() > SHOWN {
+        shown.push(format!("{} more", parts.len() - SHOWN));
+    }
+    shown.join(" + ")
+}
+
+/// Parts of a whole that are all there are of it, if they are.
+fn all_of<'p>(
+    breakdown: Breakdown,
+    dimension: &Dimension,
+    parts: &'p [Part],
+) -> Option<Vec<&'p Part>> {
+    let coded = dimension.codes()?;
+    match breakdown {
+        Breakdown::Age => every_age(parts),
+        Breakdown::Region => {
+            let whole = coded.wholes[usize::from(parts[0].code)];
+            let regions = (0_u16..).zip(&coded.wholes);
+            let allowed = regions.filter(|(code, of)| **of == whole && coded.allows(*code));
+            (allowed.count() == parts.len()).then(|| parts.iter().collect())
+        }
+        _ => {
+            let others = coded.list.position("_O")?;
+            let apart = parts.windows(2).all(|pair| pair[0].span.to <= pair[1].span.from);
+            (apart && parts.iter().any(|part| part.code == others)).then(|| parts.iter().collect())
+        }
+    }
+}
+
+/// Age groups that follow on each other from 0 to the oldest, and unknown age, where it is given.
+fn every_age(parts: &[Part]) -> Option<Vec<&Part>> {
+    // By the age up to which groups lead: the last of them.
+    let mut leads: BTreeMap<u32, &Part> = BTreeMap::new();
+    let mut by_start: Vec<&Part> = parts.iter().filter(|part| part.span.from < OLDEST).collect();
+    by_start.sort_unstable_by_key(|part| (part.span.from, part.span.to));
+    for part in by_start {
+        if part.span.from == 0 || leads.contains_key(&part.span.from) {
+            leads.entry(part.span.to).or_insert(part);
+        }
+    }
+    let mut all: Vec<&Part> = parts.iter().filter(|part| part.span.from >= OLDEST).collect();
+    let mut at = OLDEST;
+    while at > 0 {
+        let part = leads.get(&at)?;
+        all.push(part);
+        at = part.span.from;
+    }
+    all.reverse();
+    Some(all)
 }
 
 /// The most that parts which exclude each other are together, and which they are. `parts` are in
@@ -136,7 +204,7 @@ mod tests {
             spans in prop::collection::vec((0..9_u32, 1..5_u32, 0..50_u32), 1..9),
         ) {
             let part = |(from, wide, value): &(u32, u32, u32)| Part {
-                whole: 0, row: 0, span: Span { from: *from, to: from + wide }, value: (*value).into(),
+                whole: 0, row: 0, code: 0, span: Span { from: *from, to: from + wide }, value: (*value).into(),
             };
             let mut parts: Vec<Part> = spans.iter().map(part).collect();
             parts.sort_unstable_by_key(|part| (part.span.to, part.span.from));

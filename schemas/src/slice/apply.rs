@@ -91,7 +91,7 @@ pub fn apply(
 
     let mut counts = Counts::default();
     let (mut kept, mut removed, mut refused) = (vec![], vec![], vec![]);
-    for pair in Pairs::of(&current.table, &batch.table) {
+    for pair in pairs(&current.table, &batch.table) {
         match (action, pair) {
             (Action::Delete | Action::Withdraw, Pair::New(new)) => {
                 refused.push(batch.table.key(new as usize))
@@ -156,23 +156,21 @@ fn same(a: &Table, row_a: u32, b: &Table, row_b: u32) -> bool {
 }
 
 /// Where a key stands: in what stood, in the batch, or in both.
-enum Pair {
+pub(crate) enum Pair {
     Old(u32),
     New(u32),
     Both(u32, u32),
 }
 
 /// Walks two tables sorted by key, each key once, in step.
+pub(crate) fn pairs<'a>(old: &'a Table, new: &'a Table) -> impl Iterator<Item = Pair> + use<'a> {
+    Pairs { old, new, at: (0, 0) }
+}
+
 struct Pairs<'a> {
     old: &'a Table,
     new: &'a Table,
     at: (usize, usize),
-}
-
-impl<'a> Pairs<'a> {
-    fn of(old: &'a Table, new: &'a Table) -> Self {
-        Self { old, new, at: (0, 0) }
-    }
 }
 
 impl Iterator for Pairs<'_> {
