@@ -59,7 +59,7 @@ impl Ready {
             let detail = format!("the batch revises another and does not say why: {told}");
             let problem = Problem::new(Kind::NotPermitted, detail).under([article.clone()]);
             let hint = "give a reason: --reason TEXT, or reason in FILE.batch.toml";
-            return Err(Refusal { report: Some(report), ..known.refuse(problem.hint(hint)) });
+            return Err(known.refuse(problem.hint(hint)));
         }
         let (release, protection) = Release::compute(holding, &merged, permitted.disclosure)
             .map_err(|error| known.refuse(Problem::new(Kind::Internal, error.to_string())))?;

@@ -111,6 +111,66 @@ fn under_5_2(problem: &Problem) {
     assert!(problem.articles.contains(&"5(2)".to_owned()), "{problem:?}");
 }
 
+/// A release that doubles what stood, one that leaves years out, and one that moves the figures to
+/// another country: none goes in by mistake, and the message has the numbers.
+#[test]
+fn a_release_that_changes_much_is_caught_with_its_numbers() {
+    let scene = Scene::new();
+    let (year, last) = (this_year() - 1, this_year() - 2);
+    let years = [(last, 300), (year, 310)];
+    let (output, answer) = scene.submit("first.csv", &stock('A', &years), &[]);
+    assert_eq!(output.code, Some(0), "{answer}");
+
+    let doubled = stock('R', &[(last, 600), (year, 620)]);
+    let (output, answer) = scene.submit("doubled.csv", &doubled, &[]);
+    assert_eq!(output.code, Some(1), "{answer}");
+    let detail = answer["problem"]["detail"].as_str().unwrap();
+    for part in [
+        "does not say why",
+        &format!("{last}: 2 of 3 figures changed (together 650 before, 1250 now), 0 gone, 0 new"),
+        &format!("{year}: 2 of 3 figures changed (together 670 before, 1290 now), 0 gone, 0 new"),
+    ] {
+        assert!(detail.contains(part), "{detail}");
+    }
+    // Who looks before sees each figure.
+    let (output, answer) =
+        scene.submit("doubled.csv", &doubled, &["--reason", REASON, "--dry-run"]);
+    assert_eq!((output.code, &answer["outcome"]), (Some(0), &"warning".into()), "{answer}");
+    assert_eq!(answer["report"]["byCode"]["FIGURE_CHANGED"], 4, "{answer}");
+    let told = answer["report"]["findings"].as_array().unwrap();
+    let women = told.iter().find(|finding| finding["found"] == "600").unwrap();
+    assert_eq!((&women["code"], &women["expected"]), (&"FIGURE_CHANGED".into(), &"300".into()));
+
+    let moved = stock('R', &years).replace(",KG,", ",TJ,");
+    let (output, answer) = scene.submit("moved.csv", &moved, &["--reason", REASON]);
+    assert_eq!(output.code, Some(1), "{answer}");
+    let detail = answer["problem"]["detail"].as_str().unwrap();
+    assert!(detail.contains("would disappear") && detail.contains("A.KG.MIG_STOCK.F"), "{detail}");
+
+    let observation = |sex: &str, value: u32| {
+        serde_json::json!({
+            "FREQ": "A", "REF_AREA": "KG", "INDICATOR": "MIG_STOCK", "SEX": sex, "AGE": "_T",
+            "COUNTRY_BIRTH": "_T", "UNIT_MEASURE": "PS", "TIME_PERIOD": year.to_string(),
+            "OBS_VALUE": value, "OBS_STATUS": "A",
+        })
+    };
+    let only_the_last = serde_json::json!({
+        "dataset": "MIG_STOCK", "version": "1.0.0", "agency": "NSC", "action": "Replace",
+        "periods": [last.to_string(), year.to_string()], "reason": REASON,
+        "observations": [observation("F", 310), observation("M", 50), observation("_T", 360)],
+    });
+    let (output, answer) = scene.submit("last.json", &only_the_last.to_string(), &[]);
+    assert_eq!(output.code, Some(1), "{answer}");
+    let detail = answer["problem"]["detail"].as_str().unwrap();
+    assert!(detail.contains("would disappear") && detail.contains(&last.to_string()), "{detail}");
+
+    // What leaps against the year before, and whose sexes changed places, is taken and asked about.
+    let (output, answer) = scene.submit("next.csv", &stock('A', &[(year - 2, 9_000)]), &[]);
+    assert_eq!(output.code, Some(0), "{answer}");
+    let (_, answer) = scene.submit("leap.csv", &stock('R', &[(last, 10)]), &["--reason", REASON]);
+    assert_eq!(answer["report"]["byCode"]["CHANGE_LARGE"], 2, "{answer}");
+}
+
 #[test]
 fn the_sidecar_of_a_file_in_the_inbox_says_why_it_revises() {
     let scene = Scene::new();
