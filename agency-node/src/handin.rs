@@ -85,9 +85,11 @@ impl Given {
     /// # Errors
     /// When that cannot be read, or is wrong.
     fn mapping(&self, node: &Node) -> Result<Option<Mapping>, Failure> {
-        let folder = self.file.parent();
-        let of_source = || node.config.sources.iter().find(|it| Some(&*node.inbox(it)) == folder);
-        let of_source = of_source().map(|source| node.home.join(&source.mapping));
+        let canonical = |path: &Path| path.canonicalize().ok();
+        let folder = canonical(&self.file).and_then(|file| file.parent().map(Path::to_owned));
+        let mut sources = node.config.sources.iter();
+        let of_source = sources.find(|it| folder.is_some() && canonical(&node.inbox(it)) == folder);
+        let of_source = of_source.map(|source| node.home.join(&source.mapping));
         self.mapping.clone().or(of_source).map(|file| Mapping::load(&file)).transpose()
     }
 }

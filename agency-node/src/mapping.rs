@@ -17,6 +17,7 @@
 
 mod apply;
 pub mod command;
+mod figures;
 mod likeness;
 mod propose;
 mod recode;
@@ -203,14 +204,14 @@ pub enum Sign {
 
 /// The number 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u8")]
+#[serde(try_from = "f64")]
 pub struct Zero;
 
-impl TryFrom<u8> for Zero {
+impl TryFrom<f64> for Zero {
     type Error = &'static str;
 
-    fn try_from(number: u8) -> Result<Self, Self::Error> {
-        if number == 0 { Ok(Self) } else { Err("a sign stands for 0, for a status, or for null") }
+    fn try_from(number: f64) -> Result<Self, Self::Error> {
+        if number == 0.0 { Ok(Self) } else { Err("a sign stands for 0, for a status, or for null") }
     }
 }
 

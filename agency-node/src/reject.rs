@@ -49,10 +49,12 @@ pub fn file(home: &Home, file: &Path, paper: &Paper<'_>) -> Result<PathBuf, Fail
     let is_csv =
         |ending: &OsStr| ["csv", "txt", "tsv"].iter().any(|own| ending.eq_ignore_ascii_case(own));
     let copy = if to.extension().is_none_or(is_csv) { ".findings.csv" } else { ".findings.xlsx" };
-    paper.annotate(&home::with_ending(&to, copy))?;
+    write(&to, &report::text(found, lines), &json!({ "report": report::json(found, lines) }))?;
     paper.write(&home::with_ending(&to, ".report.html"))?;
     paper.write(&home::with_ending(&to, ".report.csv"))?;
-    write(&to, &report::text(found, lines), &json!({ "report": report::json(found, lines) }))?;
+    if let Err(failure) = paper.annotate(&home::with_ending(&to, copy)) {
+        tracing::warn!("no copy of {} with its findings: {failure}", paper.file);
+    }
     move_with_sidecar(file, &to)?;
     Ok(to)
 }

@@ -5,7 +5,7 @@ mod annotated;
 mod marked;
 mod page;
 
-use std::{ffi::OsStr, fmt::Write, path::Path};
+use std::{borrow::Cow, ffi::OsStr, fmt::Write, path::Path};
 
 use birge_schemas::finding::{Finding, Report};
 use serde_json::{Value, json};
@@ -73,25 +73,22 @@ impl Paper<'_> {
 fn table(report: &Report, lines: &Lines, language: Language) -> Result<Vec<u8>, csv::Error> {
     let texts = i18n::SOURCES.texts(language);
     let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
+    let say = |id: &str| texts.say(id);
     let head =
         ["severity", "code", "line", "column", "key", "found", "expected", "rule", "meaning"];
+    let head = head.map(|name| match name {
+        "code" | "rule" => name.to_owned(),
+        name => say(&format!("batch-{name}")),
+    });
     writer.write_record(head)?;
     for finding in &report.findings {
         let Finding { code, severity, column, key, found, expected, .. } = finding;
         let line = line(finding, lines).map_or_else(String::new, |line| line.to_string());
-        let severity = format!("{severity:?}");
-        let meaning = texts.say(&format!("finding-{code}"));
-        writer.write_record([
-            &severity,
-            code.as_str(),
-            &line,
-            column,
-            key,
-            found,
-            expected,
-            code.rule(),
-            &meaning,
-        ])?;
+        let severity = say(&format!("severity-{}", format!("{severity:?}").to_lowercase()));
+        let meaning = say(&format!("finding-{code}"));
+        let cells =
+            [&severity, code.as_str(), &line, column, key, found, expected, code.rule(), &meaning];
+        writer.write_record(cells.map(|cell| inert(cell).into_owned()))?;
     }
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
 }
@@ -152,11 +149,27 @@ fn line(finding: &Finding, lines: &Lines) -> Option<u64> {
     if finding.row == 0 { None } else { lines.of(finding.row) }
 }
 
+/// A cell as a spreadsheet takes it for text: what would be a formula is marked as none.
+fn inert(cell: &str) -> Cow<'_, str> {
+    let formula =
+        cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err();
+    if formula { format!("'{cell}").into() } else { cell.into() }
+}
+
 #[cfg(test)]
 mod tests {
     use birge_schemas::finding::Code;
 
     use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        assert_eq!(inert("=HYPERLINK(1)"), "'=HYPERLINK(1)");
+        assert_eq!(inert("@x"), "'@x");
+        for plain in ["-5", "+1.5", "a=b", ""] {
+            assert_eq!(inert(plain), plain);
+        }
+    }
 
     #[test]
     fn lines_stand_beside_rows() {

@@ -61,6 +61,21 @@ impl Crosswalks {
         read.collect::<Result<_, _>>().map(Self)
     }
 
+    /// From the names of a list's codes, in all languages. A name is ambiguous that two codes have,
+    /// or that another cross-walk into the list says is.
+    #[must_use]
+    pub fn names(&self, list: &CodeList) -> Crosswalk {
+        let mut names = Crosswalk::of_names(list);
+        for walk in self.0.values().filter(|walk| walk.code_list == list.id) {
+            let ambiguous = walk
+                .meanings
+                .iter()
+                .filter(|(_, meaning)| matches!(meaning, Meaning::Ambiguous(_)));
+            names.meanings.extend(ambiguous.map(|(text, all)| (text.clone(), all.clone())));
+        }
+        names
+    }
+
     /// One of them.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Crosswalk> {
@@ -104,10 +119,7 @@ impl Crosswalk {
         Ok(walk)
     }
 
-    /// From the names of a list's codes, in all languages. A name that two codes have is
-    /// ambiguous.
-    #[must_use]
-    pub fn of_names(list: &CodeList) -> Self {
+    fn of_names(list: &CodeList) -> Self {
         let mut walk = Self { code_list: list.id.clone(), ..Self::default() };
         for code in list.codes() {
             for name in code.names.values() {
@@ -189,7 +201,9 @@ mod tests {
         assert_eq!(osh, Some(Meaning::Ambiguous(vec!["KG-GO".into(), "KG-O".into()])));
         let structures = Structures::bundled().unwrap();
         let areas = structures.code_lists().find(|list| list.id == "CL_AREA").unwrap();
-        let names = Crosswalk::of_names(areas);
+        let names = walks.names(areas);
+        let osh = Meaning::Ambiguous(vec!["KG-GO".into(), "KG-O".into()]);
+        assert_eq!(code(&names, "Ош"), Some(osh));
         assert_eq!(code(&names, "Қирғизистон"), Some(Meaning::Code("KG".into())));
     }
 

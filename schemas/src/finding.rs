@@ -110,6 +110,8 @@ codes! {
     SplitAbsent = "SPLIT_ABSENT", Info, "the mapping";
     /// Rows of the source that were added up.
     Combined = "COMBINED", Info, "the mapping";
+    /// A total that the mapping asks for and that cannot be made, as not all of it is there.
+    TotalNotMade = "TOTAL_NOT_MADE", Warning, "the mapping";
     /// Observations that were made of others.
     Derived = "DERIVED", Info, "the mapping";
 }

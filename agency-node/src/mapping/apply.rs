@@ -7,12 +7,13 @@ use birge_schemas::{
     crosswalk::Crosswalks,
     finding::{Code, Finding, Report},
     structure::{AttributeKind, Structure, Structures},
-    table::RawColumn,
+    table::{Bitmap, RawColumn},
 };
 use regex::Regex;
 
 use super::{
-    Codes, Condition, Constant, FileName, Mapping, Origin, Part, Sign, Wide,
+    Codes, Condition, Constant, FileName, Mapping, Origin, Part, Wide,
+    figures::{self, Cell, Figure, is_undivided},
     recode::{Ambiguous, Recoding},
     rows::Rows,
     sums,
@@ -23,10 +24,15 @@ use crate::{
         self, Blanks, Explained, Header, Input, Lines,
         broken::{self, is_broken},
         only,
-        sheet::{Figures, Sheet},
+        sheet::Sheet,
         template::VALUE,
     },
 };
+
+/// Why there is no figure, among other things.
+const STATUS: &str = "OBS_STATUS";
+/// Statuses that say why there is no figure.
+const BLANK: [&str; 6] = ["H", "K", "L", "M", "O", "Q"];
 
 impl Mapping {
     /// Reads a file and makes a batch of it. The findings, where so little can be made of it that
@@ -80,6 +86,7 @@ impl Mapping {
             file,
             report,
             explained: Explained::default(),
+            used: Bitmap::filled(false, sheet.rows),
         };
         let mut rows = Rows::default();
         for part in self.parts() {
@@ -91,6 +98,8 @@ impl Mapping {
                 }
             }
         }
+        let left_out = (0..sheet.rows).filter(|row| !making.used.at(*row)).count() as u64;
+        making.tell(Code::RowsLeftOut, left_out, "rows", "to be left out");
         let Making { mut report, explained, .. } = making;
         if rows.count() == 0 {
             let expected = "rows that the mapping makes something of";
@@ -129,6 +138,13 @@ impl Mapping {
             let expected = format!("the columns of \"{}\"", self.name);
             let found = format!("only {}", sheet.names.join(", "));
             report.push(Finding::new(Code::ColumnMissing, expected, found).column(**name));
+        }
+        let twice = |name: &&&str| sheet.names.iter().filter(|own| *own == **name).count() > 1;
+        for name in asked.iter().filter(twice) {
+            let expected = "each column that is used once";
+            report.push(
+                Finding::new(Code::Format, expected, "a name that stands twice").column(*name),
+            );
         }
         let said = |name: &&String| {
             asked.contains(name.as_str()) || self.ignore.contains(name) || is_blank(sheet, name)
@@ -178,63 +194,46 @@ struct Making<'a> {
     file: String,
     report: Report,
     explained: Explained,
-}
-
-/// A column of figures, and what its name stands for.
-struct Figure<'a> {
-    figures: &'a Figures,
-    stands_for: Option<&'a BTreeMap<String, String>>,
-    /// The group that it belongs to.
-    group: Option<&'a Wide>,
-    /// What each of its words means.
-    words: Vec<Word<'a>>,
-}
-
-/// What stands where a figure would.
-#[derive(Clone, Copy)]
-enum Word<'a> {
-    Nothing,
-    Unreadable,
-    Means(&'a Sign),
+    /// Rows of which something is made.
+    used: Bitmap,
 }
 
 impl Making<'_> {
     /// # Errors
     /// Says why the mapping cannot be followed.
     fn part(&mut self, part: &Part) -> Result<Rows, String> {
-        let kept = self.kept(&part.rows);
-        let figures = self.figures(part)?;
-        let multiplier = part.value.as_ref().and_then(|value| value.multiplier).unwrap_or(1.0);
+        let kept = self.kept(&part.rows)?;
+        let (figures, divisions) =
+            (figures::figures(part, self.sheet)?, figures::divisions(part, self.sheet)?);
         let mut rows = Rows::default();
         // Which figure each row is of, and what stands in attributes for what is not a number.
         let (mut of, mut said): (Vec<u32>, Vec<(usize, &str, &str)>) = (vec![], vec![]);
         let mut undivided = 0;
         for row in kept {
             let at = row as usize;
-            let absent = |group: &Wide| is_undivided(group, self.sheet, at);
-            let missing: Vec<&Wide> = part.wide.iter().filter(|group| absent(group)).collect();
-            undivided += missing.len() as u64;
+            let absent =
+                divisions.iter().filter(|(group, of)| is_undivided(group, of, &figures, at));
+            let absent: Vec<&Wide> = absent.map(|(group, _)| *group).collect();
+            undivided += absent.len() as u64;
             for (place, figure) in (0..).zip(&figures) {
-                if figure.group.is_some_and(|own| missing.iter().any(|it| std::ptr::eq(*it, own))) {
+                if figure.group.is_some_and(|own| absent.iter().any(|it| std::ptr::eq(*it, own))) {
                     continue;
                 }
                 let new = rows.count();
-                let word = figure.words[figure.figures.words.entry(at)];
-                match (figure.figures.value(at), word) {
-                    (Some(number), _) => rows.push_value(Some(number * multiplier), row),
-                    (None, Word::Means(Sign::LeftOut(()))) => continue,
-                    (None, Word::Means(Sign::Zero(_))) => rows.push_value(Some(0.0), row),
-                    (None, Word::Means(Sign::Status(status))) => {
+                of.push(place);
+                match figure.cell(at) {
+                    Cell::Number(number) => rows.push_value(Some(number), row),
+                    Cell::LeftOut => rows.push_left_out(row),
+                    Cell::Nothing => rows.push_value(None, row),
+                    Cell::Status(status) => {
                         rows.push_value(None, row);
-                        said.push((new, "OBS_STATUS", status));
+                        said.push((new, STATUS, status));
                     }
-                    (None, Word::Nothing) => rows.push_value(None, row),
-                    (None, Word::Unreadable) => {
-                        rows.unreadable.insert(new, figure.figures.words.at(at).to_owned());
+                    Cell::Unreadable(text) => {
                         rows.push_value(None, row);
+                        rows.unreadable.insert(new, text.to_owned());
                     }
                 }
-                of.push(place);
             }
         }
         self.tell(Code::SplitAbsent, undivided, "rows", "not to be divided as others are");
@@ -243,11 +242,11 @@ impl Making<'_> {
         }
         for (id, origin) in &part.columns {
             let column = self.column(id, origin, &rows.origins)?;
-            rows.columns.push(column);
+            rows.push_column(column);
         }
         for id in figures.iter().filter_map(|figure| figure.stands_for).flat_map(BTreeMap::keys) {
             if rows.column(id).is_none() {
-                rows.columns.push(of_figures(id, &figures, &of));
+                rows.push_column(of_figures(id, &figures, &of));
             } else {
                 said.extend(of.iter().enumerate().filter_map(|(row, figure)| {
                     let text = figures[*figure as usize].stands_for?.get(id)?;
@@ -255,64 +254,38 @@ impl Making<'_> {
                 }));
             }
         }
-        said.iter().for_each(|(row, id, text)| rows.set(id, *row, text));
-        if part.combine == Some(true) {
-            let gone = sums::combine(self.structure, &mut rows);
-            self.tell(Code::Combined, gone, "rows", "to be added to others of the same key");
+        for (row, id, text) in said {
+            // A status that says already why there is no figure stays.
+            if id != STATUS || !BLANK.contains(&rows.text(STATUS, row)) {
+                rows.set(id, row, text);
+            }
         }
-        let made = sums::totals(self.structure, &part.totals, &mut rows, &mut self.report)
-            + sums::rests(self.structure, &part.rests, &mut rows, &mut self.report);
-        sums::unsplit(self.structure, &part.unsplit, &mut rows);
-        self.tell(Code::Derived, made, "observations", "to be made of others");
+        let made = sums::Sums::new(self.structure, part, &mut rows)?.make(&mut self.report);
+        self.tell(Code::Combined, made.combined, "rows", "to be added to others of the same key");
+        self.tell(Code::Derived, made.derived, "observations", "to be made of others");
+        rows.drop_left_out();
         Ok(rows)
     }
 
     /// The rows of which all conditions hold.
-    fn kept(&mut self, conditions: &[Condition]) -> Vec<u32> {
-        let columns: Vec<(&RawColumn, Vec<bool>)> = conditions
-            .iter()
-            .filter_map(|it| {
-                let column = self.sheet.texts.iter().find(|column| column.id == it.column)?;
-                let holds = |text: &String| {
-                    (it.is.is_empty() || it.is.contains(text)) && !it.is_not.contains(text)
-                };
-                Some((column, column.dictionary.iter().map(holds).collect()))
-            })
-            .collect();
-        let rows = 0..u32::try_from(self.sheet.rows).unwrap_or(u32::MAX);
-        let kept: Vec<u32> = rows
-            .filter(|row| columns.iter().all(|(column, holds)| holds[column.entry(*row as usize)]))
-            .collect();
-        let left_out = (self.sheet.rows - kept.len()) as u64;
-        self.tell(Code::RowsLeftOut, left_out, "rows", "to be left out");
-        kept
-    }
-
-    /// The columns of figures that a part speaks of.
-    fn figures<'p>(&self, part: &'p Part) -> Result<Vec<Figure<'p>>, String>
-    where
-        Self: 'p,
-    {
-        let figure = |name: &str, stands_for, group| {
-            let figures = self.sheet.figures.iter().find(|column| column.words.id == name);
-            let figures = figures.ok_or_else(|| format!("there is no column {name} of figures"))?;
-            let word = |text: &String| match part.signs.get(text) {
-                Some(sign) => Word::Means(sign),
-                None if text.is_empty() => Word::Nothing,
-                None => Word::Unreadable,
+    fn kept(&mut self, conditions: &[Condition]) -> Result<Vec<u32>, String> {
+        let column = |it: &Condition| {
+            let column = self.sheet.texts.iter().find(|column| column.id == it.column);
+            let column = column.ok_or_else(|| {
+                format!("`rows` asks for {}, which is a column of figures: use `signs`", it.column)
+            })?;
+            let holds = |text: &String| {
+                (it.is.is_empty() || it.is.contains(text)) && !it.is_not.contains(text)
             };
-            let words = figures.words.dictionary.iter().map(word).collect();
-            Ok(Figure { figures, stands_for, group, words })
+            Ok::<_, String>((column, column.dictionary.iter().map(holds).collect::<Vec<bool>>()))
         };
-        match (&part.wide[..], &part.value) {
-            ([], Some(value)) => Ok(vec![figure(&value.from, None, None)?]),
-            ([], None) => Err("it names no figure: `value`, or `wide`".to_owned()),
-            (groups, _) => groups
-                .iter()
-                .flat_map(|group| group.columns.iter().map(move |(name, own)| (name, own, group)))
-                .map(|(name, own, group)| figure(name, Some(own), Some(group)))
-                .collect(),
-        }
+        let columns: Vec<_> = conditions.iter().map(column).collect::<Result<_, _>>()?;
+        let holds =
+            |row: &u32| columns.iter().all(|(column, holds)| holds[column.entry(*row as usize)]);
+        let rows = 0..u32::try_from(self.sheet.rows).unwrap_or(u32::MAX);
+        let kept: Vec<u32> = rows.filter(holds).collect();
+        kept.iter().for_each(|row| self.used.set(*row as usize, true));
+        Ok(kept)
     }
 
     /// The column of a dimension or attribute, for rows made of these.
@@ -358,15 +331,6 @@ impl Making<'_> {
             self.report.push(Finding::new(code, expected, format!("{count} {what}")));
         }
     }
-}
-
-/// Is the figure that a group divides more than 0 in a row, and all of the group 0 or nothing?
-fn is_undivided(group: &Wide, sheet: &Sheet, row: usize) -> bool {
-    let Some(of) = &group.of else { return false };
-    let value =
-        |name: &String| sheet.figures.iter().find(|figures| figures.words.id == *name)?.value(row);
-    value(of).is_some_and(|whole| whole > 0.0)
-        && group.columns.keys().all(|name| value(name).is_none_or(|part| part == 0.0))
 }
 
 /// The column of what the names of columns of figures stand for.

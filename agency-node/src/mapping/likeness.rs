@@ -124,9 +124,10 @@ pub(super) fn likeness(
     known: &Crosswalks,
 ) -> Option<Likeness> {
     let list = &dimension.codes()?.list;
-    let names = Crosswalk::of_names(list);
+    let names = known.names(list);
     let shipped = known.iter().filter(|(_, walk)| walk.code_list == list.id);
-    let walks: Vec<(&str, &Crosswalk)> = shipped.chain([(NAMES, &names)]).collect();
+    // Of two that lead as many texts to codes the last is taken: one that was made for it.
+    let walks: Vec<(&str, &Crosswalk)> = [(NAMES, &names)].into_iter().chain(shipped).collect();
     let counts = counts(column, rows);
     let allowed: BTreeSet<&str> = dimension.allowed().collect();
     let plain = reached(&counts, column, list, &allowed, &walks, |text| text.to_owned());
@@ -180,10 +181,12 @@ fn reached(
     let code = |text: &str, walks: &[String], every: &[(&str, &Crosswalk)]| {
         let text = rewrite(text);
         let mut through = walks.iter().filter_map(|id| every.iter().find(|(own, _)| own == id));
-        let walked = through.find_map(|(_, walk)| match walk.meaning(&text) {
+        let walked = through.find_map(|(_, walk)| walk.meaning(&text));
+        let walked = match walked {
+            Some(Meaning::Ambiguous(_)) => return None,
             Some(Meaning::Code(code)) => Some(code.clone()),
-            _ => None,
-        });
+            None => None,
+        };
         walked.or_else(|| list.position(&text).map(|_| text))
     };
     let covers = |chosen: &[String]| -> usize {

@@ -292,7 +292,7 @@ impl Draft {
 
 /// The share of a column's texts that are numbers.
 fn numeric(column: &RawColumn) -> f64 {
-    let numerals = Numerals { decimal_comma: true };
+    let numerals = Numerals::Either;
     let given = column.dictionary.iter().filter(|text| !text.is_empty());
     let numbers = given.clone().filter(|text| numerals.read(text).is_some()).count();
     numbers as f64 / given.count().max(1) as f64

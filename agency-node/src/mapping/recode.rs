@@ -48,9 +48,7 @@ impl<'a> Recoding<'a> {
                 let own = own.iter().map(|(text, code)| (text.as_str(), code.as_str()));
                 Ok(Walk::Own(own.collect()))
             }
-            (Codes::Named(id), Some(list)) if id == NAMES => {
-                Ok(Walk::OfNames(Crosswalk::of_names(list)))
-            }
+            (Codes::Named(id), Some(list)) if id == NAMES => Ok(Walk::OfNames(known.names(list))),
             (Codes::Named(id), list) => {
                 let walk = known.get(id).ok_or_else(|| format!("there is no cross-walk {id}"))?;
                 let leads = list.is_some_and(|list| list.id == walk.code_list);
@@ -109,7 +107,7 @@ impl<'a> Recoding<'a> {
             match meaning {
                 Some(Meaning::Code(code)) => return code.clone(),
                 Some(Meaning::Ambiguous(codes)) => {
-                    ambiguous.push(Ambiguous { text: replaced, codes: codes.clone() });
+                    ambiguous.push(Ambiguous { text: text.to_owned(), codes: codes.clone() });
                     return text.to_owned();
                 }
                 None => {}

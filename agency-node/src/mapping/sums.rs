@@ -1,7 +1,7 @@
 //! Figures that are sums: rows of one key, totals that the source does not give, and what parts
-//! leave of those that it does.
+//! leave of those that it does. A sum is made only where all of it is there.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use birge_schemas::{
     extent::spans,
@@ -9,221 +9,384 @@ use birge_schemas::{
     structure::{AttributeKind, Structure},
 };
 
-use super::{Rest, Total, Unsplit, rows::Rows};
-use crate::source::Lines;
+use super::{Part, Rest, Total, Unsplit, rows::Rows};
 
 /// The code of a total.
 const TOTAL: &str = "_T";
+/// How many times what stands there a figure is, as a power of ten.
+const UNIT_MULT: &str = "UNIT_MULT";
 
-/// Which of two statuses a sum has: the first of these.
-const STATUSES: [&str; 19] =
-    ["B", "D", "E", "I", "P", "F", "U", "G", "J", "K", "W", "N", "S", "V", "A", "H", "L", "O", "M"];
+/// Which of several statuses a sum has: the first of these.
+const STATUSES: [&str; 15] =
+    ["B", "D", "E", "I", "P", "F", "U", "G", "J", "K", "W", "N", "S", "V", "A"];
 
-/// Adds up the rows of each key. A sum of which a part has no figure has none.
-pub(super) fn combine(structure: &Structure, rows: &mut Rows) -> u64 {
-    let key = key(structure, rows);
-    let mut first: HashMap<Box<[u32]>, usize> = HashMap::new();
-    let mut kept = vec![];
-    for row in 0..rows.count() {
-        match first.get(&rows.key(row, &key)) {
-            None => {
-                first.insert(rows.key(row, &key), row);
-                kept.push(row);
-            }
-            Some(&into) => {
-                let sum = rows.value(into).zip(rows.value(row)).map(|(one, other)| one + other);
-                rows.set_value(into, sum);
-                if let Some(text) = rows.unreadable.remove(&row) {
-                    rows.unreadable.entry(into).or_insert(text);
-                }
-                for (id, text) in attributes(structure, rows, &[into, row]) {
-                    rows.set(&id, into, &text);
-                }
-            }
-        }
-    }
-    let gone = rows.count() - kept.len();
-    if gone > 0 {
-        rows.keep(&kept);
-    }
-    gone as u64
+/// What a rest must be more than, as a share of its total: less are the last digits of doubles.
+const DUST: f64 = 1e-9;
+
+/// Codes, by their entries in columns.
+type Key = Box<[u32]>;
+
+/// The sums that a part asks for.
+pub(super) struct Sums<'a> {
+    structure: &'a Structure,
+    part: &'a Part,
+    rows: &'a mut Rows,
+    /// The columns of the dimensions.
+    key: Vec<usize>,
+    /// Totals that could not be made.
+    not_made: Vec<Key>,
 }
 
-/// Adds the totals that are not given. None is made where a part has no figure, or parts overlap,
-/// which is a finding.
-pub(super) fn totals(
-    structure: &Structure,
-    totals: &[Total],
-    rows: &mut Rows,
-    report: &mut Report,
-) -> u64 {
-    let (base, key) = (rows.count(), key(structure, rows));
-    let mut known: HashSet<Vec<String>> = (0..base).map(|row| texts(rows, row, &key)).collect();
-    let mut made = 0;
-    for total in totals {
-        let along: Vec<usize> = total.along.iter().filter_map(|id| rows.column(id)).collect();
-        let overlaps = along.iter().any(|column| overlap(structure, rows, *column, report));
-        if overlaps || along.len() < total.along.len() {
-            continue;
+/// How many were made.
+pub(super) struct Made {
+    /// Rows that were added to others.
+    pub(super) combined: u64,
+    /// Totals and rests.
+    pub(super) derived: u64,
+}
+
+impl<'a> Sums<'a> {
+    /// # Errors
+    /// When a sum is asked for along what is no dimension.
+    pub(super) fn new(
+        structure: &'a Structure,
+        part: &'a Part,
+        rows: &'a mut Rows,
+    ) -> Result<Self, String> {
+        let totals = part.totals.iter().flat_map(|total| &total.along);
+        let rests = part.rests.iter().map(|rest| &rest.along);
+        let unsplit = part.unsplit.iter().map(|unsplit| &unsplit.along);
+        let mut asked = totals.chain(rests).chain(unsplit);
+        let strange = |id: &&String| !structure.dimensions.iter().any(|own| own.id == **id);
+        if let Some(id) = asked.find(strange) {
+            return Err(format!("a sum along {id}, which is no dimension of {}", structure.id));
         }
-        let others: Vec<usize> = key.iter().copied().filter(|id| !along.contains(id)).collect();
-        let mut sums: BTreeMap<Box<[u32]>, Vec<usize>> = BTreeMap::new();
-        let divided =
-            |row: &usize| along.iter().all(|column| rows.columns[*column].at(*row) != TOTAL);
-        for row in (0..base).filter(divided) {
-            sums.entry(rows.key(row, &others)).or_default().push(row);
+        let key = structure.dimensions.iter();
+        let key = key.filter_map(|dimension| rows.column(&dimension.id)).collect();
+        Ok(Self { structure, part, rows, key, not_made: vec![] })
+    }
+
+    /// Makes them.
+    pub(super) fn make(mut self, report: &mut Report) -> Made {
+        let part = self.part;
+        let combine = part.combine == Some(true);
+        if combine || !part.totals.is_empty() || !part.rests.is_empty() {
+            self.level();
         }
-        for parts in sums.into_values() {
-            let has =
-                |code: &String| parts.iter().any(|row| rows.columns[along[0]].at(*row) == code);
-            if !total.of.iter().all(has) {
+        let combined = if combine { self.combine() } else { 0 };
+        let before = self.rows.count();
+        self.totals(&part.totals, report);
+        part.rests.iter().for_each(|rest| self.rest(rest));
+        part.unsplit.iter().for_each(|unsplit| self.unsplit(unsplit));
+        Made { combined, derived: (self.rows.count() - before) as u64 }
+    }
+
+    /// Brings figures of different units to one, so that they can be added up.
+    fn level(&mut self) {
+        let Some(column) = self.rows.column(UNIT_MULT) else { return };
+        let power = |text: &str| text.parse::<i32>().unwrap_or_default();
+        let rows = 0..self.rows.count();
+        let powers: Vec<i32> = rows.map(|row| power(self.rows.at(column, row))).collect();
+        if powers.windows(2).all(|pair| pair[0] == pair[1]) {
+            return;
+        }
+        for (row, power) in powers.into_iter().enumerate().filter(|(_, power)| *power != 0) {
+            if let Some(value) = self.rows.value(row) {
+                self.rows.set_value(row, Some(value * 10_f64.powi(power)));
+            }
+            self.rows.set(UNIT_MULT, row, "0");
+        }
+    }
+
+    /// Adds up the rows of each key. A sum of which a part has no figure has none; what is no
+    /// observation adds nothing.
+    fn combine(&mut self) -> u64 {
+        let mut first: HashMap<Key, usize> = HashMap::new();
+        let mut kept = vec![];
+        for row in 0..self.rows.count() {
+            let key = self.rows.key(row, &self.key);
+            let Some(&into) = first.get(&key) else {
+                first.insert(key, row);
+                kept.push(row);
+                continue;
+            };
+            if self.rows.is_left_out(row) {
                 continue;
             }
-            let values: Option<Vec<f64>> = parts.iter().map(|row| rows.value(*row)).collect();
-            let mut codes = attributes(structure, rows, &parts);
-            codes.extend(along.iter().map(|c| (rows.columns[*c].id.clone(), TOTAL.to_owned())));
-            codes.extend(total.with.clone());
-            let Some(values) = values else { continue };
-            let own = |column: &usize| {
-                let column = &rows.columns[*column];
-                codes.get(&column.id).map_or(column.at(parts[0]), String::as_str).to_owned()
-            };
-            if known.insert(key.iter().map(own).collect()) {
-                let codes = codes.iter().map(|(id, text)| (id.as_str(), text.as_str()));
-                rows.push_like(parts[0], codes, Some(values.iter().sum()), Lines::MADE);
-                made += 1;
+            let parts = if self.rows.is_left_out(into) { vec![row] } else { vec![into, row] };
+            let values: Option<Vec<f64>> = parts.iter().map(|row| self.rows.value(*row)).collect();
+            let attributes = self.attributes(&parts);
+            self.rows.set_value(into, values.map(|values| values.iter().sum()));
+            if let Some(text) = self.rows.unreadable.remove(&row) {
+                self.rows.unreadable.entry(into).or_insert(text);
             }
+            attributes.iter().for_each(|(id, text)| self.rows.set(id, into, text));
+        }
+        let gone = self.rows.count() - kept.len();
+        if gone > 0 {
+            self.rows.keep(&kept);
+        }
+        gone as u64
+    }
+
+    /// Adds the totals that are not given. Those that cannot be made are told, unless another way
+    /// of adding up made them.
+    fn totals(&mut self, totals: &[Total], report: &mut Report) {
+        let rows = 0..self.rows.count();
+        let mut known: HashSet<Key> = rows.map(|row| self.rows.key(row, &self.key)).collect();
+        let mut not_made: BTreeMap<Key, String> = BTreeMap::new();
+        for total in totals {
+            let along: Vec<usize> =
+                total.along.iter().filter_map(|id| self.rows.column(id)).collect();
+            if along.len() < total.along.len() {
+                continue;
+            }
+            let entries = along.iter().map(|column| (*column, self.rows.entry_of(*column, TOTAL)));
+            let entries: BTreeMap<usize, u32> = entries.collect();
+            let lines = Lines::of(self.rows, &self.key, &along);
+            for group in lines.groups.values().filter(|group| !group.parts.is_empty()) {
+                let key = self.total_of(group.parts[0], &entries);
+                let has = |code: &String| {
+                    group.parts.iter().any(|row| self.rows.at(along[0], *row) == code)
+                };
+                if known.contains(&key) || !total.of.iter().all(has) {
+                    continue;
+                }
+                let values: Option<Vec<f64>> =
+                    group.parts.iter().map(|row| self.rows.value(*row)).collect();
+                let lacks =
+                    self.overlap(&along, &group.parts).or_else(|| lines.lacks(self.rows, group));
+                match (lacks, values) {
+                    (None, Some(values)) => {
+                        let mut texts = self.attributes(&group.parts);
+                        texts.extend(total.along.iter().map(|id| (id.clone(), TOTAL.to_owned())));
+                        texts.extend(total.with.clone());
+                        self.push_like(group.parts[0], &texts, values.iter().sum());
+                        known.insert(key);
+                    }
+                    (Some(why), _) => _ = not_made.insert(key, why),
+                    (None, None) => _ = not_made.insert(key, "a part has no figure".to_owned()),
+                }
+            }
+        }
+        not_made.retain(|key, _| !known.contains(key));
+        self.not_made.extend(not_made.keys().cloned());
+        if let Some(why) = not_made.values().next() {
+            let expected = "all parts of what is to be added up";
+            let found =
+                format!("{} totals that cannot be made; of the first {why}", not_made.len());
+            report.push(Finding::new(Code::TotalNotMade, expected, found));
         }
     }
-    made
-}
 
-/// Adds what the parts of totals leave of them, where that is more than nothing and there are
-/// parts. None is made where one has no figure, or they overlap, which is a finding.
-pub(super) fn rests(
-    structure: &Structure,
-    rests: &[Rest],
-    rows: &mut Rows,
-    report: &mut Report,
-) -> u64 {
-    let mut made = 0;
-    for Rest { along, code, with } in rests {
-        let Some(column) = rows.column(along) else { continue };
-        if overlap(structure, rows, column, report) {
-            continue;
-        }
-        let key = key(structure, rows);
-        let others: Vec<usize> = key.into_iter().filter(|id| *id != column).collect();
-        let mut lines: BTreeMap<Box<[u32]>, Line> = BTreeMap::new();
-        for row in 0..rows.count() {
-            let line = lines.entry(rows.key(row, &others)).or_default();
-            match rows.columns[column].at(row) {
-                TOTAL => line.total = Some(row),
-                _ => line.parts.push(row),
-            }
-        }
-        for Line { total, parts } in lines.into_values() {
-            let given = parts.iter().any(|row| rows.columns[column].at(*row) == code);
-            let values: Option<Vec<f64>> = parts.iter().map(|row| rows.value(*row)).collect();
-            let whole = total.and_then(|row| Some((row, rows.value(row)?)));
-            let Some(((total, whole), values)) = whole.zip(values) else { continue };
-            let rest = whole - values.iter().sum::<f64>();
-            if rest > 0.0 && !given && !parts.is_empty() {
-                let mut codes = attributes(structure, rows, &parts);
-                codes.extend(with.clone());
-                codes.insert(along.clone(), code.clone());
-                let codes = codes.iter().map(|(id, text)| (id.as_str(), text.as_str()));
-                rows.push_like(total, codes, Some(rest), Lines::MADE);
-                made += 1;
-            }
-        }
-    }
-    made
-}
-
-/// A total and its parts along a dimension, by row.
-#[derive(Default)]
-struct Line {
-    total: Option<usize>,
-    parts: Vec<usize>,
-}
-
-/// Says of totals along a dimension that have no parts what is to be said.
-pub(super) fn unsplit(structure: &Structure, unsplit: &[Unsplit], rows: &mut Rows) {
-    for Unsplit { along, with } in unsplit {
-        let Some(column) = rows.column(along) else { continue };
-        let key = key(structure, rows);
-        let others: Vec<usize> = key.into_iter().filter(|id| *id != column).collect();
-        let is_total = |row: usize| rows.columns[column].at(row) == TOTAL;
-        let parts = (0..rows.count()).filter(|row| !is_total(*row));
-        let split: HashSet<Box<[u32]>> = parts.map(|row| rows.key(row, &others)).collect();
-        let totals = (0..rows.count()).filter(|row| is_total(*row));
-        let without = totals.filter(|row| !split.contains(&rows.key(*row, &others)));
-        for row in without.collect::<Vec<_>>() {
-            with.iter().for_each(|(id, text)| rows.set(id, row, text));
-        }
-    }
-}
-
-/// The columns of the dimensions.
-fn key(structure: &Structure, rows: &Rows) -> Vec<usize> {
-    structure.dimensions.iter().filter_map(|dimension| rows.column(&dimension.id)).collect()
-}
-
-fn texts(rows: &Rows, row: usize, columns: &[usize]) -> Vec<String> {
-    columns.iter().map(|column| rows.columns[*column].at(row).to_owned()).collect()
-}
-
-/// What the attributes of a sum of these rows are.
-fn attributes(structure: &Structure, rows: &Rows, parts: &[usize]) -> BTreeMap<String, String> {
-    let mut merged = BTreeMap::new();
-    for attribute in &structure.attributes {
-        let Some(column) = rows.column(&attribute.id) else { continue };
-        let mut said: Vec<&str> = parts
-            .iter()
-            .map(|row| rows.columns[column].at(*row))
-            .filter(|t| !t.is_empty())
-            .collect();
-        said.dedup();
-        let text = match (&attribute.kind, said.len()) {
-            (_, 0) => continue,
-            (_, 1) => said[0].to_owned(),
-            (AttributeKind::Text(most), _) => {
-                let mut seen = HashSet::new();
-                let all: Vec<&str> = said
-                    .iter()
-                    .flat_map(|text| text.split("; "))
-                    .filter(|t| seen.insert(*t))
-                    .collect();
-                let all = all.join("; ");
-                if all.chars().count() <= *most { all } else { said[0].to_owned() }
-            }
-            _ if attribute.id == "OBS_STATUS" => {
-                let rank = |text: &str| STATUSES.iter().position(|each| *each == text);
-                said.iter().min_by_key(|text| rank(text)).map_or("", |text| text).to_owned()
-            }
-            _ => said[0].to_owned(),
+    /// The key of the total of a part, by the entries of `_T` in some columns.
+    fn total_of(&self, part: usize, totals: &BTreeMap<usize, u32>) -> Key {
+        let entry = |column: &usize| match totals.get(column) {
+            Some(total) => *total,
+            None => self.rows.key(part, &[*column])[0],
         };
-        merged.insert(attribute.id.clone(), text);
+        self.key.iter().map(entry).collect()
     }
-    merged
+
+    /// Adds what the parts of totals leave of them, where that is more than nothing and there are
+    /// parts that exclude each other, all with a figure.
+    fn rest(&mut self, Rest { along, code, with }: &Rest) {
+        let Some(column) = self.rows.column(along) else { return };
+        let lines = Lines::of(self.rows, &self.key, &[column]);
+        // A part that could not be made is no part that is missing.
+        let others = |key: &Key| -> Key {
+            let places = key.iter().zip(&self.key).filter(|(_, own)| **own != column);
+            places.map(|(entry, _)| *entry).collect()
+        };
+        let blocked: HashSet<Key> = self.not_made.iter().map(others).collect();
+        for (key, Group { parts, whole, .. }) in lines.groups {
+            if blocked.contains(&key) {
+                continue;
+            }
+            let given = parts.iter().any(|row| self.rows.at(column, *row) == code);
+            let values: Option<Vec<f64>> = parts.iter().map(|row| self.rows.value(*row)).collect();
+            let total = whole.and_then(|row| Some((row, self.rows.value(row)?)));
+            let Some(((row, total), values)) = total.zip(values) else { continue };
+            let rest = total - values.iter().sum::<f64>();
+            let is_one = rest > total.abs() * DUST && !given && !parts.is_empty();
+            if is_one && self.overlap(&[column], &parts).is_none() {
+                let mut texts = self.attributes(&parts);
+                texts.extend(with.clone());
+                texts.insert(along.clone(), code.clone());
+                self.push_like(row, &texts, rest);
+            }
+        }
+    }
+
+    /// Says of totals along a dimension that have no parts what is to be said, where nothing is.
+    fn unsplit(&mut self, Unsplit { along, with }: &Unsplit) {
+        let Some(column) = self.rows.column(along) else { return };
+        let lines = Lines::of(self.rows, &self.key, &[column]);
+        for Group { parts, whole, .. } in lines.groups.into_values() {
+            let Some(row) = whole else { continue };
+            if parts.iter().any(|part| !self.rows.is_left_out(*part)) {
+                continue;
+            }
+            for (id, text) in with {
+                if self.rows.text(id, row).is_empty() {
+                    self.rows.set(id, row, text);
+                }
+            }
+        }
+    }
+
+    fn push_like(&mut self, row: usize, texts: &BTreeMap<String, String>, value: f64) {
+        let texts = texts.iter().map(|(id, text)| (id.as_str(), text.as_str()));
+        self.rows.push_like(row, texts, value);
+    }
+
+    /// What the attributes of a sum of these rows are.
+    fn attributes(&self, parts: &[usize]) -> BTreeMap<String, String> {
+        let mut merged = BTreeMap::new();
+        for attribute in &self.structure.attributes {
+            let Some(column) = self.rows.column(&attribute.id) else { continue };
+            let all = parts.iter().map(|row| self.rows.at(column, *row));
+            let mut said: Vec<&str> = all.filter(|text| !text.is_empty()).collect();
+            said.dedup();
+            let text = match (attribute.id.as_str(), &attribute.kind, &said[..]) {
+                (_, _, []) => continue,
+                (_, _, [only]) => (*only).to_owned(),
+                ("OBS_STATUS", ..) => self.status(column, parts),
+                // What is confidential in a part is told by the sum beside the others.
+                ("CONF_STATUS", _, [first, ..]) => {
+                    let closed = said.iter().find(|status| **status != "F");
+                    (*closed.unwrap_or(first)).to_owned()
+                }
+                (_, AttributeKind::Text(most), [first, ..]) => {
+                    let mut seen = HashSet::new();
+                    let texts = said.iter().flat_map(|text| text.split("; "));
+                    let all: Vec<&str> = texts.filter(|text| seen.insert(*text)).collect();
+                    let all = all.join("; ");
+                    if all.chars().count() <= *most { all } else { (*first).to_owned() }
+                }
+                (_, _, [first, ..]) => (*first).to_owned(),
+            };
+            merged.insert(attribute.id.clone(), text);
+        }
+        merged
+    }
+
+    /// The status of a sum: where it has no figure that of a part that has none.
+    fn status(&self, column: usize, parts: &[usize]) -> String {
+        let missing = parts.iter().find(|row| self.rows.value(**row).is_none());
+        if let Some(row) = missing {
+            return self.rows.at(column, *row).to_owned();
+        }
+        let rank = |text: &str| STATUSES.iter().position(|each| *each == text);
+        let all = parts.iter().map(|row| self.rows.at(column, *row));
+        all.min_by_key(|text| rank(text).unwrap_or(STATUSES.len())).unwrap_or_default().to_owned()
+    }
+
+    /// Which codes of these rows have something in common, so that they cannot be added up.
+    fn overlap(&self, along: &[usize], parts: &[usize]) -> Option<String> {
+        along.iter().find_map(|column| {
+            let dimension =
+                self.structure.coded().find(|own| self.rows.column(&own.id) == Some(*column))?;
+            let (coded, spans) = (dimension.codes()?, spans(dimension)?);
+            let codes: BTreeSet<&str> =
+                parts.iter().map(|row| self.rows.at(*column, *row)).collect();
+            let mut taken = vec![];
+            for code in codes {
+                taken.extend(coded.list.position(code).map(|at| (spans[usize::from(at)], code)));
+            }
+            taken.sort_unstable();
+            let pair = taken.windows(2).find(|pair| pair[0].0.meets(pair[1].0))?;
+            Some(format!("{} and {} have something in common", pair[0].1, pair[1].1))
+        })
+    }
 }
 
-/// Do codes that stand in a column have something in common, so that they cannot be added up?
-fn overlap(structure: &Structure, rows: &Rows, column: usize, report: &mut Report) -> bool {
-    let column = &rows.columns[column];
-    let dimension = structure.coded().find(|dimension| dimension.id == column.id);
-    let Some((coded, spans)) = dimension.and_then(|it| Some((it.codes()?, spans(it)?))) else {
-        return false;
-    };
-    let parts = column.dictionary.iter().filter(|text| *text != TOTAL);
-    let mut parts: Vec<_> = parts
-        .filter_map(|text| Some((spans[usize::from(coded.list.position(text)?)], text)))
-        .collect();
-    parts.sort_unstable();
-    let Some(pair) = parts.windows(2).find(|pair| pair[0].0.meets(pair[1].0)) else { return false };
-    let expected = "codes that exclude each other, to be added up";
-    let found = format!("{} and {}", pair[0].1, pair[1].1);
-    report.push(Finding::new(Code::Format, expected, found).column(&column.id));
-    true
+/// Rows that are the same but for some dimensions.
+#[derive(Debug, Default)]
+struct Group {
+    /// Those that have `_T` in none of these.
+    parts: Vec<usize>,
+    /// Those that have it in some.
+    partial: Vec<usize>,
+    /// The one that has it in all.
+    whole: Option<usize>,
+}
+
+/// The rows of a table along some dimensions.
+struct Lines {
+    along: Vec<usize>,
+    others: Vec<usize>,
+    groups: BTreeMap<Key, Group>,
+    /// By place among the others, and key but for that place: what there is along the dimensions
+    /// where that one is broken down.
+    elsewhere: HashMap<(usize, Key), HashSet<Key>>,
+}
+
+impl Lines {
+    fn of(rows: &Rows, key: &[usize], along: &[usize]) -> Self {
+        let others: Vec<usize> = key.iter().copied().filter(|id| !along.contains(id)).collect();
+        let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
+        let mut elsewhere: HashMap<(usize, Key), HashSet<Key>> = HashMap::new();
+        for row in 0..rows.count() {
+            let total = |column: &&usize| rows.at(**column, row) == TOTAL;
+            let totals = along.iter().filter(total).count();
+            let own = rows.key(row, &others);
+            if totals == 0 {
+                for (place, column) in others.iter().enumerate() {
+                    if rows.at(*column, row) != TOTAL {
+                        let at = (place, but_for(&own, place));
+                        elsewhere.entry(at).or_default().insert(rows.key(row, along));
+                    }
+                }
+            }
+            let group = groups.entry(own).or_default();
+            match totals {
+                0 => group.parts.push(row),
+                all if all == along.len() => group.whole = Some(row),
+                _ => group.partial.push(row),
+            }
+        }
+        Self { along: along.to_vec(), others, groups, elsewhere }
+    }
+
+    /// What is missing among the parts of a group: something that is given without being divided
+    /// so, or divided otherwise without being given so.
+    fn lacks(&self, rows: &Rows, group: &Group) -> Option<String> {
+        let own: HashSet<Key> = group.parts.iter().map(|row| rows.key(*row, &self.along)).collect();
+        let told = |row: usize| {
+            let codes = self.along.iter().map(|column| rows.at(*column, row));
+            codes.filter(|code| *code != TOTAL).collect::<Vec<_>>().join(" ")
+        };
+        let divided = |row: &&usize| {
+            group.parts.iter().any(|part| {
+                let same = |column: &usize| {
+                    let code = rows.at(*column, **row);
+                    code == TOTAL || code == rows.at(*column, *part)
+                };
+                self.along.iter().all(same)
+            })
+        };
+        if let Some(row) = group.partial.iter().find(|row| !divided(row)) {
+            return Some(format!("{} is not divided", told(*row)));
+        }
+        let first = group.parts[0];
+        let key = rows.key(first, &self.others);
+        for (place, column) in self.others.iter().enumerate() {
+            if rows.at(*column, first) != TOTAL {
+                continue;
+            }
+            let there = self.elsewhere.get(&(place, but_for(&key, place)));
+            if there.is_some_and(|there| !there.is_subset(&own)) {
+                return Some("a part is given only divided further".to_owned());
+            }
+        }
+        None
+    }
+}
+
+/// A key in which one place counts for nothing.
+fn but_for(key: &[u32], place: usize) -> Key {
+    let mut key: Key = key.into();
+    key[place] = u32::MAX;
+    key
 }

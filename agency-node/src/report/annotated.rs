@@ -6,7 +6,7 @@ use anyhow::Context;
 use birge_schemas::finding::Finding;
 use rust_xlsxwriter::{Color, Format, Workbook, Worksheet, XlsxError};
 
-use super::marked::Marked;
+use super::{inert, marked::Marked};
 use crate::{home, i18n::Texts, output::Failure};
 
 /// Rows of a sheet of a workbook, the header among them.
@@ -39,11 +39,11 @@ fn csv(marked: &Marked<'_>, texts: &Texts) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
     let names = marked.sheet.texts.iter().map(|column| column.id.as_str());
     let title = texts.say("annotated-column");
-    writer.write_record(names.chain([title.as_str()]))?;
+    writer.write_record(names.chain([title.as_str()]).map(|cell| inert(cell).into_owned()))?;
     for row in 0..marked.sheet.rows {
         let cells = (0..marked.sheet.texts.len()).map(|column| marked.cell(row, column));
         let said = said(marked.on(row));
-        writer.write_record(cells.chain([said.as_str()]))?;
+        writer.write_record(cells.chain([said.as_str()]).map(|cell| inert(cell).into_owned()))?;
     }
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
 }
@@ -56,7 +56,7 @@ fn workbook(marked: &Marked<'_>, texts: &Texts) -> Result<Vec<u8>, XlsxError> {
     let sheet = workbook.add_worksheet();
     let last = marked.sheet.texts.len() as u16;
     for (column, text) in (0..).zip(&marked.sheet.texts) {
-        sheet.write_string_with_format(0, column, &text.id, &head)?;
+        sheet.write_string_with_format(0, column, clipped(&text.id), &head)?;
     }
     sheet.write_string_with_format(0, last, texts.say("annotated-column"), &head)?;
     for row in 0..marked.sheet.rows {
@@ -67,11 +67,22 @@ fn workbook(marked: &Marked<'_>, texts: &Texts) -> Result<Vec<u8>, XlsxError> {
             put(sheet, line, column, cell, format)?;
         }
         if !found.is_empty() {
-            sheet.write_string_with_format(line, last, said(found), &wrong)?;
+            sheet.write_string_with_format(line, last, clipped(&said(found)), &wrong)?;
         }
     }
     sheet.set_freeze_panes(1, 0)?;
     workbook.save_to_buffer()
+}
+
+/// As much of a text as a cell of a workbook takes, in units of UTF-16.
+fn clipped(text: &str) -> &str {
+    const MOST: usize = 32_767;
+    let mut units = 0;
+    let past = text.char_indices().find(|(_, letter)| {
+        units += letter.len_utf16();
+        units > MOST
+    });
+    past.map_or(text, |(at, _)| &text[..at])
 }
 
 /// Writes a cell: numbers as numbers, so that they can be reckoned with.
@@ -85,10 +96,11 @@ fn put(
     let plain = Format::new();
     let format = format.unwrap_or(&plain);
     // A code such as 008 is no number.
-    let number = text.parse::<f64>().ok().filter(|number| number.to_string() == text);
+    let number = text.parse::<f64>().ok();
+    let number = number.filter(|number| number.is_finite() && number.to_string() == text);
     match number {
         Some(number) => sheet.write_number_with_format(row, column, number, format)?,
-        None => sheet.write_string_with_format(row, column, text, format)?,
+        None => sheet.write_string_with_format(row, column, clipped(text), format)?,
     };
     Ok(())
 }

@@ -38,13 +38,28 @@ pub fn sheet(
         .from_reader(text.as_bytes());
     let mut record = StringRecord::new();
     if !next(&mut reader, &mut record, report) {
+        if report.errors == 0 {
+            let expected = "a line that names the columns";
+            let found = format!("none from line {} on", skipped + 1);
+            report.push(Finding::new(Code::Format, expected, found));
+        }
         return Err(std::mem::take(report));
     }
     let names: Vec<String> = record.iter().map(|name| name.trim().to_owned()).collect();
-    let decimal_comma = layout.decimal.map_or(delimiter == b';', |mark| mark == ',');
-    let mut sheet = SheetBuilder::new(names, Numerals { decimal_comma }, is_figure);
+    let unsaid = if delimiter == b';' { Numerals::Either } else { Numerals::Point };
+    let columns = names.len();
+    let mut sheet = SheetBuilder::new(names, layout.numerals(unsaid), is_figure);
+    let odd_quotes = text.bytes().filter(|byte| *byte == b'"').count() % 2 == 1;
     while next(&mut reader, &mut record, report) {
         let line = record.position().map(|position| skipped + line(text, position));
+        if let Some(cell) =
+            record.iter().find(|cell| swallows(cell, delimiter, columns, odd_quotes))
+        {
+            let expected = "a quotation mark at the end of every cell that begins with one: lines \
+                            may stand in this cell that are rows";
+            let finding = Finding::new(Code::Format, expected, cell).at(sheet.rows(), "");
+            report.push(finding);
+        }
         sheet.row(line, record.len(), record.iter(), report);
     }
     Ok(sheet.finish())
@@ -58,6 +73,16 @@ pub fn template(bytes: &[u8]) -> Result<Input, Report> {
     let mut report = Report::default();
     let sheet = sheet(bytes, &Layout::default(), template::is_figure, &mut report)?;
     template::read(sheet, report)
+}
+
+/// May a quotation mark that was left open have taken rows into this cell: does a line in it look
+/// like one, or is there a mark too many in the file?
+fn swallows(cell: &str, delimiter: u8, columns: usize, odd_quotes: bool) -> bool {
+    let mut more = cell.lines().skip(1).peekable();
+    let is_row = |line: &str| {
+        columns > 1 && line.bytes().filter(|byte| *byte == delimiter).count() + 1 >= columns
+    };
+    more.peek().is_some() && (odd_quotes || more.any(is_row))
 }
 
 /// The text from its header's line on, and how many lines are above it.
@@ -125,7 +150,20 @@ mod tests {
         let (sheet, report) = read(b"Report\nof 2023\nsex|n\nF|1,5\n", &layout);
         assert_eq!((sheet.figures[0].value(0), report.errors), (Some(1.5), 0));
         assert_eq!(sheet.lines.of(1), Some(4));
-        assert!(super::sheet(b"a\n", &layout, |_| false, &mut Report::default()).is_err());
+        let none = super::sheet(b"a\n", &layout, |_| false, &mut Report::default()).unwrap_err();
+        assert_eq!(none.count(Code::Format), 1, "no header");
+    }
+
+    #[test]
+    fn rows_that_an_open_quotation_mark_takes_in_are_found() {
+        let open = "b,n,note\nDE,2,\"see annex\nFR,5,\nFR,6,\n";
+        let closed_later = "b,n,note\nDE,1,\"see annex\nFR,5,\nFR,6,as \"annex\"\nRU,3,\"\n";
+        for text in [open, closed_later] {
+            let (_, report) = read(text.as_bytes(), &Layout::default());
+            assert_eq!((report.errors, report.findings[0].row), (1, 1), "{text}");
+        }
+        let honest = "b,n,note\nDE,1,\"two\nlines, quoted\"\n";
+        assert_eq!(read(honest.as_bytes(), &Layout::default()).1.errors, 0);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::sheet::Numerals;
+
 /// How a file is laid out; what is not said is recognised.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
@@ -10,8 +12,8 @@ pub struct Layout {
     pub encoding: Option<String>,
     /// Of CSV: what stands between cells.
     pub delimiter: Option<char>,
-    /// What stands before decimals: `.` or `,`. Not said: a comma may where semicolons separate
-    /// cells.
+    /// What stands before decimals: `.` or `,`. Not said: a point, and where semicolons separate
+    /// cells either.
     pub decimal: Option<char>,
     /// The line, or the row of a sheet (of its range, where there is one), that names the columns,
     /// from 1; not said: the first that is not empty.
@@ -20,4 +22,16 @@ pub struct Layout {
     pub sheet: Option<String>,
     /// Of a workbook: the cells, such as `B4:H200`; not said: all.
     pub range: Option<String>,
+}
+
+impl Layout {
+    /// How numbers are written; `unsaid` where the layout does not say.
+    #[must_use]
+    pub fn numerals(&self, unsaid: Numerals) -> Numerals {
+        match self.decimal {
+            Some(',') => Numerals::Comma,
+            Some(_) => Numerals::Point,
+            None => unsaid,
+        }
+    }
 }

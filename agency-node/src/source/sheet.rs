@@ -55,9 +55,14 @@ impl Figures {
 
 /// How a file writes numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Numerals {
-    /// May a comma stand before the decimals?
-    pub decimal_comma: bool,
+pub enum Numerals {
+    /// Decimals stand behind a point.
+    Point,
+    /// Decimals stand behind a comma.
+    Comma,
+    /// Decimals stand behind either; one that may as well stand between thousands (`12.000`) makes
+    /// a cell unreadable.
+    Either,
 }
 
 impl Numerals {
@@ -65,13 +70,18 @@ impl Numerals {
     /// kind and width; infinity is left to the rules.
     #[must_use]
     pub fn read(self, cell: &str) -> Option<f64> {
-        let number = |cell: &str| match self.decimal_comma {
-            true if cell.matches(',').count() == 1 && !cell.contains('.') => {
-                cell.replace(',', ".").parse().ok()
-            }
+        self.number(cell).or_else(|| self.number(&ungrouped(cell)?))
+    }
+
+    fn number(self, cell: &str) -> Option<f64> {
+        let mark = cell.find(['.', ',']);
+        let grouping = mark.is_some_and(|at| cell.len() - at == 4 && at > 0);
+        match (self, mark.map(|at| cell.as_bytes()[at])) {
+            (Self::Comma, Some(b'.')) => None,
+            (Self::Either, Some(_)) if grouping => None,
+            (Self::Comma | Self::Either, Some(b',')) => cell.replacen(',', ".", 1).parse().ok(),
             _ => cell.parse().ok(),
-        };
-        number(cell).or_else(|| number(&ungrouped(cell)?))
+        }
     }
 }
 
@@ -201,10 +211,10 @@ const NAN: &str = "NaN";
 mod tests {
     use super::*;
 
-    fn sheet(rows: &[&[&str]], decimal_comma: bool) -> (Sheet, Report) {
+    fn sheet(rows: &[&[&str]]) -> (Sheet, Report) {
         let names = ["SEX", "OBS_VALUE", "COMMENT_OBS"].map(str::to_owned).to_vec();
         let is_figure = |name: &str| name == "OBS_VALUE";
-        let mut builder = SheetBuilder::new(names, Numerals { decimal_comma }, is_figure);
+        let mut builder = SheetBuilder::new(names, Numerals::Point, is_figure);
         let mut report = Report::default();
         rows.iter().for_each(|row| builder.row(None, row.len(), row.iter().copied(), &mut report));
         (builder.finish(), report)
@@ -213,7 +223,7 @@ mod tests {
     #[test]
     fn cells_become_columns_and_numbers() {
         let rows: [&[&str]; 4] = [&[" F ", "1", "x"], &["M", "", ""], &["F"], &["F", "…", "x"]];
-        let (sheet, report) = sheet(&rows, false);
+        let (sheet, report) = sheet(&rows);
         assert_eq!((report.errors, report.findings[0].row), (1, 3), "a short row");
         assert_eq!(sheet.texts[0].dictionary, ["F", "M"]);
         assert_eq!(sheet.texts[0].index, [0, 1, 0, 0]);
@@ -224,18 +234,31 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_the_file_writes_them() {
-        let read = |cell, decimal_comma| Numerals { decimal_comma }.read(cell);
-        assert_eq!(read("1,5", true), Some(1.5));
-        assert_eq!(read("1,5", false), None);
-        assert_eq!(read("1,234.5", true), None, "the comma groups here");
-        for cell in ["12 750", "12\u{a0}750", "12\u{202f}750"] {
-            assert_eq!(read(cell, false), Some(12_750.0), "{cell}");
+        let read = |cell, numerals: Numerals| numerals.read(cell);
+        for numerals in [Numerals::Comma, Numerals::Either] {
+            assert_eq!(read("1,5", numerals), Some(1.5));
+            assert_eq!(read("-1 234 567,5", numerals), Some(-1_234_567.5));
         }
-        assert_eq!(read("-1 234 567,5", true), Some(-1_234_567.5));
-        for cell in ["12 75", "1 2345", "1234 567", "12 750 ", "a 123", " 123", ""] {
-            assert_eq!(read(cell, false), None, "{cell}");
+        assert_eq!(read("1,5", Numerals::Point), None);
+        assert_eq!(read("1.5", Numerals::Comma), None);
+        assert_eq!(read("1.5", Numerals::Either), Some(1.5));
+        for cell in ["12.000", "1,000", "-1.234", "12 345,678"] {
+            assert_eq!(read(cell, Numerals::Either), None, "{cell} may be thousands");
         }
-        assert_eq!(read("inf", false), Some(f64::INFINITY));
-        assert_eq!(sheet(&[&["F", "NaN", ""]], false).0.figures[0].words.at(0), "NaN");
+        assert_eq!(
+            (read("1,000", Numerals::Comma), read("1.000", Numerals::Point)),
+            (Some(1.0), Some(1.0))
+        );
+        for numerals in [Numerals::Comma, Numerals::Either, Numerals::Point] {
+            assert_eq!(read("1,234.5", numerals), None);
+            for cell in ["12 750", "12\u{a0}750", "12\u{202f}750"] {
+                assert_eq!(read(cell, numerals), Some(12_750.0), "{cell}");
+            }
+            for cell in ["12 75", "1 2345", "1234 567", "12 750 ", "a 123", " 123", ""] {
+                assert_eq!(read(cell, numerals), None, "{cell}");
+            }
+        }
+        assert_eq!(read("inf", Numerals::Point), Some(f64::INFINITY));
+        assert_eq!(sheet(&[&["F", "NaN", ""]]).0.figures[0].words.at(0), "NaN");
     }
 }

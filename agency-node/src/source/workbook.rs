@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use birge_schemas::finding::{Code, Finding, Report};
-use calamine::{Data, Reader, open_workbook_auto_from_rs};
+use calamine::{Data, Reader, Sheets, open_workbook_auto_from_rs};
 
 use super::{
     layout::Layout,
@@ -14,7 +14,10 @@ use super::{
 /// Bytes of a workbook that is read: it is unpacked in memory.
 pub const BYTES: usize = 64 << 20;
 
-/// A column, or a row, from 0.
+/// Cells of a sheet, from its first to its last, empty ones among them.
+const CELLS: u64 = 20_000_000;
+
+/// A row and a column, from 0.
 type Place = (u32, u32);
 
 /// Reads the bytes of a workbook; the columns for which `is_figure` holds are figures. Lines are
@@ -43,6 +46,10 @@ pub fn sheet(
     if !names.contains(&name) {
         return Err(format(&format!("one of the sheets {}", names.join(", ")), name));
     }
+    if let Some(extent) = extent(&mut workbook, &name).filter(|extent| *extent > CELLS) {
+        let expected = format!("a sheet of at most {CELLS} cells: a cell far off may hold a space");
+        return Err(format(&expected, format!("{extent} from the first to the last")));
+    }
     let cells = workbook
         .worksheet_range(&name)
         .map_err(|error| format("a sheet that can be read", error.to_string()))?;
@@ -53,21 +60,28 @@ pub fn sheet(
         }
         None => None,
     };
-    let Some((from, to)) = asked.or(whole) else {
+    let Some((first, last)) = whole else {
         return Err(format("a sheet with a table", format!("nothing in {name}")));
     };
+    let (from, to) = asked.unwrap_or((first, last));
+    let (from, to) =
+        ((from.0.max(first.0), from.1.max(first.1)), (to.0.min(last.0), to.1.min(last.1)));
+    if from.0 > to.0 || from.1 > to.1 {
+        return Err(format("a range with a table", format!("nothing in that of {name}")));
+    }
     let cells = cells.range(from, to);
     let mut rows = (u64::from(from.0) + 1..).zip(cells.rows()).filter(|(_, row)| !is_empty(row));
-    let header = u64::from(layout.header.unwrap_or(1)) + u64::from(from.0);
+    let top = asked.map_or(0, |(from, _)| from.0);
+    let header = u64::from(layout.header.unwrap_or(1)) + u64::from(top);
     let head = rows.by_ref().find(|(line, _)| layout.header.is_none() || *line >= header);
     let Some((_, head)) = head else {
         return Err(format("a row that names the columns", format!("nothing in {name}")));
     };
     let names = head.iter().map(|cell| text(cell).trim().to_owned()).collect();
-    let numerals = Numerals { decimal_comma: layout.decimal == Some(',') };
+    let numerals = layout.numerals(Numerals::Point);
     let mut sheet = SheetBuilder::new(names, numerals, is_figure);
     for (line, row) in rows {
-        let row: Vec<String> = row.iter().map(text).collect();
+        let row: Vec<String> = row.iter().map(|cell| number(cell, numerals)).collect();
         sheet.row(Some(line), row.len(), row.iter().map(String::as_str), report);
     }
     Ok(sheet.finish())
@@ -75,6 +89,28 @@ pub fn sheet(
 
 fn is_empty(row: &[Data]) -> bool {
     row.iter().all(|cell| matches!(cell, Data::Empty))
+}
+
+/// Cells from a sheet's first to its last, where that can be told without laying it out.
+fn extent(workbook: &mut Sheets<Cursor<Vec<u8>>>, name: &str) -> Option<u64> {
+    let Sheets::Xlsx(workbook) = workbook else { return None };
+    let mut cells = workbook.worksheet_cells_reader(name).ok()?;
+    let (mut first, mut last): (Place, Place) = ((u32::MAX, u32::MAX), (0, 0));
+    while let Ok(Some(cell)) = cells.next_cell() {
+        let (row, column) = cell.get_position();
+        first = (first.0.min(row), first.1.min(column));
+        last = (last.0.max(row), last.1.max(column));
+    }
+    let side = |first: u32, last: u32| u64::from(last.saturating_sub(first)) + 1;
+    Some(side(first.0, last.0).saturating_mul(side(first.1, last.1)))
+}
+
+/// A cell as text, in which a number is written as `numerals` are read.
+fn number(cell: &Data, numerals: Numerals) -> String {
+    match (cell, numerals) {
+        (Data::Float(_) | Data::Int(_), Numerals::Comma) => text(cell).replace('.', ","),
+        _ => text(cell),
+    }
 }
 
 /// A cell as text: numbers in full, days and moments as ISO 8601 writes them, errors as the
