@@ -143,6 +143,33 @@ impl Unsigned {
         self.observations
     }
 
+    /// What it does.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.header.action
+    }
+
+    /// Its reference periods, ascending.
+    #[must_use]
+    pub fn periods(&self) -> &[String] {
+        &self.periods
+    }
+
+    /// Its observations.
+    #[must_use]
+    pub fn blocks(&self) -> &[Vec<u8>] {
+        &self.blocks
+    }
+
+    /// The same batch as one that replaces its periods whole, of which these keys disappear.
+    #[must_use]
+    pub fn replacing(mut self, removes: Vec<String>) -> Self {
+        self.header.action = Action::Replace;
+        self.said.removes = removes;
+        self.content = content_digest(&self.header, &self.said.removes, &self.blocks);
+        self
+    }
+
     /// Digest of what it says.
     #[must_use]
     pub fn content(&self) -> &str {

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use birge_proto::{
     identity::Identity,
@@ -58,6 +58,8 @@ pub enum Command {
         #[command(subcommand)]
         command: mapping::command::Command,
     },
+    /// Show what a file would add, change and take away of what stands; nothing is handed in.
+    Diff(Given),
     /// Hand in a file now.
     Submit(Submit),
     /// Take back a batch that was wrong.
@@ -126,9 +128,11 @@ pub struct Submit {
     /// Which file.
     #[command(flatten)]
     pub given: Given,
-    /// The batch that it revises; else the newest of its periods that was accepted.
-    #[arg(long, value_name = "BATCH")]
-    pub revises: Option<BatchId>,
+    /// The batch that it revises; else the newest of its periods that was accepted. `current`:
+    /// whatever stands of its periods is replaced, and what the file does not have disappears;
+    /// `diff` shows beforehand what that is.
+    #[arg(long, value_name = "BATCH|current")]
+    pub revises: Option<Revises>,
     /// Why it revises (article 5(2)).
     #[arg(long)]
     pub reason: Option<String>,
@@ -147,6 +151,26 @@ pub struct Submit {
     /// chair is to consent to.
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub ask_consent: Option<PathBuf>,
+}
+
+/// What a batch revises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revises {
+    /// All that stands of its periods.
+    Current,
+    /// One batch.
+    Batch(BatchId),
+}
+
+impl FromStr for Revises {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "current" => Ok(Self::Current),
+            batch => batch.parse().map(Self::Batch).map_err(|error| format!("{error}, or current")),
+        }
+    }
 }
 
 /// What `audit prove` is told.

@@ -15,7 +15,7 @@
 //! | [`reject`], [`report`] | what is refused is put aside with its report |
 //! | [`witness`] | cosigns the log's checkpoints, compares them with others', keeps receipts up |
 //!
-//! What people ask of a node: [`submit`] (and validate), [`withdraw`], [`consent`],
+//! What people ask of a node: [`submit`] (and validate), [`diff`], [`withdraw`], [`consent`],
 //! [`versions`], [`status`], [`obligations`], [`query`],
 //! [`audit`], [`alarms`], [`people`] (whom the body has named), [`init`]; and without one,
 //! [`account`] (a person's own). What all of it stands on: [`cli`], [`config`], [`credentials`],
@@ -33,6 +33,7 @@ pub mod config;
 pub mod connect;
 pub mod consent;
 pub mod credentials;
+pub mod diff;
 pub mod handin;
 pub mod home;
 pub mod i18n;
@@ -63,7 +64,7 @@ pub mod witness;
 use crate::{
     asker::{As, Asker},
     batch::Said,
-    cli::{Alarms, Audit, Cli, Command},
+    cli::{Alarms, Audit, Cli, Command, Revises},
     home::Home,
     node::Node,
     output::{Failure, Reply},
@@ -92,13 +93,19 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
             preview,
             ask_consent,
         }) => {
+            let current = revises == Some(Revises::Current);
+            let revises = match revises {
+                Some(Revises::Batch(batch)) => Some(batch),
+                Some(Revises::Current) | None => None,
+            };
             let said = Said { revises, reason, cause, removes: vec![] };
             match ask_consent {
                 Some(out) => submit::ask_consent(&node()?, &given, said, &out),
                 None if dry_run => submit::dry_run(&node()?, &given, said, preview).await,
-                None => submit::submit(&node()?, &given, said).await,
+                None => submit::submit(&node()?, &given, said, current).await,
             }
         }
+        Command::Diff(given) => diff::diff(&node()?, &given).await,
         Command::Withdraw(args) => withdraw::withdraw(&node()?, args).await,
         Command::Consent { command } => consent::consent(&node()?, command).await,
         Command::Versions(args) => versions::versions(&asker(&args.who)?, args).await,

@@ -19,6 +19,7 @@ mod apply;
 pub mod command;
 mod figures;
 mod likeness;
+mod lines;
 mod propose;
 mod recode;
 mod rows;

@@ -10,7 +10,7 @@ use birge_proto::{
         ask_response::Part,
     },
 };
-use birge_schemas::wire::from_blocks;
+use birge_schemas::{table::RawTable, wire::from_blocks};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -66,18 +66,8 @@ pub async fn query(asker: &Asker, args: &Query) -> Result<Reply, Failure> {
     let Some(dataset) = &args.dataset else { return list(link).await };
     let as_of = args.as_of.clone().unwrap_or_default();
     let request = AskRequest { dataset: dataset.clone(), selections: selections(args)?, as_of };
-    let stream = link.query().ask(request).await;
-    let mut stream = stream.map_err(|status| connect::problem(&status))?.into_inner();
-    let (mut provenance, mut blocks) = (None, vec![]);
-    while let Some(part) = stream.message().await.map_err(|status| connect::problem(&status))? {
-        match part.part {
-            Some(Part::Provenance(said)) => provenance = Some(said),
-            Some(Part::Block(block)) if blocks.len() < limits::BLOCKS => blocks.push(block),
-            Some(Part::Block(_)) | None => return Err(not_understood("its parts")),
-        }
-    }
-    let provenance = provenance.ok_or_else(|| not_understood("no provenance"))?;
-    let table = from_blocks(&blocks).map_err(|error| not_understood(&error.to_string()))?;
+    let (provenance, blocks) = cells(link, request).await?;
+    let table = table(&blocks)?;
     let about = about(dataset, &provenance, &blocks);
     let cells = render::json(&table);
     let (text, aside) = match args.format {
@@ -91,6 +81,35 @@ pub async fn query(asker: &Asker, args: &Query) -> Result<Reply, Failure> {
     };
     let json = json!({ "provenance": about, "cells": cells });
     Ok(Reply { exit: Exit::Done, text, aside, json })
+}
+
+/// Asks for cells: what they rest on, and the cells as they came.
+///
+/// # Errors
+/// As for [`query`].
+pub async fn cells(
+    link: &Link,
+    request: AskRequest,
+) -> Result<(Provenance, Vec<Vec<u8>>), Failure> {
+    let stream = link.query().ask(request).await;
+    let mut stream = stream.map_err(|status| connect::problem(&status))?.into_inner();
+    let (mut provenance, mut blocks) = (None, vec![]);
+    while let Some(part) = stream.message().await.map_err(|status| connect::problem(&status))? {
+        match part.part {
+            Some(Part::Provenance(said)) => provenance = Some(said),
+            Some(Part::Block(block)) if blocks.len() < limits::BLOCKS => blocks.push(block),
+            Some(Part::Block(_)) | None => return Err(not_understood("its parts")),
+        }
+    }
+    Ok((provenance.ok_or_else(|| not_understood("no provenance"))?, blocks))
+}
+
+/// Cells as a table.
+///
+/// # Errors
+/// When they are not what a gateway sends.
+pub fn table(blocks: &[Vec<u8>]) -> Result<RawTable, Failure> {
+    from_blocks(blocks).map_err(|error| not_understood(&error.to_string()))
 }
 
 /// The selections that the command line names.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     batch::{Checked, Said, Unsigned},
     connect::Link,
-    consent, credentials,
+    consent, credentials, diff,
     handin::{self, Given, Queued},
     i18n::Language,
     node::Node,
@@ -65,15 +65,25 @@ pub fn validate(node: &Node, asked: &Validate) -> Result<Reply, Failure> {
 }
 
 /// Checks a file, queues it, hands it over, and tells what came of it. A file of the action
-/// *Information* is a dry run: the gateway would store nothing of it.
+/// *Information* is a dry run: the gateway would store nothing of it. With `current` it replaces
+/// what stands of its periods, and says itself which keys disappear.
 ///
 /// # Errors
 /// When the file cannot be read, the gateway is away (the batch is queued then) or does not
 /// know this node.
-pub async fn submit(node: &Node, given: &Given, said: Said) -> Result<Reply, Failure> {
+pub async fn submit(
+    node: &Node,
+    given: &Given,
+    said: Said,
+    current: bool,
+) -> Result<Reply, Failure> {
     let publisher = node.publisher()?;
     let mut checked = handin::check(node, given, said)?;
-    let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
+    let Some(mut batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
+    if current {
+        let gone = diff::gone(node, &publisher.link, &batch).await?;
+        batch = batch.replacing(gone);
+    }
     if batch.informs() {
         return ask(node, &publisher.link, batch, &checked.lines, false).await;
     }
@@ -276,7 +286,7 @@ fn refused(problem: &Problem, found: &Report) -> Reply {
     Reply { exit: Exit::Refused, text, aside: String::new(), json }
 }
 
-fn invalid(checked: &Checked) -> Reply {
+pub(crate) fn invalid(checked: &Checked) -> Reply {
     let text = format!(
         "{}\nnot valid; nothing was handed in\nnext: mend what is listed and try again",
         report::text(&checked.report, &checked.lines)
@@ -353,7 +363,7 @@ mod tests {
         authority.enrol(&mut node, &signer().verifier().to_string(), port);
         let file = folder.path().join("a.csv");
         fs::write(&file, CSV.replace(",A,A,KG", ",I,A,KG")).unwrap();
-        let reply = submit(&node, &Given::of_inbox(&file), Said::default()).await.unwrap();
+        let reply = submit(&node, &Given::of_inbox(&file), Said::default(), false).await.unwrap();
         assert_eq!((reply.exit, &reply.json["dryRun"]), (Exit::Done, &Value::Bool(true)));
         for part in ["nothing was stored", "ACTION I"] {
             assert!(reply.text.contains(part), "{}", reply.text);

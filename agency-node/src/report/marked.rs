@@ -35,8 +35,7 @@ impl<'a> Marked<'a> {
 
     /// Is a finding about this column of the file?
     pub(super) fn is_about(&self, finding: &Finding, name: &str) -> bool {
-        let from = self.explained.from(&finding.column);
-        from.unwrap_or(&finding.column) == name
+        self.explained.is_from(&finding.column, name)
     }
 
     /// The cell of a row in a column.

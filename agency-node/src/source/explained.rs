@@ -7,8 +7,9 @@ use birge_schemas::finding::{Code, Report};
 /// How a file's texts came to be codes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Explained {
-    /// By dimension or attribute: the file's column, and through which cross-walks it leads there.
-    columns: BTreeMap<String, (String, String)>,
+    /// By dimension or attribute: the file's columns, each with the cross-walks through which it
+    /// leads there.
+    columns: BTreeMap<String, Vec<(String, String)>>,
     /// Texts that may be any of several codes, by dimension or attribute.
     ambiguous: BTreeMap<(String, String), Vec<String>>,
 }
@@ -20,13 +21,20 @@ impl Explained {
             [] => "without a cross-walk".to_owned(),
             walks => format!("through {}", walks.join(", ")),
         };
-        self.columns.insert(id.to_owned(), (from.to_owned(), through));
+        let columns = self.columns.entry(id.to_owned()).or_default();
+        let own = (from.to_owned(), through);
+        if !columns.contains(&own) {
+            columns.push(own);
+        }
     }
 
-    /// The file's column from which a dimension or attribute came, where it is another.
+    /// Does a dimension or attribute come from this column of the file?
     #[must_use]
-    pub fn from(&self, id: &str) -> Option<&str> {
-        self.columns.get(id).map(|(from, _)| from.as_str())
+    pub fn is_from(&self, id: &str, name: &str) -> bool {
+        match self.columns.get(id) {
+            Some(columns) => columns.iter().any(|(from, _)| from == name),
+            None => id == name,
+        }
     }
 
     /// Notes a text that may be any of several codes.
@@ -42,9 +50,10 @@ impl Explained {
             if let Some(codes) = self.ambiguous.get(&text) {
                 finding.expected = format!("{}: say which under `codes`", codes.join(" or "));
             }
-            if let Some((from, through)) = self.columns.get(&finding.column) {
-                let expected = &finding.expected;
-                finding.expected = format!("{expected}; it came from the column {from} {through}");
+            if let Some(columns) = self.columns.get(&finding.column) {
+                let from = columns.iter().map(|(from, through)| format!("{from} {through}"));
+                let from = from.collect::<Vec<_>>().join(" or ");
+                finding.expected = format!("{}; it came from the column {from}", finding.expected);
             }
         }
     }

@@ -5,6 +5,7 @@
 
 mod decision;
 mod disclosure;
+mod harmonisation;
 mod journal;
 mod query;
 mod ratio;
@@ -25,7 +26,7 @@ type Bench = fn() -> Result<()>;
 fn main() -> ExitCode {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let benches: [(&str, Bench); 10] = [
+    let benches: [(&str, Bench); 11] = [
         ("tree", tree::run),
         ("verification", verification::run),
         ("receipt size", receipt_size::run),
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         ("decision", decision::run),
         ("disclosure", disclosure::run),
         ("validation", validation::run),
+        ("harmonisation", harmonisation::run),
         ("submission", submission::run),
         ("query", query::run),
         ("receipt time", receipt::run),

@@ -172,6 +172,45 @@ fn a_release_that_changes_much_is_caught_with_its_numbers() {
 }
 
 #[test]
+fn what_would_change_is_shown_and_then_done_in_one_step() {
+    let scene = Scene::new();
+    let (year, last) = (this_year() - 1, this_year() - 2);
+    let (output, answer) = scene.submit("first.csv", &stock('A', &[(last, 300), (year, 310)]), &[]);
+    assert_eq!(output.code, Some(0), "{answer}");
+    // The men of the last year are not in it any more.
+    let text = stock('A', &[(last, 300), (year, 400)]);
+    let men = format!("KG,MIG_STOCK,M,_T,_T,PS,{year}");
+    let text: Vec<&str> = text.lines().filter(|line| !line.contains(&men)).collect();
+    let text = text.join("\n");
+    let file = scene.nsc.dir().join("next.csv");
+    fs::write(&file, &text).unwrap();
+    let arguments = ["diff", file.to_str().unwrap(), "--output", "json"];
+    let output = scene.nsc.command(&arguments).unwrap().expect_code(0).unwrap();
+    let shown: Value = serde_json::from_str(&output.stdout).unwrap();
+    let of = |period: usize, what: &str| shown["periods"][period][what].as_u64();
+    assert_eq!(
+        (of(0, "changed"), of(0, "removed"), of(0, "unchanged")),
+        (Some(0), Some(0), Some(3))
+    );
+    assert_eq!((of(1, "changed"), of(1, "removed"), of(1, "added")), (Some(2), Some(1), Some(0)));
+    let women = &shown["periods"][1]["figures"];
+    let women = women.as_array().unwrap().iter().find(|figure| figure["was"] == "310").unwrap();
+    assert_eq!(women["is"], "400", "{shown}");
+
+    let more = ["--revises", "current", "--reason", REASON];
+    let (output, answer) = scene.submit("next.csv", &text, &more);
+    assert_eq!(output.code, Some(0), "{answer}");
+    let counts = &answer["counts"];
+    assert_eq!((&counts["updated"], &counts["deleted"]), (&2.into(), &1.into()), "{answer}");
+    let output = scene.nsc.command(&arguments).unwrap().expect_code(0).unwrap();
+    let shown: Value = serde_json::from_str(&output.stdout).unwrap();
+    for period in 0..2 {
+        let changed = &shown["periods"][period];
+        assert_eq!((&changed["changed"], &changed["removed"]), (&0.into(), &0.into()), "{shown}");
+    }
+}
+
+#[test]
 fn the_sidecar_of_a_file_in_the_inbox_says_why_it_revises() {
     let scene = Scene::new();
     let process = scene.nsc.run().unwrap();

@@ -1,0 +1,111 @@
+//! A large published file from the disk through its mapping and all rules to a signed batch, against
+//! the same read, recoded and checked with polars, which is columnar as well and uses all cores.
+
+use std::{fs, path::Path, process::Command, time::Instant};
+
+use anyhow::{Context, Result, bail};
+use birge_agency_node::{
+    batch::{self, Said},
+    config,
+    mapping::Mapping,
+};
+use birge_proto::{clock::Clock, clock::SystemClock, envelope::SigningKey, identity::AgencyId};
+use birge_schemas::structure::Structures;
+use birge_tests::{
+    binaries::{has_package, python, workspace},
+    template::published,
+};
+
+const FILE: &str = "load/eurostat_migr_asyappctza_full.csv.zst";
+
+/// The areas that are no countries.
+const GROUPS: &str = r#"{"column": "geo", "isNot": ["EU27_2020", "EU28"]}, {"column": "citizen",
+    "isNot": ["EU27_2020", "EU28", "EXT_EU27_2020", "EXT_EU28", "EUR_C_E", "XK", "KOS", "OTH"]}"#;
+
+pub(crate) fn run() -> Result<()> {
+    let Some(packed) = published(FILE) else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("asylum.csv");
+    unpack(&packed, &file)?;
+    let mapping =
+        fs::read_to_string(workspace().join("deploy/mappings/eurostat_asyappctza_short.json"))?;
+    let of_all =
+        r#"{"column": "citizen", "is": ["KG"]}, {"column": "geo", "isNot": ["EU27_2020", "EU28"]}"#;
+    if !mapping.contains(of_all) {
+        bail!("the mapping's conditions are not as they were");
+    }
+    let mapping = Mapping::parse(&mapping.replace(of_all, GROUPS)).map_err(anyhow::Error::msg)?;
+    let structures = of_every_country()?;
+    let agency: AgencyId = "MFA".parse()?;
+    let (key, sender) =
+        (SigningKey::generate()?, config::Batch { officer: "head".into(), ..Default::default() });
+
+    let start = Instant::now();
+    let input = mapping.read(&structures, &file).map_err(|failure| anyhow::anyhow!("{failure}"))?;
+    let read = start.elapsed().as_secs_f64();
+    let now = SystemClock.now();
+    let checked = batch::check(&structures, &agency, input, Said::default(), now);
+    let Some(batch) = checked.batch else { bail!("not valid: {}", checked.report) };
+    let rules = start.elapsed().as_secs_f64() - read;
+    let observations = batch.observations();
+    let signed =
+        batch.sign(&agency, &key, &sender, &[], now).map_err(|f| anyhow::anyhow!("{f}"))?;
+    let ours = start.elapsed().as_secs_f64();
+    let bytes: usize = signed.blocks.iter().map(Vec::len).sum();
+    println!(
+        "harmonisation: {observations} observations of {FILE} read and mapped in {read:.1} s, rules \
+         in {rules:.1} s, signed after {ours:.1} s, {bytes} bytes; peak memory {} MB",
+        peak_megabytes()?
+    );
+    if !has_package("polars") {
+        let mut pip = Command::new(python());
+        pip.args(["-m", "pip", "install", "--quiet", "polars"]);
+        if !pip.status().is_ok_and(|status| status.success()) {
+            println!("harmonisation: no polars beside ours (PyPI: polars)");
+            return Ok(());
+        }
+    }
+    let script = workspace().join("tests/benches/harmonise.py");
+    let output = Command::new(python()).arg(script).arg(&file).output()?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let said = String::from_utf8(output.stdout)?;
+    let fields: Vec<f64> = said.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    let [theirs, rows, peak] = fields[..] else { bail!("{said}") };
+    println!(
+        "harmonisation: polars reads, recodes and checks {rows} rows in {theirs:.1} s, signing \
+         nothing, peak memory {peak:.0} MB: ratio {:.2}",
+        theirs / ours
+    );
+    Ok(())
+}
+
+fn unpack(packed: &Path, to: &Path) -> Result<()> {
+    let mut zstd = Command::new("zstd");
+    let status = zstd.args(["-q", "-d", "-f", "-o"]).arg(to).arg(packed).status();
+    match status.context("zstd is not installed")?.success() {
+        true => Ok(()),
+        false => bail!("zstd cannot unpack {}", packed.display()),
+    }
+}
+
+/// The bundled structures, but that applicants may be citizens of every country.
+fn of_every_country() -> Result<Structures> {
+    let bundle = Structures::bundled()?.to_bundle();
+    let mut files: serde_json::Value = serde_json::from_slice(&bundle)?;
+    let file = &mut files["datasets/ASYLUM_ABROAD.json"];
+    let mut dataset: serde_json::Value = serde_json::from_str(file.as_str().context("a text")?)?;
+    let region = &mut dataset["data"]["dataConstraints"][0]["cubeRegions"][0]["keyValues"];
+    region.as_array_mut().context("a list")?.retain(|value| value["id"] != "REF_AREA");
+    *file = dataset.to_string().into();
+    Ok(Structures::from_bundle(&serde_json::to_vec(&files)?)?)
+}
+
+/// The most memory that this process ever had.
+fn peak_megabytes() -> Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    Ok(kilobytes.context("VmHWM")? / 1024)
+}
