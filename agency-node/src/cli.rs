@@ -72,6 +72,9 @@ pub enum Command {
     },
     /// Tell what waits, what was accepted or refused, what is due.
     Status,
+    /// Look at everything that the node needs (folder, keys, disk, clock, certificate, gateway), and
+    /// tell what to do where something is wrong.
+    Doctor,
     /// Tell what the decree makes due, what came of it, and what it lacks.
     Obligations(Obligations),
     /// Ask for figures.

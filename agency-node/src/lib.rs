@@ -16,7 +16,7 @@
 //! | [`witness`] | cosigns the log's checkpoints, compares them with others', keeps receipts up |
 //!
 //! What people ask of a node: [`submit`] (and validate), [`diff`], [`withdraw`], [`consent`],
-//! [`versions`], [`status`], [`obligations`], [`query`],
+//! [`versions`], [`status`], [`doctor`], [`obligations`], [`query`],
 //! [`audit`], [`alarms`], [`people`] (whom the body has named), [`init`]; and without one,
 //! [`account`] (a person's own). What all of it stands on: [`cli`], [`config`], [`credentials`],
 //! [`connect`], [`memory`] (the largest checkpoint seen), [`policy`] (who must have cosigned),
@@ -34,6 +34,7 @@ pub mod connect;
 pub mod consent;
 pub mod credentials;
 pub mod diff;
+pub mod doctor;
 pub mod handin;
 pub mod home;
 pub mod i18n;
@@ -110,6 +111,7 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
         Command::Consent { command } => consent::consent(&node()?, command).await,
         Command::Versions(args) => versions::versions(&asker(&args.who)?, args).await,
         Command::Status => status::status(&node()?).await,
+        Command::Doctor => doctor::doctor(&node()?).await,
         Command::Obligations(args) => obligations::obligations(&asker(&args.who)?, &args).await,
         Command::Query(args) => query::query(&asker(&args.who)?, &args).await,
         Command::People { command } => people::people(&node()?, command).await,

@@ -54,6 +54,7 @@ mod damage;
 mod demo;
 mod disclosure;
 mod disk;
+mod doctor;
 mod enactment;
 mod figures;
 mod harmonisation;
