@@ -136,4 +136,5 @@ finding-ROWS_LEFT_OUT = Rows that the mapping's conditions leave out.
 finding-SPLIT_ABSENT = Rows whose figure the source does not divide as it does others.
 finding-COMBINED = Rows that came to the same cell and were added up.
 finding-TOTAL_NOT_MADE = A total that the mapping asks for was not made, as parts of it are missing, overlap or have no figure. Give it in the source, or see that its parts are there.
+finding-SMALL_COUNTS = Some counts of records are small. The gateway withholds them as the decree says; `submit --dry-run --preview` shows what that leaves.
 finding-DERIVED = Observations made of others: totals that the source lacks, and what its parts leave.

@@ -11,6 +11,9 @@
 //! 6. `totals`, `rests` and `unsplit`: sums that the source does not give, what the parts leave of
 //!    those that it does, and what is said of those without parts.
 //!
+//! Of records about single persons it makes counts: `value` says what is counted, `margins` by
+//! which dimensions. The records stay where they are; nothing but the counts goes on.
+//!
 //! With `tables` it does so several times, each time a little otherwise. Nothing is dropped in
 //! silence: a column of which the mapping says nothing, a text that no cross-walk knows and a sign
 //! without a meaning are findings.
@@ -77,6 +80,12 @@ pub struct Part {
     /// What signs mean that stand where a figure would.
     #[serde(default)]
     pub signs: BTreeMap<String, Sign>,
+    /// Of records: by which dimensions together they are counted; those not named are totals.
+    #[serde(default)]
+    pub margins: Vec<Vec<String>>,
+    /// The one of these that a part is of.
+    #[serde(skip)]
+    margin: Option<Vec<String>>,
     /// Are rows added up that come to the same key?
     pub combine: Option<bool>,
     /// Sums that the source does not give.
@@ -105,7 +114,7 @@ pub struct Condition {
 }
 
 /// Where a dimension or an attribute comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum Origin {
     /// It is always the same.
@@ -125,7 +134,7 @@ pub struct Constant {
 }
 
 /// A column whose texts lead to codes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Column {
     /// Its name in the file.
@@ -133,6 +142,9 @@ pub struct Column {
     /// What is replaced in its texts first.
     #[serde(default)]
     pub replace: Vec<Replace>,
+    /// What numbers among them become: groups of ages.
+    #[serde(default)]
+    pub bands: Vec<Band>,
     /// Through which cross-walks its texts lead to codes; the first that knows a text counts. What
     /// none knows stays as it is.
     #[serde(default)]
@@ -147,6 +159,18 @@ pub struct Replace {
     pub pattern: String,
     /// `$1` is the first group.
     pub with: String,
+}
+
+/// A span of numbers, and the code that they become.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Band {
+    /// The first.
+    pub from: f64,
+    /// Up to below this one; to any where it is absent.
+    pub below: Option<f64>,
+    /// The code.
+    pub code: String,
 }
 
 /// A cross-walk.
@@ -172,12 +196,58 @@ pub struct FileName {
 
 /// The figure.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Measure {
+    /// It stands in a column.
+    Figure(FigureOf),
+    /// It is how many records there are.
+    Count(Count),
+    /// It is how many different texts a column of the records has.
+    Distinct(Distinct),
+}
+
+/// A figure that stands in a column.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Measure {
-    /// Its column.
+pub struct FigureOf {
+    /// Which.
     pub from: String,
     /// What it is multiplied by: 1000 where the source gives thousands.
     pub multiplier: Option<f64>,
+}
+
+/// A number of records.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Count {
+    /// `records`.
+    pub count: Counted,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counted {
+    /// Each row.
+    Records,
+}
+
+/// A number of different texts: of persons, where each may have several records.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Distinct {
+    /// The column that tells them apart.
+    pub distinct: String,
+}
+
+impl Measure {
+    /// The column of figures, where there is one.
+    fn figure(&self) -> Option<&FigureOf> {
+        match self {
+            Self::Figure(figure) => Some(figure),
+            Self::Count(_) | Self::Distinct(_) => None,
+        }
+    }
 }
 
 /// Figures that stand side by side.
@@ -290,7 +360,8 @@ impl Mapping {
     #[must_use]
     pub fn is_figure(&self, name: &str) -> bool {
         let of = |part: &Part| {
-            let value = part.value.iter().any(|value| value.from == name);
+            let figures = part.value.iter().filter_map(Measure::figure);
+            let value = figures.into_iter().any(|value| value.from == name);
             let mut wide = part.wide.iter().flat_map(|wide| wide.columns.keys().chain(&wide.of));
             value || wide.any(|own| own == name)
         };
@@ -299,10 +370,11 @@ impl Mapping {
 
     /// What is made of the rows: each of the tables with what all have in common.
     fn parts(&self) -> Vec<Part> {
-        match &self.tables[..] {
+        let parts = match &self.tables[..] {
             [] => vec![self.common.clone()],
             tables => tables.iter().map(|own| own.over(&self.common)).collect(),
-        }
+        };
+        parts.into_iter().flat_map(Part::by_margin).collect()
     }
 }
 
@@ -320,11 +392,27 @@ impl Part {
             value: self.value.clone().or_else(|| common.value.clone()),
             wide: list(!self.wide.is_empty()).wide.clone(),
             signs,
+            margins: list(!self.margins.is_empty()).margins.clone(),
+            margin: None,
             combine: self.combine.or(common.combine),
             totals: list(!self.totals.is_empty()).totals.clone(),
             rests: list(!self.rests.is_empty()).rests.clone(),
             unsplit: list(!self.unsplit.is_empty()).unsplit.clone(),
         }
+    }
+
+    /// The same once for each of its margins.
+    fn by_margin(self) -> Vec<Self> {
+        if self.margins.is_empty() {
+            return vec![self];
+        }
+        let margins = self.margins.iter().cloned();
+        margins.map(|margin| Self { margin: Some(margin), ..self.clone() }).collect()
+    }
+
+    /// Does it count records, instead of reading figures?
+    fn counts(&self) -> bool {
+        matches!(self.value, Some(Measure::Count(_) | Measure::Distinct(_)))
     }
 
     /// The columns of the file that it speaks of.
@@ -334,7 +422,11 @@ impl Part {
             Origin::Constant(_) | Origin::FileName(_) => None,
         });
         let rows = self.rows.iter().map(|condition| condition.column.as_str());
-        let value = self.value.iter().map(|value| value.from.as_str());
+        let value = self.value.iter().filter_map(|value| match value {
+            Measure::Figure(figure) => Some(figure.from.as_str()),
+            Measure::Distinct(distinct) => Some(distinct.distinct.as_str()),
+            Measure::Count(_) => None,
+        });
         let wide = self.wide.iter().flat_map(|wide| wide.columns.keys().chain(&wide.of));
         columns.chain(rows).chain(value).chain(wide.map(String::as_str))
     }

@@ -112,6 +112,8 @@ codes! {
     Combined = "COMBINED", Info, "the mapping";
     /// A total that the mapping asks for and that cannot be made, as not all of it is there.
     TotalNotMade = "TOTAL_NOT_MADE", Warning, "the mapping";
+    /// Counts of records that are small.
+    SmallCounts = "SMALL_COUNTS", Info, "the mapping";
     /// Observations that were made of others.
     Derived = "DERIVED", Info, "the mapping";
 }

@@ -18,7 +18,7 @@ SEX = {"T": "_T", "F": "F", "M": "M", "UNK": "_U"}
 AGE = {"TOTAL": "_T", "UNK": "_U", "Y_LT14": "Y0T13", "Y_LT18": "Y0T17", "Y14-17": "Y14T17",
        "Y18-34": "Y18T34", "Y35-64": "Y35T64", "Y_GE65": "Y_GE65"}
 AREA = {"EL": "GR", "UK": "GB", "TOTAL": "_T", "UNK": "_U", "RNC": "_O"}
-GROUPS = ["EU27_2020", "EU28", "EXT_EU27_2020", "EXT_EU28", "EUR_C_E", "XK", "KOS", "OTH"]
+GROUPS = ["EU27_2020", "EU28", "EXT_EU27_2020", "XK", "UK_OCT"]
 KEY = ["citizen", "sex", "age", "asyl_app", "geo", "TIME_PERIOD"]
 
 
@@ -29,7 +29,8 @@ def but(name):
 def main(path):
     start = time.perf_counter()
     rows = pl.read_csv(path, schema_overrides={"values": pl.Float64})
-    rows = rows.filter(~pl.col("geo").is_in(["EU27_2020", "EU28"]), ~pl.col("citizen").is_in(GROUPS))
+    rows = rows.filter(~pl.col("geo").is_in(["EU27_2020", "EU28"]), ~pl.col("citizen").is_in(GROUPS),
+                       pl.col("asyl_app") != "SSEQ")
     rows = rows.with_columns(
         pl.col("sex").replace_strict(SEX),
         pl.col("age").replace_strict(AGE),

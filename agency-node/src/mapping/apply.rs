@@ -1,19 +1,24 @@
 //! A sheet and a mapping to a batch.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+};
 
 use birge_schemas::{
     codelist::CodeList,
     crosswalk::Crosswalks,
+    detail::Breakdown,
     finding::{Code, Finding, Report},
     structure::{AttributeKind, Structure, Structures},
-    table::{Bitmap, RawColumn},
+    table::{Bitmap, RawColumn, RawColumnBuilder},
 };
 use regex::Regex;
 
 use super::{
-    Codes, Condition, Constant, FileName, Mapping, Origin, Part, Wide,
+    Codes, Condition, Constant, Distinct, FileName, Mapping, Measure, Origin, Part, Wide,
     figures::{self, Cell, Figure, is_undivided},
+    lines::TOTAL,
     recode::{Ambiguous, Recoding},
     rows::Rows,
     sums,
@@ -120,11 +125,28 @@ impl Mapping {
             reason: None,
             removes: vec![],
         };
+        self.small(&rows, &mut report);
         let (table, origins) = rows.into_table();
         table.columns.iter().for_each(|column| broken::find(column, &mut report));
         in_rows_made(&mut report, read, &sheet.lines, &origins);
         let lines = sheet.lines.made_of(origins);
         Ok(Input { header, table, report, lines, blanks: Blanks::default(), explained })
+    }
+
+    /// Tells how many counts of records are small: whoever hands them in should know.
+    fn small(&self, rows: &Rows, report: &mut Report) {
+        const SMALL: f64 = 10.0;
+        if !self.parts().iter().any(Part::counts) {
+            return;
+        }
+        let small = (0..rows.count()).filter_map(|row| rows.value(row));
+        let small = small.filter(|count| *count > 0.0 && *count < SMALL).count();
+        if small > 0 {
+            let expected =
+                format!("the gateway to withhold what of less than {SMALL} the decree says");
+            let found = format!("{small} counts from 1 to {}", SMALL - 1.0);
+            report.push(Finding::new(Code::SmallCounts, expected, found));
+        }
     }
 
     /// Finds columns that the mapping asks for and that are missing, and those of which it says
@@ -209,6 +231,9 @@ impl Making<'_> {
         // Which figure each row is of, and what stands in attributes for what is not a number.
         let (mut of, mut said): (Vec<u32>, Vec<(usize, &str, &str)>) = (vec![], vec![]);
         let mut undivided = 0;
+        if part.counts() {
+            kept.iter().for_each(|row| rows.push_value(Some(1.0), *row));
+        }
         for row in kept {
             let at = row as usize;
             let absent =
@@ -237,12 +262,12 @@ impl Making<'_> {
             }
         }
         self.tell(Code::SplitAbsent, undivided, "rows", "not to be divided as others are");
-        if let Some(value) = &part.value {
+        if let Some(value) = part.value.as_ref().and_then(Measure::figure) {
             self.explained.column(VALUE, &value.from, &[]);
         }
         for (id, origin) in &part.columns {
             let column = self.column(id, origin, &rows.origins)?;
-            rows.push_column(column);
+            rows.push_column(self.of_margin(column, origin, part, rows.count())?);
         }
         for id in figures.iter().filter_map(|figure| figure.stands_for).flat_map(BTreeMap::keys) {
             if rows.column(id).is_none() {
@@ -260,11 +285,61 @@ impl Making<'_> {
                 rows.set(id, row, text);
             }
         }
+        if let Some(Measure::Distinct(Distinct { distinct })) = &part.value {
+            self.once(distinct, &mut rows)?;
+        }
         let made = sums::Sums::new(self.structure, part, &mut rows)?.make(&mut self.report);
         self.tell(Code::Combined, made.combined, "rows", "to be added to others of the same key");
         self.tell(Code::Derived, made.derived, "observations", "to be made of others");
         rows.drop_left_out();
         Ok(rows)
+    }
+
+    /// A column of a tabulation: as it is, or its totals where it is in no margin.
+    fn of_margin(
+        &self,
+        column: RawColumn,
+        origin: &Origin,
+        part: &Part,
+        rows: usize,
+    ) -> Result<RawColumn, String> {
+        let dimension = self.structure.dimensions.iter().find(|own| own.id == column.id);
+        let from_records = part.counts() && matches!(origin, Origin::Column(_));
+        let Some(dimension) = dimension else {
+            let why = "of records nothing but counts is given: as an attribute a constant";
+            return if from_records { Err(format!("{}: {why}", column.id)) } else { Ok(column) };
+        };
+        let coded = dimension.codes().filter(|coded| coded.breakdown.is_some());
+        let (Some(coded), Some(margin)) = (coded, &part.margin) else { return Ok(column) };
+        if margin.contains(&column.id) {
+            return Ok(column);
+        }
+        let nested = matches!(coded.breakdown, Some(Breakdown::Region | Breakdown::Indicator));
+        let total = |text: &String| match (coded.list.position(text), coded.list.position(TOTAL)) {
+            (Some(position), _) if nested => coded.list.code(coded.list.root(position)).id.clone(),
+            (Some(_), Some(total)) => coded.list.code(total).id.clone(),
+            _ => text.clone(),
+        };
+        let totals: Vec<String> = column.dictionary.iter().map(total).collect();
+        let mut builder = RawColumnBuilder::new(&column.id);
+        (0..rows).for_each(|row| builder.push(&totals[column.entry(row)]));
+        Ok(builder.finish())
+    }
+
+    /// Keeps one row of each key and text of a column.
+    fn once(&self, column: &str, rows: &mut Rows) -> Result<(), String> {
+        let texts = self.sheet.texts.iter().find(|text| text.id == column);
+        let texts = texts.ok_or_else(|| format!("{column} is a column of figures"))?;
+        let dimensions = self.structure.dimensions.iter();
+        let key: Vec<usize> = dimensions.filter_map(|own| rows.column(&own.id)).collect();
+        let mut seen = HashSet::new();
+        let first = |row: &usize| {
+            let text = texts.at(rows.origins[*row] as usize);
+            seen.insert((rows.text_key(*row, &key), text))
+        };
+        let kept: Vec<usize> = (0..rows.count()).filter(first).collect();
+        rows.keep(&kept);
+        Ok(())
     }
 
     /// The rows of which all conditions hold.

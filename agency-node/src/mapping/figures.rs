@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Part, Sign, Wide};
+use super::{Measure, Part, Sign, Wide};
 use crate::source::sheet::{Figures, Numerals, Sheet};
 
 /// A column of figures, and what its name stands for.
@@ -56,7 +56,11 @@ impl<'a> Figure<'a> {
             group,
             words: figures.words.dictionary.iter().map(word).collect(),
             numbers: numbers.collect(),
-            multiplier: part.value.as_ref().and_then(|value| value.multiplier).unwrap_or(1.0),
+            multiplier: part
+                .value
+                .as_ref()
+                .and_then(|value| value.figure()?.multiplier)
+                .unwrap_or(1.0),
         })
     }
 
@@ -89,7 +93,10 @@ impl<'a> Cell<'a> {
 /// The columns of figures that a part speaks of.
 pub(super) fn figures<'a>(part: &'a Part, sheet: &'a Sheet) -> Result<Vec<Figure<'a>>, String> {
     match (&part.wide[..], &part.value) {
-        ([], Some(value)) => Ok(vec![Figure::new(part, sheet, &value.from, None, None)?]),
+        ([], Some(Measure::Figure(of))) => {
+            Ok(vec![Figure::new(part, sheet, &of.from, None, None)?])
+        }
+        ([], Some(_)) => Ok(vec![]),
         ([], None) => Err("it names no figure: `value`, or `wide`".to_owned()),
         (groups, _) => groups
             .iter()

@@ -9,11 +9,12 @@ use birge_schemas::{
 };
 use regex::Regex;
 
-use super::{Codes, Column};
+use super::{Band, Codes, Column};
 
 /// How the texts of a column become codes.
 pub(super) struct Recoding<'a> {
     replace: Vec<(Regex, &'a str)>,
+    bands: &'a [Band],
     walks: Vec<Walk<'a>>,
 }
 
@@ -58,6 +59,7 @@ impl<'a> Recoding<'a> {
         });
         Ok(Self {
             replace: replace.collect::<Result<_, String>>()?,
+            bands: &column.bands,
             walks: walks.collect::<Result<_, String>>()?,
         })
     }
@@ -95,6 +97,13 @@ impl<'a> Recoding<'a> {
         let replaced = self.replace.iter().fold(text.to_owned(), |text, (pattern, with)| {
             pattern.replace_all(&text, *with).into_owned()
         });
+        let number = if self.bands.is_empty() { None } else { replaced.parse::<f64>().ok() };
+        let of_number = |band: &&Band| {
+            number.is_some_and(|it| it >= band.from && band.below.is_none_or(|below| it < below))
+        };
+        if let Some(band) = self.bands.iter().find(of_number) {
+            return band.code.clone();
+        }
         for walk in &self.walks {
             let meaning = match walk {
                 Walk::Shipped(walk) => walk.meaning(&replaced),

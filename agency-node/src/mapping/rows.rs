@@ -120,6 +120,11 @@ impl Rows {
         self.columns[column].entry_of(text)
     }
 
+    /// The texts of a row in some columns.
+    pub(super) fn text_key(&self, row: usize, columns: &[usize]) -> Vec<String> {
+        columns.iter().map(|column| self.at(*column, row).to_owned()).collect()
+    }
+
     /// Writes a text into a row of a column, which is made if there is none.
     pub(super) fn set(&mut self, id: &str, row: usize, text: &str) {
         let (place, rows) = (self.column_or_new(id), self.values.len());

@@ -68,7 +68,7 @@ impl<'a> Sums<'a> {
     /// Makes them.
     pub(super) fn make(mut self, report: &mut Report) -> Made {
         let part = self.part;
-        let combine = part.combine == Some(true);
+        let combine = part.combine == Some(true) || part.counts();
         if combine || !part.totals.is_empty() || !part.rests.is_empty() {
             self.level();
         }

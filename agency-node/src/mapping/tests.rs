@@ -299,3 +299,65 @@ fn a_name_that_is_a_city_and_an_oblast_is_found_through_names_too() {
     let made = input(mapping, "r,n\nOsh,1\nBishkek,2\n").unwrap();
     assert_eq!(rows(&made, &["REF_AREA"]), ["Osh 1", "KG-GB 2"]);
 }
+
+/// Records of persons: who, year, sex, age, region, and what nobody else is to read.
+const RECORDS: &str = "person,date,sex,age,place,story\n\
+    1,2023-01-05,f,17,Bishkek,secret one\n1,2023-02-09,f,17,Osh city,secret two\n\
+    2,2023-03-01,m,35,Bishkek,secret three\n3,2022-12-31,f,60,Naryn,secret four\n\
+    4,2023-07-07,,,Bishkek,secret five\n";
+
+fn tabulation(value: &str, columns: &str) -> String {
+    format!(
+        r#"{{"name": "cases", "dataset": "TRAFFICKING", "ignore": ["story", "person"],
+            "columns": {{
+                "REF_AREA": {{"from": "place", "codes": ["AREA_KG_NAMES"]}},
+                "SEX": {{"from": "sex", "codes": [{{"": "_U"}}, "SEX_WORDS"]}},
+                "AGE": {{"from": "age", "codes": [{{"": "_U"}}],
+                    "bands": [{{"from": 0, "below": 18, "code": "Y0T17"}}, {{"from": 18, "code": "Y_GE18"}}]}},
+                "TIME_PERIOD": {{"from": "date", "replace": [{{"pattern": "^(\\d{{4}})-.*$", "with": "$1"}}]}}
+                {columns}
+            }},
+            "value": {value}, "margins": [[], ["SEX"], ["AGE"], ["REF_AREA"]]}}"#
+    )
+}
+
+#[test]
+fn records_become_counts_by_each_margin_and_nothing_else() {
+    let made = input(&tabulation(r#"{"count": "records"}"#, ""), RECORDS).unwrap();
+    let mut found = rows(&made, &["TIME_PERIOD", "REF_AREA", "SEX", "AGE"]);
+    found.retain(|row| row.starts_with("2023"));
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "2023 KG F _T 2",
+            "2023 KG M _T 1",
+            "2023 KG _T Y0T17 2",
+            "2023 KG _T Y_GE18 1",
+            "2023 KG _T _T 4",
+            "2023 KG _T _U 1",
+            "2023 KG _U _T 1",
+            "2023 KG-GB _T _T 3",
+            "2023 KG-GO _T _T 1",
+        ]
+    );
+    assert_eq!(made.report.count(Code::SmallCounts), 1);
+    let all = format!("{:?} {}", made.table, made.report);
+    assert!(!all.contains("secret"), "{all}");
+}
+
+#[test]
+fn a_person_with_two_records_is_one_and_is_in_each_region() {
+    let made = input(&tabulation(r#"{"distinct": "person"}"#, ""), RECORDS).unwrap();
+    let found = rows(&made, &["TIME_PERIOD", "REF_AREA", "SEX", "AGE"]);
+    for row in ["2023 KG _T _T 3", "2023 KG F _T 1", "2023 KG-GB _T _T 3", "2023 KG-GO _T _T 1"] {
+        assert!(found.contains(&row.to_owned()), "{row}: {found:?}");
+    }
+}
+
+#[test]
+fn no_text_of_a_record_becomes_an_attribute() {
+    let columns = r#", "COMMENT_OBS": {"from": "story"}"#;
+    let report = input(&tabulation(r#"{"count": "records"}"#, columns), RECORDS).unwrap_err();
+    assert!(report.to_string().contains("COMMENT_OBS"), "{report}");
+}
