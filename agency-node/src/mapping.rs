@@ -21,6 +21,7 @@
 mod apply;
 pub mod command;
 mod figures;
+mod keys;
 mod likeness;
 mod lines;
 mod propose;

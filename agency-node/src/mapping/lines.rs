@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::rows::Rows;
+use super::{
+    keys::{Key, Keys},
+    rows::Rows,
+};
 
 /// The code of a total.
 pub(super) const TOTAL: &str = "_T";
-
-/// Codes, by their entries in columns.
-pub(super) type Key = Box<[u32]>;
 
 /// Rows that are the same but for some dimensions.
 #[derive(Debug, Default)]
@@ -24,44 +24,48 @@ pub(super) struct Group {
 /// The rows of a table along some dimensions.
 pub(super) struct Lines {
     along: Vec<usize>,
-    others: Vec<usize>,
+    /// What of a key is of these dimensions.
+    own: Key,
+    /// By key but for these dimensions.
     pub(super) groups: BTreeMap<Key, Group>,
-    /// By place among the others, and key but for that place: what there is along the dimensions
-    /// where that one is broken down.
+    /// By dimension, and key but for it and these: what there is along these where it is broken
+    /// down.
     elsewhere: HashMap<(usize, Key), HashSet<Key>>,
+    /// The other dimensions in which there are totals.
+    totalled: Vec<usize>,
 }
 
 impl Lines {
-    pub(super) fn of(rows: &Rows, key: &[usize], along: &[usize]) -> Self {
-        let others: Vec<usize> = key.iter().copied().filter(|id| !along.contains(id)).collect();
+    pub(super) fn of(rows: &Rows, keys: &Keys, along: &[usize]) -> Self {
+        let own = keys.mask(along);
+        let others = keys.columns().filter(|column| !along.contains(column));
+        let totalled: Vec<usize> = others.filter(|column| rows.has(*column, TOTAL)).collect();
         let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
         let mut elsewhere: HashMap<(usize, Key), HashSet<Key>> = HashMap::new();
         for row in 0..rows.count() {
-            let total = |column: &&usize| rows.at(**column, row) == TOTAL;
-            let totals = along.iter().filter(total).count();
-            let own = rows.key(row, &others);
+            let totals = along.iter().filter(|column| rows.at(**column, row) == TOTAL).count();
+            let key = keys.of(rows, row);
             if totals == 0 {
-                for (place, column) in others.iter().enumerate() {
-                    if rows.at(*column, row) != TOTAL {
-                        let at = (place, but_for(&own, place));
-                        elsewhere.entry(at).or_default().insert(rows.key(row, along));
-                    }
+                for column in totalled.iter().filter(|column| rows.at(**column, row) != TOTAL) {
+                    let at = (*column, key & !own & !keys.mask(&[*column]));
+                    elsewhere.entry(at).or_default().insert(key & own);
                 }
             }
-            let group = groups.entry(own).or_default();
+            let group = groups.entry(key & !own).or_default();
             match totals {
                 0 => group.parts.push(row),
                 all if all == along.len() => group.whole = Some(row),
                 _ => group.partial.push(row),
             }
         }
-        Self { along: along.to_vec(), others, groups, elsewhere }
+        Self { along: along.to_vec(), own, groups, elsewhere, totalled }
     }
 
     /// What is missing among the parts of a group: something that is given without being divided
     /// so, or divided otherwise without being given so.
-    pub(super) fn lacks(&self, rows: &Rows, group: &Group) -> Option<String> {
-        let own: HashSet<Key> = group.parts.iter().map(|row| rows.key(*row, &self.along)).collect();
+    pub(super) fn lacks(&self, rows: &Rows, keys: &Keys, group: &Group) -> Option<String> {
+        let own: HashSet<Key> =
+            group.parts.iter().map(|row| keys.of(rows, *row) & self.own).collect();
         let told = |row: usize| {
             let codes = self.along.iter().map(|column| rows.at(*column, row));
             codes.filter(|code| *code != TOTAL).collect::<Vec<_>>().join(" ")
@@ -79,23 +83,14 @@ impl Lines {
             return Some(format!("{} is not divided", told(*row)));
         }
         let first = group.parts[0];
-        let key = rows.key(first, &self.others);
-        for (place, column) in self.others.iter().enumerate() {
-            if rows.at(*column, first) != TOTAL {
-                continue;
-            }
-            let there = self.elsewhere.get(&(place, but_for(&key, place)));
+        let key = keys.of(rows, first) & !self.own;
+        let total = |column: &&usize| rows.at(**column, first) == TOTAL;
+        for column in self.totalled.iter().filter(total) {
+            let there = self.elsewhere.get(&(*column, key & !keys.mask(&[*column])));
             if there.is_some_and(|there| !there.is_subset(&own)) {
                 return Some("a part is given only divided further".to_owned());
             }
         }
         None
     }
-}
-
-/// A key in which one place counts for nothing.
-fn but_for(key: &[u32], place: usize) -> Key {
-    let mut key: Key = key.into();
-    key[place] = u32::MAX;
-    key
 }

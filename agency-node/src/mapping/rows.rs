@@ -110,9 +110,19 @@ impl Rows {
         self.column(id).map_or("", |column| self.at(column, row))
     }
 
-    /// The entries of a row in some columns.
-    pub(super) fn key(&self, row: usize, columns: &[usize]) -> Box<[u32]> {
-        columns.iter().map(|column| self.columns[*column].raw.entry(row) as u32).collect()
+    /// The entry of a row in a column.
+    pub(super) fn entry(&self, column: usize, row: usize) -> u32 {
+        self.columns[column].raw.entry(row) as u32
+    }
+
+    /// Is there such a text in a column's dictionary?
+    pub(super) fn has(&self, column: usize, text: &str) -> bool {
+        self.columns[column].entries.contains_key(text)
+    }
+
+    /// How many different texts a column has.
+    pub(super) fn texts(&self, column: usize) -> usize {
+        self.columns[column].raw.dictionary.len()
     }
 
     /// The entry of a text in a column, which is added if there is none.
@@ -235,7 +245,7 @@ mod tests {
         rows
     }
 
-    fn texts(rows: &Rows, id: &str) -> Vec<String> {
+    fn all(rows: &Rows, id: &str) -> Vec<String> {
         (0..rows.count()).map(|row| rows.text(id, row).to_owned()).collect()
     }
 
@@ -243,21 +253,21 @@ mod tests {
     fn what_is_set_copied_kept_and_appended_stands_where_it_should() {
         let mut one = rows(&[("SEX", &["F", "M"]), ("ONLY", &["x"])], &[1.0, 2.0]);
         one.push_like(0, [("SEX", "_T")], 3.0);
-        assert_eq!(texts(&one, "SEX"), ["F", "M", "_T"]);
-        assert_eq!(texts(&one, "ONLY"), ["x", "", "x"]);
+        assert_eq!(all(&one, "SEX"), ["F", "M", "_T"]);
+        assert_eq!(all(&one, "ONLY"), ["x", "", "x"]);
         one.unreadable.insert(2, "…".into());
         one.keep(&[2, 0]);
         assert_eq!(
-            (texts(&one, "SEX"), one.unreadable.keys().copied().collect()),
+            (all(&one, "SEX"), one.unreadable.keys().copied().collect()),
             (vec!["_T".to_owned(), "F".to_owned()], vec![0])
         );
         one.push_left_out(7);
         one.columns.iter_mut().for_each(|column| column.raw.index.push(0));
         one.drop_left_out();
         one.append(rows(&[("SEX", &["M"]), ("OTHER", &["y"])], &[9.0]));
-        assert_eq!(texts(&one, "SEX"), ["_T", "F", "M"]);
-        assert_eq!(texts(&one, "ONLY"), ["x", "x", ""]);
-        assert_eq!(texts(&one, "OTHER"), ["", "", "y"]);
+        assert_eq!(all(&one, "SEX"), ["_T", "F", "M"]);
+        assert_eq!(all(&one, "ONLY"), ["x", "x", ""]);
+        assert_eq!(all(&one, "OTHER"), ["", "", "y"]);
         assert_eq!(one.values, [3.0, 1.0, 9.0]);
     }
 }

@@ -11,7 +11,8 @@ use birge_schemas::{
 
 use super::{
     Part, Rest, Total, Unsplit,
-    lines::{Group, Key, Lines, TOTAL},
+    keys::{Key, Keys},
+    lines::{Group, Lines, TOTAL},
     rows::Rows,
 };
 
@@ -30,8 +31,8 @@ pub(super) struct Sums<'a> {
     structure: &'a Structure,
     part: &'a Part,
     rows: &'a mut Rows,
-    /// The columns of the dimensions.
-    key: Vec<usize>,
+    /// Of the dimensions.
+    keys: Keys,
     /// Totals that could not be made.
     not_made: Vec<Key>,
 }
@@ -60,9 +61,21 @@ impl<'a> Sums<'a> {
         if let Some(id) = asked.find(strange) {
             return Err(format!("a sum along {id}, which is no dimension of {}", structure.id));
         }
-        let key = structure.dimensions.iter();
-        let key = key.filter_map(|dimension| rows.column(&dimension.id)).collect();
-        Ok(Self { structure, part, rows, key, not_made: vec![] })
+        // What sums are called must have its place in the dictionaries before keys are made.
+        for id in part.totals.iter().flat_map(|total| &total.along) {
+            if let Some(column) = rows.column(id) {
+                rows.entry_of(column, TOTAL);
+            }
+        }
+        for Rest { along, code, .. } in &part.rests {
+            if let Some(column) = rows.column(along) {
+                rows.entry_of(column, code);
+            }
+        }
+        let dimensions = structure.dimensions.iter();
+        let columns: Vec<usize> = dimensions.filter_map(|own| rows.column(&own.id)).collect();
+        let keys = Keys::new(rows, columns.into_iter())?;
+        Ok(Self { structure, part, rows, keys, not_made: vec![] })
     }
 
     /// Makes them.
@@ -103,7 +116,7 @@ impl<'a> Sums<'a> {
         let mut first: HashMap<Key, usize> = HashMap::new();
         let mut kept = vec![];
         for row in 0..self.rows.count() {
-            let key = self.rows.key(row, &self.key);
+            let key = self.keys.of(self.rows, row);
             let Some(&into) = first.get(&key) else {
                 first.insert(key, row);
                 kept.push(row);
@@ -131,8 +144,11 @@ impl<'a> Sums<'a> {
     /// Adds the totals that are not given. Those that cannot be made are told, unless another way
     /// of adding up made them.
     fn totals(&mut self, totals: &[Total], report: &mut Report) {
+        if totals.is_empty() {
+            return;
+        }
         let rows = 0..self.rows.count();
-        let mut known: HashSet<Key> = rows.map(|row| self.rows.key(row, &self.key)).collect();
+        let mut known: HashSet<Key> = rows.map(|row| self.keys.of(self.rows, row)).collect();
         let mut not_made: BTreeMap<Key, String> = BTreeMap::new();
         for total in totals {
             let along: Vec<usize> =
@@ -141,10 +157,11 @@ impl<'a> Sums<'a> {
                 continue;
             }
             let entries = along.iter().map(|column| (*column, self.rows.entry_of(*column, TOTAL)));
-            let entries: BTreeMap<usize, u32> = entries.collect();
-            let lines = Lines::of(self.rows, &self.key, &along);
+            let entries: Vec<(usize, u32)> = entries.collect();
+            let lines = Lines::of(self.rows, &self.keys, &along);
             for group in lines.groups.values().filter(|group| !group.parts.is_empty()) {
-                let key = self.total_of(group.parts[0], &entries);
+                let part = self.keys.of(self.rows, group.parts[0]);
+                let key = self.keys.with(part, &entries);
                 let has = |code: &String| {
                     group.parts.iter().any(|row| self.rows.at(along[0], *row) == code)
                 };
@@ -153,8 +170,9 @@ impl<'a> Sums<'a> {
                 }
                 let values: Option<Vec<f64>> =
                     group.parts.iter().map(|row| self.rows.value(*row)).collect();
-                let lacks =
-                    self.overlap(&along, &group.parts).or_else(|| lines.lacks(self.rows, group));
+                let lacks = self
+                    .overlap(&along, &group.parts)
+                    .or_else(|| lines.lacks(self.rows, &self.keys, group));
                 match (lacks, values) {
                     (None, Some(values)) => {
                         let mut texts = self.attributes(&group.parts);
@@ -178,26 +196,14 @@ impl<'a> Sums<'a> {
         }
     }
 
-    /// The key of the total of a part, by the entries of `_T` in some columns.
-    fn total_of(&self, part: usize, totals: &BTreeMap<usize, u32>) -> Key {
-        let entry = |column: &usize| match totals.get(column) {
-            Some(total) => *total,
-            None => self.rows.key(part, &[*column])[0],
-        };
-        self.key.iter().map(entry).collect()
-    }
-
     /// Adds what the parts of totals leave of them, where that is more than nothing and there are
     /// parts that exclude each other, all with a figure.
     fn rest(&mut self, Rest { along, code, with }: &Rest) {
         let Some(column) = self.rows.column(along) else { return };
-        let lines = Lines::of(self.rows, &self.key, &[column]);
+        let lines = Lines::of(self.rows, &self.keys, &[column]);
         // A part that could not be made is no part that is missing.
-        let others = |key: &Key| -> Key {
-            let places = key.iter().zip(&self.key).filter(|(_, own)| **own != column);
-            places.map(|(entry, _)| *entry).collect()
-        };
-        let blocked: HashSet<Key> = self.not_made.iter().map(others).collect();
+        let own = self.keys.mask(&[column]);
+        let blocked: HashSet<Key> = self.not_made.iter().map(|key| key & !own).collect();
         for (key, Group { parts, whole, .. }) in lines.groups {
             if blocked.contains(&key) {
                 continue;
@@ -220,12 +226,17 @@ impl<'a> Sums<'a> {
     /// Says of totals along a dimension that have no parts what is to be said, where nothing is.
     fn unsplit(&mut self, Unsplit { along, with }: &Unsplit) {
         let Some(column) = self.rows.column(along) else { return };
-        let lines = Lines::of(self.rows, &self.key, &[column]);
-        for Group { parts, whole, .. } in lines.groups.into_values() {
-            let Some(row) = whole else { continue };
-            if parts.iter().any(|part| !self.rows.is_left_out(*part)) {
-                continue;
-            }
+        let own = self.keys.mask(&[column]);
+        let line = |row: usize| self.keys.of(self.rows, row) & !own;
+        let is_total = |row: &usize| self.rows.at(column, *row) == TOTAL;
+        let parts = (0..self.rows.count()).filter(|row| !is_total(row));
+        let parts = parts.filter(|row| !self.rows.is_left_out(*row));
+        let mut split: Vec<Key> = parts.map(line).collect();
+        split.sort_unstable();
+        let totals = (0..self.rows.count()).filter(is_total);
+        let without: Vec<usize> =
+            totals.filter(|row| split.binary_search(&line(*row)).is_err()).collect();
+        for row in without {
             for (id, text) in with {
                 if self.rows.text(id, row).is_empty() {
                     self.rows.set(id, row, text);

@@ -82,8 +82,12 @@ impl RawColumnBuilder {
 
     /// Adds the next row's text.
     pub fn push(&mut self, text: &str) {
-        let entry = match self.entries.get(text) {
-            Some(entry) => *entry,
+        // Rows that follow on each other often have the same text.
+        let last = self.column.index.last().copied();
+        let again = |entry: &u32| self.column.dictionary[*entry as usize] == text;
+        let known = last.filter(again).or_else(|| self.entries.get(text).copied());
+        let entry = match known {
+            Some(entry) => entry,
             None => {
                 let entry = self.column.dictionary.len() as u32;
                 self.column.dictionary.push(text.to_owned());
@@ -107,6 +111,7 @@ impl RawColumnBuilder {
         if self.column.dictionary.len() <= 1 {
             self.column.index = vec![];
         }
+        self.column.index.shrink_to_fit();
         self.column
     }
 }
