@@ -20,7 +20,7 @@ use crate::{
     handin::{self, Given},
     node::Node,
     output::{Exit, Failure, Reply},
-    query, submit,
+    query, report,
 };
 
 /// What a batch would make of one period.
@@ -41,7 +41,7 @@ struct Change {
 pub async fn diff(node: &Node, given: &Given) -> Result<Reply, Failure> {
     let (link, _) = node.link()?;
     let mut checked = handin::check(node, given, Said::default())?;
-    let Some(batch) = checked.batch.take() else { return Ok(submit::invalid(&checked)) };
+    let Some(batch) = checked.batch.take() else { return Ok(report::invalid(&checked)) };
     let changes = changes(node, &link, &batch).await?;
     let keeps = batch.action() == Action::Append;
     let mut text = vec![];

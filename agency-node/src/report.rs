@@ -15,7 +15,7 @@ use crate::{
     batch::Checked,
     home,
     i18n::{self, Language},
-    output::Failure,
+    output::{Exit, Failure, Reply},
     source::{Lines, sheet::Sheet},
 };
 
@@ -67,6 +67,17 @@ impl Paper<'_> {
         let page = page::page(self.file, report, lines, marked.as_ref(), self.language, &texts);
         Ok(page.map_err(anyhow::Error::from)?)
     }
+}
+
+/// The answer to whoever asked for a file that breaks rules.
+#[must_use]
+pub fn invalid(checked: &Checked) -> Reply {
+    let text = format!(
+        "{}\nnot valid; nothing was handed in\nnext: mend what is listed and try again",
+        text(&checked.report, &checked.lines)
+    );
+    let json = json!({ "valid": false, "report": json(&checked.report, &checked.lines) });
+    Reply { exit: Exit::Refused, text, aside: String::new(), json }
 }
 
 /// The report as CSV, a finding a line, with a byte order mark for spreadsheets.

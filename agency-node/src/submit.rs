@@ -56,7 +56,7 @@ pub fn validate(node: &Node, asked: &Validate) -> Result<Reply, Failure> {
         annotated.iter().try_for_each(|path| paper.annotate(path).map(drop))?;
     }
     if checked.batch.is_none() {
-        return Ok(invalid(&checked));
+        return Ok(report::invalid(&checked));
     }
     let what = what(&checked);
     let json = json!({ "valid": true, "report": report::json(&checked.report, &checked.lines) });
@@ -79,7 +79,7 @@ pub async fn submit(
 ) -> Result<Reply, Failure> {
     let publisher = node.publisher()?;
     let mut checked = handin::check(node, given, said)?;
-    let Some(mut batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
+    let Some(mut batch) = checked.batch.take() else { return Ok(report::invalid(&checked)) };
     if current {
         let gone = diff::gone(node, &publisher.link, &batch).await?;
         batch = batch.replacing(gone);
@@ -97,7 +97,7 @@ pub async fn submit(
 /// When the file cannot be read, or as for [`consent::ask`].
 pub fn ask_consent(node: &Node, given: &Given, said: Said, out: &Path) -> Result<Reply, Failure> {
     let mut checked = handin::check(node, given, said)?;
-    let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
+    let Some(batch) = checked.batch.take() else { return Ok(report::invalid(&checked)) };
     consent::ask(node, batch, given.name(), out)
 }
 
@@ -169,7 +169,7 @@ pub async fn dry_run(
 ) -> Result<Reply, Failure> {
     let (link, _) = node.link()?;
     let mut checked = handin::check(node, given, said)?;
-    let Some(batch) = checked.batch.take() else { return Ok(invalid(&checked)) };
+    let Some(batch) = checked.batch.take() else { return Ok(report::invalid(&checked)) };
     ask(node, &link, batch, &checked.lines, preview).await
 }
 
@@ -283,15 +283,6 @@ fn refused(problem: &Problem, found: &Report) -> Reply {
     };
     let (found, described) = (report::text(found, &lines), output::describe(problem));
     let text = format!("{found}\n{described}\nnext: {next}");
-    Reply { exit: Exit::Refused, text, aside: String::new(), json }
-}
-
-pub(crate) fn invalid(checked: &Checked) -> Reply {
-    let text = format!(
-        "{}\nnot valid; nothing was handed in\nnext: mend what is listed and try again",
-        report::text(&checked.report, &checked.lines)
-    );
-    let json = json!({ "valid": false, "report": report::json(&checked.report, &checked.lines) });
     Reply { exit: Exit::Refused, text, aside: String::new(), json }
 }
 

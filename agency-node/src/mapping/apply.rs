@@ -1,36 +1,28 @@
 //! A sheet and a mapping to a batch.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use birge_schemas::{
     codelist::CodeList,
     crosswalk::Crosswalks,
-    detail::Breakdown,
     finding::{Code, Finding, Report},
     structure::{AttributeKind, Structure, Structures},
-    table::{Bitmap, RawColumn, RawColumnBuilder},
+    table::{Bitmap, RawColumn},
 };
 use regex::Regex;
 
 use super::{
     Codes, Condition, Constant, Distinct, FileName, Mapping, Measure, Origin, Part, Wide,
     figures::{self, Cell, Figure, is_undivided},
-    lines::TOTAL,
     recode::{Ambiguous, Recoding},
     rows::Rows,
     sums,
+    tabulate::{self, of_margin},
 };
 use crate::{
     output::Failure,
     source::{
-        self, Blanks, Explained, Header, Input, Lines,
-        broken::{self, is_broken},
-        only,
-        sheet::Sheet,
-        template::VALUE,
+        self, Blanks, Explained, Header, Input, Lines, broken, only, sheet::Sheet, template::VALUE,
     },
 };
 
@@ -74,7 +66,7 @@ impl Mapping {
             let known: Vec<_> = structures.iter().map(|known| known.id.as_str()).collect();
             return Err(only(Finding::new(Code::Provider, known.join(", "), &self.dataset)));
         };
-        if self.columns(&sheet, &mut report) {
+        if self.heads(&sheet, &mut report) {
             return Err(read.joined(report));
         }
         let walks = match Crosswalks::bundled() {
@@ -125,67 +117,14 @@ impl Mapping {
             reason: None,
             removes: vec![],
         };
-        self.small(&rows, &mut report);
+        if self.parts().iter().any(Part::counts) {
+            tabulate::small(&rows, &mut report);
+        }
         let (table, origins) = rows.into_table();
         table.columns.iter().for_each(|column| broken::find(column, &mut report));
         in_rows_made(&mut report, read, &sheet.lines, &origins);
         let lines = sheet.lines.made_of(origins);
         Ok(Input { header, table, report, lines, blanks: Blanks::default(), explained })
-    }
-
-    /// Tells how many counts of records are small: whoever hands them in should know.
-    fn small(&self, rows: &Rows, report: &mut Report) {
-        const SMALL: f64 = 10.0;
-        if !self.parts().iter().any(Part::counts) {
-            return;
-        }
-        let small = (0..rows.count()).filter_map(|row| rows.value(row));
-        let small = small.filter(|count| *count > 0.0 && *count < SMALL).count();
-        if small > 0 {
-            let expected =
-                format!("the gateway to withhold what of less than {SMALL} the decree says");
-            let found = format!("{small} counts from 1 to {}", SMALL - 1.0);
-            report.push(Finding::new(Code::SmallCounts, expected, found));
-        }
-    }
-
-    /// Finds columns that the mapping asks for and that are missing, and those of which it says
-    /// nothing. Is one missing?
-    fn columns(&self, sheet: &Sheet, report: &mut Report) -> bool {
-        let parts = self.parts();
-        let asked: std::collections::BTreeSet<&str> = parts.iter().flat_map(Part::names).collect();
-        let missing: Vec<_> =
-            asked.iter().filter(|name| !sheet.names.iter().any(|own| own == *name)).collect();
-        for name in &missing {
-            let expected = format!("the columns of \"{}\"", self.name);
-            let found = format!("only {}", sheet.names.join(", "));
-            report.push(Finding::new(Code::ColumnMissing, expected, found).column(**name));
-        }
-        let twice = |name: &&&str| sheet.names.iter().filter(|own| *own == **name).count() > 1;
-        for name in asked.iter().filter(twice) {
-            let expected = "each column that is used once";
-            report.push(
-                Finding::new(Code::Format, expected, "a name that stands twice").column(*name),
-            );
-        }
-        let said = |name: &&String| {
-            asked.contains(name.as_str()) || self.ignore.contains(name) || is_blank(sheet, name)
-        };
-        for name in sheet.names.iter().filter(|name| !said(name)) {
-            let expected = "a column of which the mapping says something; name it under `ignore` \
-                            if nothing of it is needed";
-            report.push(Finding::new(Code::ColumnUnmapped, expected, name).column(name));
-        }
-        for column in sheet.texts.iter().filter(|column| self.ignore.contains(&column.id)) {
-            let broken: Vec<bool> = column.dictionary.iter().map(|text| is_broken(text)).collect();
-            if broken.contains(&true) {
-                let rows = (0..sheet.rows).filter(|row| broken[column.entry(*row)]).count();
-                let expected = "text that no conversion has broken (no U+FFFD)";
-                let found = format!("broken text in {rows} rows");
-                report.push(Finding::new(Code::TextBroken, expected, found).column(&column.id));
-            }
-        }
-        !missing.is_empty()
     }
 }
 
@@ -201,12 +140,6 @@ fn in_rows_made(report: &mut Report, mut read: Report, lines: &Lines, origins: &
         }
     }
     *report = read.joined(std::mem::take(report));
-}
-
-/// Has a column neither a name nor anything below it?
-fn is_blank(sheet: &Sheet, name: &str) -> bool {
-    let mut columns = sheet.texts.iter().filter(|column| column.id == name);
-    name.is_empty() && columns.all(|column| column.dictionary.iter().all(String::is_empty))
 }
 
 struct Making<'a> {
@@ -267,7 +200,8 @@ impl Making<'_> {
         }
         for (id, origin) in &part.columns {
             let column = self.column(id, origin, &rows.origins)?;
-            rows.push_column(self.of_margin(column, origin, part, rows.count())?);
+            let count = rows.count();
+            rows.push_column(of_margin(self.structure, column, origin, part, count)?);
         }
         for id in figures.iter().filter_map(|figure| figure.stands_for).flat_map(BTreeMap::keys) {
             if rows.column(id).is_none() {
@@ -286,60 +220,13 @@ impl Making<'_> {
             }
         }
         if let Some(Measure::Distinct(Distinct { distinct })) = &part.value {
-            self.once(distinct, &mut rows)?;
+            tabulate::once(self.structure, self.sheet, distinct, &mut rows)?;
         }
         let made = sums::Sums::new(self.structure, part, &mut rows)?.make(&mut self.report);
         self.tell(Code::Combined, made.combined, "rows", "to be added to others of the same key");
         self.tell(Code::Derived, made.derived, "observations", "to be made of others");
         rows.drop_left_out();
         Ok(rows)
-    }
-
-    /// A column of a tabulation: as it is, or its totals where it is in no margin.
-    fn of_margin(
-        &self,
-        column: RawColumn,
-        origin: &Origin,
-        part: &Part,
-        rows: usize,
-    ) -> Result<RawColumn, String> {
-        let dimension = self.structure.dimensions.iter().find(|own| own.id == column.id);
-        let from_records = part.counts() && matches!(origin, Origin::Column(_));
-        let Some(dimension) = dimension else {
-            let why = "of records nothing but counts is given: as an attribute a constant";
-            return if from_records { Err(format!("{}: {why}", column.id)) } else { Ok(column) };
-        };
-        let coded = dimension.codes().filter(|coded| coded.breakdown.is_some());
-        let (Some(coded), Some(margin)) = (coded, &part.margin) else { return Ok(column) };
-        if margin.contains(&column.id) {
-            return Ok(column);
-        }
-        let nested = matches!(coded.breakdown, Some(Breakdown::Region | Breakdown::Indicator));
-        let total = |text: &String| match (coded.list.position(text), coded.list.position(TOTAL)) {
-            (Some(position), _) if nested => coded.list.code(coded.list.root(position)).id.clone(),
-            (Some(_), Some(total)) => coded.list.code(total).id.clone(),
-            _ => text.clone(),
-        };
-        let totals: Vec<String> = column.dictionary.iter().map(total).collect();
-        let mut builder = RawColumnBuilder::new(&column.id);
-        (0..rows).for_each(|row| builder.push(&totals[column.entry(row)]));
-        Ok(builder.finish())
-    }
-
-    /// Keeps one row of each key and text of a column.
-    fn once(&self, column: &str, rows: &mut Rows) -> Result<(), String> {
-        let texts = self.sheet.texts.iter().find(|text| text.id == column);
-        let texts = texts.ok_or_else(|| format!("{column} is a column of figures"))?;
-        let dimensions = self.structure.dimensions.iter();
-        let key: Vec<usize> = dimensions.filter_map(|own| rows.column(&own.id)).collect();
-        let mut seen = HashSet::new();
-        let first = |row: &usize| {
-            let text = texts.at(rows.origins[*row] as usize);
-            seen.insert((rows.text_key(*row, &key), text))
-        };
-        let kept: Vec<usize> = (0..rows.count()).filter(first).collect();
-        rows.keep(&kept);
-        Ok(())
     }
 
     /// The rows of which all conditions hold.
