@@ -1,5 +1,6 @@
 //! A large published file from the disk through its mapping and all rules to a signed batch, against
-//! the same read, recoded and checked with polars, which is columnar as well and uses all cores.
+//! the same read, recoded and checked with polars, which is columnar as well and uses all cores, and
+//! with pandas.
 
 use std::{fs, path::Path, process::Command, time::Instant};
 
@@ -58,16 +59,24 @@ pub(crate) fn run() -> Result<()> {
          in {rules:.1} s, signed after {ours:.1} s, {bytes} bytes; peak memory {} MB",
         peak_megabytes()?
     );
-    if !has_package("polars") {
+    for library in ["polars", "pandas"] {
+        against(library, &file, ours)?;
+    }
+    Ok(())
+}
+
+/// The same with a library of Python's, which is installed if it is not.
+fn against(library: &str, file: &Path, ours: f64) -> Result<()> {
+    if !has_package(library) {
         let mut pip = Command::new(python());
-        pip.args(["-m", "pip", "install", "--quiet", "polars"]);
+        pip.args(["-m", "pip", "install", "--quiet", library]);
         if !pip.status().is_ok_and(|status| status.success()) {
-            println!("harmonisation: no polars beside ours (PyPI: polars)");
+            println!("harmonisation: no {library} beside ours (PyPI: {library})");
             return Ok(());
         }
     }
     let script = workspace().join("tests/benches/harmonise.py");
-    let output = Command::new(python()).arg(script).arg(&file).output()?;
+    let output = Command::new(python()).arg(script).arg(library).arg(file).output()?;
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr));
     }
@@ -75,7 +84,7 @@ pub(crate) fn run() -> Result<()> {
     let fields: Vec<f64> = said.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
     let [theirs, rows, peak] = fields[..] else { bail!("{said}") };
     println!(
-        "harmonisation: polars reads, recodes and checks {rows} rows in {theirs:.1} s, signing \
+        "harmonisation: {library} reads, recodes and checks {rows} rows in {theirs:.1} s, signing \
          nothing, peak memory {peak:.0} MB: ratio {:.2}",
         theirs / ours
     );
