@@ -52,9 +52,9 @@ pub fn sheet(
     let odd_quotes = text.bytes().filter(|byte| *byte == b'"').count() % 2 == 1;
     while next(&mut reader, &mut record, report) {
         let line = record.position().map(|position| skipped + line(text, position));
-        if let Some(cell) =
-            record.iter().find(|cell| swallows(cell, delimiter, columns, odd_quotes))
-        {
+        let is_broken = record.as_slice().contains('\n');
+        let mut broken = record.iter().filter(|_| is_broken);
+        if let Some(cell) = broken.find(|cell| swallows(cell, delimiter, columns, odd_quotes)) {
             let expected = "a quotation mark at the end of every cell that begins with one: lines \
                             may stand in this cell that are rows";
             let finding = Finding::new(Code::Format, expected, cell).at(sheet.rows(), "");
