@@ -103,8 +103,16 @@ async fn changes(node: &Node, link: &Link, batch: &Unsigned) -> Result<Vec<Chang
         to: last.clone(),
     };
     let dataset = batch.dataset().to_owned();
-    let request = AskRequest { dataset, selections: vec![selection], as_of: String::new() };
-    let (_, blocks) = query::cells(link, request).await?;
+    let request =
+        AskRequest { dataset: dataset.clone(), selections: vec![selection], as_of: String::new() };
+    let (provenance, blocks) = query::cells(link, request).await?;
+    if provenance.withheld > 0 || !provenance.narrowed.is_empty() {
+        return Err(Failure::Wrong(format!(
+            "not all figures of {dataset} are given to this node, so that what the file lacks cannot \
+             be told from what is withheld\nnext: name the batch that is revised, and the keys that \
+             disappear in FILE.batch.toml"
+        )));
+    }
     let stood = match blocks.is_empty() {
         true => std::collections::BTreeMap::new(),
         false => split(&table(node, batch.dataset(), &blocks)?),

@@ -101,8 +101,13 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
             };
             let said = Said { revises, reason, cause, removes: vec![] };
             match ask_consent {
+                Some(_) if current => Err(Failure::Usage(
+                    "--revises current is not for --ask-consent, which works without the \
+                     gateway\nnext: name the batch, and the keys that disappear in FILE.batch.toml"
+                        .into(),
+                )),
                 Some(out) => submit::ask_consent(&node()?, &given, said, &out),
-                None if dry_run => submit::dry_run(&node()?, &given, said, preview).await,
+                None if dry_run => submit::dry_run(&node()?, &given, said, current, preview).await,
                 None => submit::submit(&node()?, &given, said, current).await,
             }
         }

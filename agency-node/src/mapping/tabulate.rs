@@ -55,6 +55,14 @@ pub(super) fn once(
     let texts = texts.ok_or_else(|| format!("{column} is a column of figures"))?;
     let dimensions = structure.dimensions.iter();
     let key: Vec<usize> = dimensions.filter_map(|own| rows.column(&own.id)).collect();
+    let nobody = (0..rows.count()).filter(|row| texts.at(rows.origins[*row] as usize).is_empty());
+    let nobody = nobody.count();
+    if nobody > 0 {
+        return Err(format!(
+            "{nobody} records have nothing in {column}, which tells persons apart; leave them out \
+             under `rows`, or give each its own"
+        ));
+    }
     let mut seen = HashSet::new();
     let first = |row: &usize| {
         let text = texts.at(rows.origins[*row] as usize);

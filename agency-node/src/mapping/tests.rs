@@ -356,6 +356,13 @@ fn a_person_with_two_records_is_one_and_is_in_each_region() {
 }
 
 #[test]
+fn records_of_nobody_are_not_taken_for_one_person() {
+    let records = RECORDS.replace("\n2,2023", "\n,2023");
+    let report = input(&tabulation(r#"{"distinct": "person"}"#, ""), &records).unwrap_err();
+    assert!(report.to_string().contains("1 records have nothing in person"), "{report}");
+}
+
+#[test]
 fn no_text_of_a_record_becomes_an_attribute() {
     let columns = r#", "COMMENT_OBS": {"from": "story"}"#;
     let report = input(&tabulation(r#"{"count": "records"}"#, columns), RECORDS).unwrap_err();
