@@ -131,9 +131,9 @@ pub struct Submit {
     /// Which file.
     #[command(flatten)]
     pub given: Given,
-    /// The batch that it revises; else the newest of its periods that was accepted. `current`:
-    /// whatever stands of its periods is replaced, and what the file does not have disappears;
-    /// `diff` shows beforehand what that is.
+    /// The batch that it revises; else the newest of its periods that this node handed in.
+    /// `current`: that one, and all that stands of its periods is replaced; what a file with R in
+    /// ACTION does not have disappears. `diff` shows beforehand what that is.
     #[arg(long, value_name = "BATCH|current")]
     pub revises: Option<Revises>,
     /// Why it revises (article 5(2)).

@@ -45,13 +45,13 @@ pub async fn diff(node: &Node, given: &Given) -> Result<Reply, Failure> {
     let changes = changes(node, &link, &batch).await?;
     let keeps = batch.action() == Action::Append;
     let mut text = vec![];
-    for change in &changes {
-        let Change { period, difference, figures, .. } = change;
+    for Change { period, difference, figures, .. } in &changes {
         text.push(format!("{period}: {difference}"));
         for finding in &figures.findings {
             text.push(match finding.code {
-                Code::FigureRemoved if keeps => continue,
-                Code::FigureRemoved => format!("  {}: {} goes", finding.key, finding.expected),
+                Code::FigureRemoved => {
+                    format!("  {}: {}, not in the file", finding.key, finding.expected)
+                }
                 _ => format!("  {}: {} -> {}", finding.key, finding.expected, finding.found),
             });
         }
@@ -59,14 +59,20 @@ pub async fn diff(node: &Node, given: &Given) -> Result<Reply, Failure> {
             text.push(format!("  and {} more", figures.unlisted));
         }
     }
-    if keeps && changes.iter().any(|change| change.difference.removed > 0) {
-        text.push(
-            "what the file does not have stays: its action adds, and replaces nothing".into(),
-        );
-    }
-    let revised = changes.iter().any(|change| change.difference.changed > 0);
-    if revised {
-        text.push("next: agency-node submit FILE --revises current --reason TEXT".into());
+    let sum = |of: fn(&Difference) -> u64| changes.iter().map(|it| of(&it.difference)).sum::<u64>();
+    let (changed, gone) = (sum(|it| it.changed), sum(|it| it.removed));
+    match (keeps, gone) {
+        (_, 0) if changed == 0 => {}
+        (_, 0) => text.push("next: agency-node submit FILE --revises current --reason TEXT".into()),
+        (true, gone) => text.push(format!(
+            "{gone} figures that stand are not in the file. Its action A only adds: they stay, and \
+             what stands is not changed\nnext: with R in ACTION and --revises current the file \
+             replaces its periods, and these {gone} disappear; to keep them, put them into the file"
+        )),
+        (false, gone) => text.push(format!(
+            "{gone} figures that stand are not in the file, and disappear\nnext: agency-node submit \
+             FILE --revises current --reason TEXT"
+        )),
     }
     let periods = changes.iter().map(|change| {
         let Difference { added, removed, changed, unchanged, before, after } = change.difference;
@@ -83,24 +89,48 @@ pub async fn diff(node: &Node, given: &Given) -> Result<Reply, Failure> {
     Ok(Reply { exit: Exit::Done, text: text.join("\n"), aside: String::new(), json })
 }
 
-/// The keys that stand for a batch's periods and that it does not have.
+/// A batch as one that replaces all that stands of its periods. What it does not have disappears,
+/// if it says that it replaces.
 ///
 /// # Errors
-/// When the gateway is away or refuses the question.
-pub async fn gone(node: &Node, link: &Link, batch: &Unsigned) -> Result<Vec<String>, Failure> {
-    let changes = changes(node, link, batch).await?;
-    Ok(changes.into_iter().flat_map(|change| change.gone).collect())
+/// When it neither adds nor replaces, or adds and figures that stand are not in it; when other
+/// batches wait, by which what stands may change; and when the gateway is away.
+pub async fn replacing(node: &Node, link: &Link, batch: Unsigned) -> Result<Unsigned, Failure> {
+    let action = batch.action();
+    if !node.outbox.waiting()?.is_empty() {
+        return Err(Failure::Wrong(
+            "other batches wait, by which what stands may change\nnext: let `agency-node run` hand \
+             them in first"
+                .into(),
+        ));
+    }
+    let changes = changes(node, link, &batch).await?;
+    let gone: Vec<String> = changes.into_iter().flat_map(|change| change.gone).collect();
+    if action == Action::Append && !gone.is_empty() {
+        return Err(Failure::Wrong(format!(
+            "{} figures that stand are not in the file, which only adds: {}\nnext: put them into \
+             it, or say R in ACTION to have them disappear",
+            gone.len(),
+            gone[..gone.len().min(5)].join(", ")
+        )));
+    }
+    Ok(batch.replacing(gone))
 }
 
 async fn changes(node: &Node, link: &Link, batch: &Unsigned) -> Result<Vec<Change>, Failure> {
+    if !matches!(batch.action(), Action::Append | Action::Replace) {
+        return Err(Failure::Usage(
+            "only a file that adds or replaces is compared with what stands\nnext: say A or R in \
+             its ACTION"
+                .into(),
+        ));
+    }
     let stands = split(&table(node, batch.dataset(), batch.blocks())?);
     let periods = batch.periods();
-    let (Some(first), Some(last)) = (periods.first(), periods.last()) else { return Ok(vec![]) };
     let selection = Selection {
         dimension: "TIME_PERIOD".into(),
-        codes: vec![],
-        from: first.clone(),
-        to: last.clone(),
+        codes: periods.to_vec(),
+        ..Selection::default()
     };
     let dataset = batch.dataset().to_owned();
     let request =

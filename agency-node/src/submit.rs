@@ -81,18 +81,12 @@ pub async fn submit(
     let mut checked = handin::check(node, given, said)?;
     let Some(mut batch) = checked.batch.take() else { return Ok(report::invalid(&checked)) };
     if current {
-        batch = replacing(node, &publisher.link, batch).await?;
+        batch = diff::replacing(node, &publisher.link, batch).await?;
     }
     if batch.informs() {
         return ask(node, &publisher.link, batch, &checked.lines, false).await;
     }
     hand_over(node, &publisher, batch, given.name()).await
-}
-
-/// A batch as one that replaces all that stands of its periods.
-async fn replacing(node: &Node, link: &Link, batch: Unsigned) -> Result<Unsigned, Failure> {
-    let gone = diff::gone(node, link, &batch).await?;
-    Ok(batch.replacing(gone))
 }
 
 /// Checks and signs a file, and has the working group's chair asked to consent to it; nothing is
@@ -177,7 +171,7 @@ pub async fn dry_run(
     let mut checked = handin::check(node, given, said)?;
     let Some(mut batch) = checked.batch.take() else { return Ok(report::invalid(&checked)) };
     if current {
-        batch = replacing(node, &link, batch).await?;
+        batch = diff::replacing(node, &link, batch).await?;
     }
     ask(node, &link, batch, &checked.lines, preview).await
 }

@@ -204,7 +204,10 @@ async fn hand_over_all(publisher: &Publisher) -> Result<(), Failure> {
                 info!("batch {batch} is accepted as exchange {}; receipt filed", filed.exchange);
             }
             Delivery::Refused(refusal) => {
-                warn!("batch {batch} is refused: {}; see rejected/", refusal.problem);
+                // The detail may tell figures, which are nothing for a log.
+                let problem = &refusal.problem;
+                let (code, title) = (problem.kind.code(), problem.kind.title());
+                warn!("batch {batch} is refused: {code}, {title}; see rejected/");
             }
         }
     }

@@ -300,6 +300,17 @@ impl Change {
         less >= 0.0 && greater >= self.from && greater >= less * self.factor
     }
 
+    /// What a figure of a series is expected to be, after this one.
+    #[must_use]
+    pub fn expected(self, before: f64) -> String {
+        let Self { factor, from } = self;
+        match before * factor < from {
+            true => format!("less than {from}"),
+            false if before / factor < 1.0 => format!("less than {}", before * factor),
+            false => format!("more than {} and less than {}", before / factor, before * factor),
+        }
+    }
+
     /// Have two sexes changed their places, each being nearly what the other was?
     #[must_use]
     pub fn is_swapped(self, before: [f64; 2], after: [f64; 2]) -> bool {

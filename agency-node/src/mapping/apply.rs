@@ -157,6 +157,7 @@ impl Making<'_> {
     /// # Errors
     /// Says why the mapping cannot be followed.
     fn part(&mut self, part: &Part) -> Result<Rows, String> {
+        tabulate::check_margins(self.structure, part)?;
         let kept = self.kept(&part.rows)?;
         let (figures, divisions) =
             (figures::figures(part, self.sheet)?, figures::divisions(part, self.sheet)?);

@@ -93,6 +93,9 @@ impl<'a> Cell<'a> {
 /// The columns of figures that a part speaks of.
 pub(super) fn figures<'a>(part: &'a Part, sheet: &'a Sheet) -> Result<Vec<Figure<'a>>, String> {
     match (&part.wide[..], &part.value) {
+        ([_, ..], _) if part.counts() => {
+            Err("it counts records, and has figures side by side: one of the two".to_owned())
+        }
         ([], Some(Measure::Figure(of))) => {
             Ok(vec![Figure::new(part, sheet, &of.from, None, None)?])
         }

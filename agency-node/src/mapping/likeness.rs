@@ -1,6 +1,6 @@
 //! How much a column of a file is like a dimension: by its name, and by its texts.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use birge_schemas::{
     codelist::CodeList,
@@ -124,6 +124,10 @@ pub(super) fn likeness(
     known: &Crosswalks,
 ) -> Option<Likeness> {
     let list = &dimension.codes()?.list;
+    // A column of so many texts tells persons or cases apart.
+    if column.dictionary.len() > 4 * list.codes().len() + 100 {
+        return None;
+    }
     let names = known.names(list);
     let shipped = known.iter().filter(|(_, walk)| walk.code_list == list.id);
     // Of two that lead as many texts to codes the last is taken: one that was made for it.
@@ -142,9 +146,13 @@ pub(super) fn likeness(
 
 /// A text with ages rewritten as codes.
 fn of_age(text: &str) -> String {
-    AGES.iter().fold(text.to_owned(), |text, (pattern, with)| match Regex::new(pattern) {
-        Ok(pattern) => pattern.replace_all(&text, *with).into_owned(),
-        Err(_) => text,
+    static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+        let read =
+            AGES.iter().filter_map(|(pattern, with)| Some((Regex::new(pattern).ok()?, *with)));
+        read.collect()
+    });
+    PATTERNS.iter().fold(text.to_owned(), |text, (pattern, with)| {
+        pattern.replace_all(&text, *with).into_owned()
     })
 }
 

@@ -10,7 +10,7 @@ use birge_schemas::{
 };
 
 use super::{
-    Part, Rest, Total, Unsplit,
+    Measure, Part, Rest, Total, Unsplit,
     keys::{Key, Keys},
     lines::{Group, Lines, TOTAL},
     rows::Rows,
@@ -60,6 +60,11 @@ impl<'a> Sums<'a> {
         let strange = |id: &&String| !structure.dimensions.iter().any(|own| own.id == **id);
         if let Some(id) = asked.find(strange) {
             return Err(format!("a sum along {id}, which is no dimension of {}", structure.id));
+        }
+        let distinct = matches!(part.value, Some(Measure::Distinct(_)));
+        if distinct && !(part.totals.is_empty() && part.rests.is_empty()) {
+            let why = "persons in several categories would be counted more than once";
+            return Err(format!("sums of persons: {why}; name the total as a margin"));
         }
         // What sums are called must have its place in the dictionaries before keys are made.
         for id in part.totals.iter().flat_map(|total| &total.along) {

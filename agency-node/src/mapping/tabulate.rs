@@ -13,6 +13,21 @@ use birge_schemas::{
 use super::{Origin, Part, lines::TOTAL, rows::Rows};
 use crate::source::sheet::Sheet;
 
+/// Are the margins of a part such as can be made?
+pub(super) fn check_margins(structure: &Structure, part: &Part) -> Result<(), String> {
+    if !part.margins.is_empty() && !part.counts() {
+        return Err("margins are of records that are counted: `value` reads figures".to_owned());
+    }
+    let breaks_down = |id: &String| {
+        let mut coded = structure.coded().filter(|own| own.id == *id);
+        coded.any(|own| own.codes().is_some_and(|coded| coded.breakdown.is_some()))
+    };
+    match part.margins.iter().flatten().find(|id| !breaks_down(id)) {
+        Some(id) => Err(format!("a margin by {id}, which breaks nothing down in {}", structure.id)),
+        None => Ok(()),
+    }
+}
+
 /// A column of a tabulation: as it is, or its totals where it is in no margin.
 pub(super) fn of_margin(
     structure: &Structure,

@@ -368,3 +368,20 @@ fn no_text_of_a_record_becomes_an_attribute() {
     let report = input(&tabulation(r#"{"count": "records"}"#, columns), RECORDS).unwrap_err();
     assert!(report.to_string().contains("COMMENT_OBS"), "{report}");
 }
+
+#[test]
+fn a_tabulation_that_would_count_wrongly_is_refused() {
+    let refused = |value: &str, more: &str| {
+        let mapping =
+            tabulation(value, "").replace(r#""margins""#, &format!(r#"{more}, "margins""#));
+        input(&mapping, RECORDS).unwrap_err().to_string()
+    };
+    let totals = r#""totals": [{"along": ["AGE"]}]"#;
+    assert!(refused(r#"{"distinct": "person"}"#, totals).contains("more than once"));
+    let wide = r#""wide": [{"columns": {"age": {"SEX": "F"}}}]"#;
+    assert!(refused(r#"{"count": "records"}"#, wide).contains("one of the two"));
+    let strange = tabulation(r#"{"count": "records"}"#, "").replace(r#"["SEX"]"#, r#"["SEXX"]"#);
+    assert!(input(&strange, RECORDS).unwrap_err().to_string().contains("SEXX"));
+    let read = stock(r#""margins": [["SEX"]]"#);
+    assert!(input(&read, "b,s,n\nDE,F,1\n").unwrap_err().to_string().contains("margins"));
+}

@@ -197,17 +197,19 @@ fn history(manifest: &Manifest, holding: &Holding, merged: &Merged, listed: bool
     if manifest.action == Action::Information {
         return history;
     }
+    let brings = matches!(manifest.action, Action::Append | Action::Replace);
     for (period, slice) in &merged.slices {
         let stood = holding.periods().find(|(stood, _)| stood == period);
-        if let Some((_, stood)) = stood.filter(|_| manifest.revises.is_some()) {
-            let changes = revision(&stood.slice, slice, listed, &mut history.report);
+        let stood = stood.map(|(_, version)| version.slice.as_ref());
+        if let Some(stood) = stood.filter(|_| manifest.revises.is_some()) {
+            let changes = revision(stood, slice, listed, &mut history.report);
             history.told.push(format!("{period}: {changes}"));
         }
         let before = holding.periods().take_while(|(before, _)| *before < period.as_str()).last();
         // Within a batch the rules have looked already.
-        if let Some((_, before)) = before.filter(|(before, _)| !merged.slices.contains_key(*before))
-        {
-            progress(&before.slice, slice, &mut history.report);
+        let before = before.filter(|(before, _)| brings && !merged.slices.contains_key(*before));
+        if let Some((_, before)) = before {
+            progress(&before.slice, stood, slice, &mut history.report);
         }
     }
     let more = history.told.len().saturating_sub(TOLD);

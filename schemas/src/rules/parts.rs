@@ -4,7 +4,7 @@
 //! them) it is asked about. Forms of an indicator may overlap, and the sexes have a rule of their
 //! own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{Shape, cells::Cells, whole::signed};
 use crate::{
@@ -46,25 +46,28 @@ fn along(breakdown: Breakdown, shape: &Shape<'_>, cells: &Cells, report: &mut Re
     let signed = signed(structure);
     let mut cursor = cells.cursor();
     // Parts of one whole stand together with all that has the same codes before this dimension.
-    let (mut block, mut parts) = (None, vec![]);
+    // Of wholes of which a part has no figure nobody knows what the others leave.
+    let (mut block, mut parts, mut open) = (None, vec![], HashSet::new());
     for (key, row) in cells.iter() {
         let now = structure.keys.before(key, place);
         if block.replace(now) != Some(now) {
-            judge(shape, breakdown, dimension, &mut parts, report);
+            judge(shape, breakdown, dimension, &mut parts, &open, report);
         }
         let code = structure.keys.code(key, place);
-        let (Some(whole), Some(value)) = (coded.wholes[usize::from(code)], shape.raw.value(row))
-        else {
-            continue;
-        };
+        let Some(whole) = coded.wholes[usize::from(code)] else { continue };
         if signed.as_ref().is_some_and(|(at, of)| of[usize::from(structure.keys.code(key, *at))]) {
             continue;
         }
-        if let Some(whole) = cursor.find(structure.keys.with(key, place, whole)) {
-            parts.push(Part { whole, row, code, span: spans[usize::from(code)], value });
+        let whole = cursor.find(structure.keys.with(key, place, whole));
+        match (whole, shape.raw.value(row)) {
+            (Some(whole), Some(value)) => {
+                parts.push(Part { whole, row, code, span: spans[usize::from(code)], value });
+            }
+            (Some(whole), None) => _ = open.insert(whole),
+            (None, _) => {}
         }
     }
-    judge(shape, breakdown, dimension, &mut parts, report);
+    judge(shape, breakdown, dimension, &mut parts, &open, report);
 }
 
 /// Compares wholes with their parts, and empties the list.
@@ -73,6 +76,7 @@ fn judge(
     breakdown: Breakdown,
     dimension: &Dimension,
     parts: &mut Vec<Part>,
+    open: &HashSet<usize>,
     report: &mut Report,
 ) {
     parts.sort_unstable_by_key(|part| (part.whole, part.span.to, part.span.from));
@@ -94,13 +98,15 @@ fn judge(
                 let within =
                     if within > 0.0 { format!(", within {within}") } else { String::new() };
                 let expected = format!("parts that are together {how} {whole}{within}");
-                let found = format!("{} = {sum}", shown(shape, dimension, parts));
+                let found = format!("{sum} = {}", shown(shape, dimension, parts));
                 shape.at(row, Finding::new(code, expected, found).column(&dimension.id))
             });
         };
         if sum - whole > tolerance {
             tell(Code::PartsExceedWhole, "at most", &greatest, sum);
-        } else if let Some(all) = all_of(breakdown, dimension, parts) {
+        } else if let Some(all) =
+            all_of(breakdown, dimension, parts).filter(|_| !open.contains(&row))
+        {
             let sum = all.iter().map(|part| part.value).sum::<f64>();
             let tolerance = rules.tolerance(all.len() as u32) + whole.abs() * 1e-9;
             if whole - sum > tolerance {

@@ -30,8 +30,7 @@ pub(super) fn check(shape: &Shape<'_>, cells: &Cells, report: &mut Report) {
             });
         } else if change.is_large(was, is) {
             report.add(Code::ChangeLarge, || {
-                let expected =
-                    format!("less than {} times {was}, as in row {}", change.factor, at + 1);
+                let expected = format!("{}, after {was} in row {}", change.expected(was), at + 1);
                 let finding = Finding::new(Code::ChangeLarge, expected, is.to_string());
                 shape.at(row, finding.column("OBS_VALUE"))
             });

@@ -198,6 +198,12 @@ fn what_would_change_is_shown_and_then_done_in_one_step() {
     assert_eq!(women["is"], "400", "{shown}");
 
     let more = ["--revises", "current", "--reason", REASON];
+    // A file that only adds makes nothing disappear.
+    let arguments_of = ["submit", file.to_str().unwrap()];
+    let output = scene.nsc.command(&[&arguments_of[..], &more[..]].concat()).unwrap();
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stderr.contains("1 figures that stand are not in the file"), "{output:?}");
+    let text = text.replace("(1.0.0),A,", "(1.0.0),R,");
     let (output, answer) = scene.submit("next.csv", &text, &more);
     assert_eq!(output.code, Some(0), "{answer}");
     let counts = &answer["counts"];
