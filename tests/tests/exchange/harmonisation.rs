@@ -213,6 +213,22 @@ fn published_files_go_in_through_their_mappings_and_their_defects_are_found() {
     }
 }
 
+/// SDMX-CSV with codes and labels, as Eurostat delivers it. The extract at hand has Ukrainians alone,
+/// who are taken for Kyrgyz citizens here.
+#[test]
+fn codes_with_labels_beside_them_go_in() {
+    let name = "eurostat/eurostat_migr_asyappctza_raw_sdmxcsv_extract.csv";
+    let Some(file) = published(name) else { return };
+    let exchange = Exchange::start().unwrap();
+    let mfa = exchange.node("agency/MFA").unwrap();
+    let text = fs::read_to_string(file).unwrap().replace(",UA,Ukraine,", ",KG,Kyrgyzstan,");
+    let file = mfa.dir().join("labels.csv");
+    fs::write(&file, text).unwrap();
+    let source = Source { mapping: "eurostat_asyappctza_sdmx_csv", ..ASYLUM };
+    let (code, found) = found(&mfa, &source, &file);
+    assert_eq!((code, found.get("SEX_SPLIT_EXPLAINED")), (Some(0), Some(&540)), "{found:?}");
+}
+
 /// Of 273 combinations of year, origin and status in Kyrgyzstan in UNHCR's release of June 2025, 16
 /// have no split by sex at all and 11 a partial one, counted by hand. Zeros beside a total are found
 /// as such where they are taken as they stand.
