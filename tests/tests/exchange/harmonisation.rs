@@ -25,50 +25,59 @@ struct Source {
     identity: &'static str,
 }
 
-const UNDESA: Source = Source {
-    extract: "undesa_ims2024_od_sex.csv",
-    whole: "undesa/undesa_ims2024_od_sex.csv",
-    mapping: "undesa_2024_origin_sex",
-    identity: "agency/NSC",
-};
-const UNDESA_AGE: Source = Source {
-    extract: "undesa_ims2019_age_sex_long.csv",
-    whole: "undesa/undesa_ims2019_age_sex_long.csv",
-    mapping: "undesa_2019_age_sex",
-    identity: "agency/NSC",
-};
-const UNHCR: Source = Source {
-    extract: "unhcr_demographics.csv",
-    whole: "unhcr/demographics_six_2025-06-12_5b1f3a1.csv",
-    mapping: "unhcr_demographics",
-    identity: "agency/MLSSM",
-};
-const FIRST_TIME: Source = Source {
-    extract: "eurostat_asylum_first_time_sex.csv",
-    whole: "eurostat/eurostat_asylum_first_time_sex.csv",
-    mapping: "eurostat_first_time_sex",
-    identity: "agency/MFA",
-};
-const ASYLUM: Source = Source {
-    extract: "eurostat_migr_asyappctza.csv",
-    whole: "eurostat/migr_asyappctza_six_2008_2019.csv",
-    mapping: "eurostat_asyappctza_short",
-    identity: "agency/MFA",
-};
-const WDI: Source = Source {
-    extract: "worldbank_wdi.csv",
-    whole: "worldbank/wdi_13_indicators_iom.csv",
-    mapping: "worldbank_wdi",
-    identity: "agency/NBKR",
-};
-const TRAFFICKING: Source = Source {
-    extract: "kgz_nsc_16_2_2.csv",
-    whole: "kgz/kgz_nsc_migration_gender_subset.csv",
-    mapping: "kgz_sdg_trafficking",
-    identity: "agency/MIA",
-};
+const UNDESA: Source = Source::of(
+    "undesa_ims2024_od_sex.csv",
+    "undesa/undesa_ims2024_od_sex.csv",
+    "undesa_2024_origin_sex",
+    "agency/NSC",
+);
+const UNDESA_AGE: Source = Source::of(
+    "undesa_ims2019_age_sex_long.csv",
+    "undesa/undesa_ims2019_age_sex_long.csv",
+    "undesa_2019_age_sex",
+    "agency/NSC",
+);
+const UNHCR: Source = Source::of(
+    "unhcr_demographics.csv",
+    "unhcr/demographics_six_2025-06-12_5b1f3a1.csv",
+    "unhcr_demographics",
+    "agency/MLSSM",
+);
+const FIRST_TIME: Source = Source::of(
+    "eurostat_asylum_first_time_sex.csv",
+    "eurostat/eurostat_asylum_first_time_sex.csv",
+    "eurostat_first_time_sex",
+    "agency/MFA",
+);
+const ASYLUM: Source = Source::of(
+    "eurostat_migr_asyappctza.csv",
+    "eurostat/migr_asyappctza_six_2008_2019.csv",
+    "eurostat_asyappctza_short",
+    "agency/MFA",
+);
+const WDI: Source = Source::of(
+    "worldbank_wdi.csv",
+    "worldbank/wdi_13_indicators_iom.csv",
+    "worldbank_wdi",
+    "agency/NBKR",
+);
+const TRAFFICKING: Source = Source::of(
+    "kgz_nsc_16_2_2.csv",
+    "kgz/kgz_nsc_migration_gender_subset.csv",
+    "kgz_sdg_trafficking",
+    "agency/MIA",
+);
 
 impl Source {
+    const fn of(
+        extract: &'static str,
+        whole: &'static str,
+        mapping: &'static str,
+        identity: &'static str,
+    ) -> Self {
+        Self { extract, whole, mapping, identity }
+    }
+
     fn mapping(&self) -> PathBuf {
         mapping(self.mapping)
     }

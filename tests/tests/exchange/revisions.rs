@@ -11,7 +11,7 @@ use birge_proto::{
     wire::{ListDatasetsRequest, PeriodState, SubmitResponse},
 };
 use birge_tests::{
-    batch::Batch, client::Client, country, exchange::Exchange, node::Node, process::Output,
+    batch::Batch, client::Client, country, exchange::Exchange, node::Node, process::Output, watch,
 };
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -169,6 +169,28 @@ fn a_release_that_changes_much_is_caught_with_its_numbers() {
     assert_eq!(output.code, Some(0), "{answer}");
     let (_, answer) = scene.submit("leap.csv", &stock('R', &[(last, 10)]), &["--reason", REASON]);
     assert_eq!(answer["report"]["byCode"]["CHANGE_LARGE"], 2, "{answer}");
+}
+
+/// The message to whoever handed it in has the figures; what the system keeps of it has none.
+#[test]
+fn a_refusal_of_a_revision_puts_no_figure_into_the_nodes_log() {
+    let scene = Scene::new();
+    let process = scene.nsc.run().unwrap();
+    let year = this_year() - 1;
+    scene.nsc.hand_in("first.csv", stock('A', &[(year, 31_337)]).as_bytes()).unwrap();
+    scene.nsc.wait_receipts(1).unwrap();
+    scene.nsc.hand_in("second.csv", stock('R', &[(year, 41_347)]).as_bytes()).unwrap();
+    let report = scene.nsc.rejected().join("second.csv.report.txt");
+    let told = watch::until(scene.nsc.dir(), "the refusal is filed", || {
+        Ok(fs::read_to_string(&report).ok())
+    });
+    assert!(told.unwrap().contains("together 62724 before, 82744 now"));
+    let said = process.stop().unwrap();
+    let said = said.stdout + &said.stderr;
+    assert!(said.contains("NOT_PERMITTED"), "{said}");
+    for figure in ["31337", "41347", "62724", "82744"] {
+        assert!(!said.contains(figure), "{said}");
+    }
 }
 
 #[test]
