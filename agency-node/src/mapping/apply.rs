@@ -66,7 +66,8 @@ impl Mapping {
             let known: Vec<_> = structures.iter().map(|known| known.id.as_str()).collect();
             return Err(only(Finding::new(Code::Provider, known.join(", "), &self.dataset)));
         };
-        if self.heads(&sheet, &mut report) {
+        let parts = self.parts();
+        if self.heads(&parts, &sheet, &mut report) {
             return Err(read.joined(report));
         }
         let walks = match Crosswalks::bundled() {
@@ -86,8 +87,8 @@ impl Mapping {
             used: Bitmap::filled(false, sheet.rows),
         };
         let mut rows = Rows::default();
-        for part in self.parts() {
-            match making.part(&part) {
+        for part in &parts {
+            match making.part(part) {
                 Ok(made) => rows.append(made),
                 Err(why) => {
                     making.report.push(Finding::new(Code::Format, "a mapping to follow", why));
@@ -117,7 +118,7 @@ impl Mapping {
             reason: None,
             removes: vec![],
         };
-        if self.parts().iter().any(Part::counts) {
+        if parts.iter().any(Part::counts) {
             tabulate::small(&rows, &mut report);
         }
         let (table, origins) = rows.into_table();

@@ -10,8 +10,7 @@ use crate::source::{broken::is_broken, sheet::Sheet};
 impl Mapping {
     /// Finds columns that the mapping asks for and that are missing, and those of which it says
     /// nothing. Is one missing?
-    pub(super) fn heads(&self, sheet: &Sheet, report: &mut Report) -> bool {
-        let parts = self.parts();
+    pub(super) fn heads(&self, parts: &[Part], sheet: &Sheet, report: &mut Report) -> bool {
         let asked: BTreeSet<&str> = parts.iter().flat_map(Part::names).collect();
         let missing: Vec<_> =
             asked.iter().filter(|name| !sheet.names.iter().any(|own| own == *name)).collect();

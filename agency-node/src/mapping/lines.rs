@@ -38,19 +38,10 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn of(rows: &Rows, keys: &Keys, along: &[usize]) -> Self {
         let own = keys.mask(along);
-        let others = keys.columns().filter(|column| !along.contains(column));
-        let totalled: Vec<usize> = others.filter(|column| rows.has(*column, TOTAL)).collect();
         let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
-        let mut elsewhere: HashMap<(usize, Key), HashSet<Key>> = HashMap::new();
         for row in 0..rows.count() {
             let totals = along.iter().filter(|column| rows.at(**column, row) == TOTAL).count();
             let key = keys.of(rows, row);
-            if totals == 0 {
-                for column in totalled.iter().filter(|column| rows.at(**column, row) != TOTAL) {
-                    let at = (*column, key & !own & !keys.mask(&[*column]));
-                    elsewhere.entry(at).or_default().insert(key & own);
-                }
-            }
             let group = groups.entry(key & !own).or_default();
             match totals {
                 0 => group.parts.push(row),
@@ -58,7 +49,22 @@ impl Lines {
                 _ => group.partial.push(row),
             }
         }
-        Self { along: along.to_vec(), own, groups, elsewhere, totalled }
+        Self { along: along.to_vec(), own, groups, elsewhere: HashMap::new(), totalled: vec![] }
+    }
+
+    /// The same, with what there is along the dimensions where another one is broken down: what
+    /// [`Self::lacks`] asks for.
+    pub(super) fn with_elsewhere(mut self, rows: &Rows, keys: &Keys) -> Self {
+        let others = keys.columns().filter(|column| !self.along.contains(column));
+        self.totalled = others.filter(|column| rows.has(*column, TOTAL)).collect();
+        for row in self.groups.values().flat_map(|group| &group.parts) {
+            let key = keys.of(rows, *row);
+            for column in self.totalled.iter().filter(|column| rows.at(**column, *row) != TOTAL) {
+                let at = (*column, key & !self.own & !keys.mask(&[*column]));
+                self.elsewhere.entry(at).or_default().insert(key & self.own);
+            }
+        }
+        self
     }
 
     /// What is missing among the parts of a group: something that is given without being divided

@@ -164,6 +164,7 @@ impl<'a> Sums<'a> {
             let entries = along.iter().map(|column| (*column, self.rows.entry_of(*column, TOTAL)));
             let entries: Vec<(usize, u32)> = entries.collect();
             let lines = Lines::of(self.rows, &self.keys, &along);
+            let lines = lines.with_elsewhere(self.rows, &self.keys);
             for group in lines.groups.values().filter(|group| !group.parts.is_empty()) {
                 let part = self.keys.of(self.rows, group.parts[0]);
                 let key = self.keys.with(part, &entries);
