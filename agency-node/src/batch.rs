@@ -236,6 +236,7 @@ impl Unsigned {
             manifest,
             dry_run: false,
             preview: false,
+            held: 0,
             consent: None,
         };
         Ok(Signed { header, blocks, content })

@@ -51,8 +51,30 @@ pub struct Gateway {
     /// Its address: `https://localhost:7443`. The name must stand in its certificate.
     pub url: String,
     /// Seconds after which an attempt to connect counts as failed.
-    #[serde(default = "ten")]
+    #[serde(default = "patience")]
     pub connect_timeout_seconds: u64,
+    /// Thousands of bits a second that are sent at most; 0: as fast as the line allows.
+    #[serde(default)]
+    pub upload_kbit_per_second: u64,
+    /// A proxy through which the gateway is reached (HTTP CONNECT): `http://NAME:PORT`; empty: none.
+    #[serde(default)]
+    pub proxy: String,
+    /// A file with what the proxy asks for, `USER:PASSWORD`, which its owner alone may read; empty:
+    /// it asks for nothing.
+    #[serde(default)]
+    pub proxy_credentials_file: PathBuf,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            url: "https://localhost:7443".into(),
+            connect_timeout_seconds: patience(),
+            upload_kbit_per_second: 0,
+            proxy: String::new(),
+            proxy_credentials_file: PathBuf::new(),
+        }
+    }
 }
 
 /// What every batch says of its sender.
@@ -194,8 +216,9 @@ pub struct Trust {
     pub authority_quorum: u64,
 }
 
-fn ten() -> u64 {
-    10
+/// A line of 64 kbit/s with seconds of delay takes so long to open a connection.
+fn patience() -> u64 {
+    30
 }
 
 impl Config {
@@ -230,7 +253,7 @@ mod tests {
     #[test]
     fn the_sample_is_the_defaults() {
         let config: Config = toml::from_str(SAMPLE).unwrap();
-        assert_eq!(config.gateway.connect_timeout_seconds, ten());
+        assert_eq!(config.gateway, Gateway::default());
         assert_eq!(config.batch.contact, Batch::default().contact);
         assert!(Batch::default().officer.is_empty() && !config.batch.officer.is_empty());
         assert_eq!(config.inbox, Inbox::default());

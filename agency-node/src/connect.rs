@@ -1,6 +1,9 @@
 //! The connection to the gateway: mutual TLS 1.3, and the server must be the gateway of this
 //! exchange by its SAN URI, not just any holder of a certificate.
+//!
+//! The node's certificate is read anew for each connection, so that a new one needs no restart.
 
+pub mod dial;
 mod verdict;
 
 use std::{error::Error as StdError, io, sync::Arc, time::Duration};
@@ -26,25 +29,30 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt},
-    net::TcpStream,
     time::timeout,
 };
 use tokio_rustls::TlsConnector;
 use tonic::{
     Status,
+    codec::CompressionEncoding,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
     transport::{Channel, Endpoint, Uri},
 };
 use tower::service_fn;
 
+use self::dial::Dial;
 pub use self::verdict::problem;
-use crate::{config::Gateway, credentials::Credentials, output::Failure};
+use crate::{config::Gateway, credentials::Credentials, home::Home, output::Failure};
 
 /// How long the gateway is listened to before the node speaks.
 const FIRST_WORDS: Duration = Duration::from_secs(3);
 /// How long a person's connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT: Duration = Duration::from_secs(30);
+/// How often a silent connection is tried, and how long its answer may take: on a slow line it
+/// waits behind all that was sent before.
+const ALIVE: Duration = Duration::from_secs(60);
+const SLOWEST: Duration = Duration::from_secs(120);
 
 /// A connection that is opened at the first call and again whenever it broke.
 #[derive(Debug, Clone)]
@@ -82,9 +90,17 @@ impl Link {
     ///
     /// # Errors
     /// When the address is malformed, or keys and certificates do not fit.
-    pub fn new(gateway: &Gateway, credentials: &Credentials) -> Result<Self, Failure> {
+    pub fn new(gateway: &Gateway, home: &Home, credentials: &Credentials) -> Result<Self, Failure> {
         let timeout = Duration::from_secs(gateway.connect_timeout_seconds);
-        Self::open(&gateway.url, tls_config(credentials)?, timeout, Present::default())
+        let (uri, (host, port), name) = place(&gateway.url)?;
+        let dial = Dial::of(gateway, &home.join(""), host, port)?;
+        tls_config(credentials)?; // what is wrong with them is told now
+        let (home, identity) = (home.clone(), credentials.enrolled.identity.clone());
+        let tls = move || {
+            let credentials = Credentials::load(&home, &identity).map_err(io::Error::other)?;
+            tls_config(&credentials).map(Arc::new).map_err(io::Error::other)
+        };
+        Ok(Self::open(uri, name, dial, tls, timeout, Present::default()))
     }
 
     /// Prepares a person's connection, who presents a session or token.
@@ -95,41 +111,45 @@ impl Link {
         let presented = format!("Bearer {bearer}").parse().map_err(|_| {
             Failure::Wrong("the session or token is none\nnext: sign in again".into())
         })?;
-        Self::open(door.url, person_tls(door, b"h2")?, CONNECT, Present(Some(presented)))
+        let (uri, (host, port), name) = place(door.url)?;
+        let tls = Arc::new(person_tls(door, b"h2")?);
+        let (dial, tls) = (Dial::straight(host, port), move || Ok(Arc::clone(&tls)));
+        Ok(Self::open(uri, name, dial, tls, CONNECT, Present(Some(presented))))
     }
 
     fn open(
-        url: &str,
-        tls: ClientConfig,
+        uri: Uri,
+        name: ServerName<'static>,
+        dial: Dial,
+        tls: impl Fn() -> io::Result<Arc<ClientConfig>> + Clone + Send + Sync + 'static,
         timeout: Duration,
         present: Present,
-    ) -> Result<Self, Failure> {
-        let (uri, address, name) = place(url)?;
-        let tls = TlsConnector::from(Arc::new(tls));
+    ) -> Self {
         let endpoint = Endpoint::from(uri)
             .connect_timeout(timeout)
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .keep_alive_timeout(Duration::from_secs(20))
+            .http2_keep_alive_interval(ALIVE)
+            .keep_alive_timeout(SLOWEST)
             .initial_stream_window_size(4 << 20)
-            .initial_connection_window_size(8 << 20)
-            .tcp_nodelay(true);
+            .initial_connection_window_size(8 << 20);
         let channel = endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
-            let (tls, address, name) = (tls.clone(), address.clone(), name.clone());
+            let (tls, dial, name) = (tls.clone(), dial.clone(), name.clone());
             async move {
-                let tcp = TcpStream::connect(address).await?;
-                tcp.set_nodelay(true)?;
-                let mut stream = tls.connect(name, tcp).await?;
+                let tls = tokio::task::spawn_blocking(tls).await.map_err(io::Error::other)??;
+                let mut stream =
+                    TlsConnector::from(tls).connect(name, dial.connect().await?).await?;
                 hear(&mut stream).await?;
                 io::Result::Ok(TokioIo::new(stream))
             }
         }));
-        Ok(Self(InterceptedService::new(channel, present)))
+        Self(InterceptedService::new(channel, present))
     }
 
     /// To hand in batches.
     #[must_use]
     pub fn intake(&self) -> IntakeClient<Transport> {
-        IntakeClient::new(self.0.clone()).max_decoding_message_size(limits::MESSAGE_BYTES)
+        IntakeClient::new(self.0.clone())
+            .max_decoding_message_size(limits::MESSAGE_BYTES)
+            .send_compressed(CompressionEncoding::Zstd)
     }
 
     /// To ask for figures.

@@ -98,7 +98,7 @@ pub fn init(request: Request) -> Result<Reply, Failure> {
     let config = Config {
         identity: identity.clone(),
         language: Language::default(),
-        gateway: Gateway { url: gateway, connect_timeout_seconds: 10 },
+        gateway: Gateway { url: gateway, ..Gateway::default() },
         batch: Batch {
             contact: contact.unwrap_or(standard.contact),
             officer: officer.unwrap_or(standard.officer),

@@ -88,7 +88,7 @@ impl Node {
     /// When the node is not enrolled, or its credentials are not what they must be.
     pub fn link(&self) -> Result<(Link, Memory), Failure> {
         let credentials = Credentials::load(&self.home, self.identity())?;
-        let link = Link::new(&self.config.gateway, &credentials)?;
+        let link = Link::new(&self.config.gateway, &self.home, &credentials)?;
         let authority = policy::authority(&self.config.trust, &credentials.enrolled)?;
         let memory = Memory::open(&self.home, &credentials.enrolled.log_key, authority)?;
         Ok((link, memory))

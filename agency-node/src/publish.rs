@@ -7,11 +7,12 @@ use birge_proto::{
     identity::Identity,
     manifest::{Action, BatchId, Manifest},
     problem::{Kind, Problem},
-    wire::{self, SubmitRequest, submit_request::Part},
+    wire::{self, HeldRequest, SubmitRequest, submit_request::Part},
 };
 use birge_schemas::finding::Report;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
 
 use crate::{
     config::Retry,
@@ -19,7 +20,7 @@ use crate::{
     home::Home,
     memory::{Distrust, Memory},
     outbox::{
-        Entry, Outbox,
+        Entry, Outbox, State,
         file::{BatchFile, Slip},
         receipts::{self, Filed},
     },
@@ -76,6 +77,7 @@ impl Publisher {
             let filed = Box::new(receipts::read(&path)?);
             return Ok(Delivery::Accepted { filed, report: Report::default() });
         }
+        let again = entry.state == State::Sent;
         let entry = self.outbox.mark_sent(entry)?;
         let file = BatchFile::open(&entry.path)?;
         let (manifest, slip) = (file.manifest.clone(), file.slip.clone());
@@ -88,7 +90,8 @@ impl Publisher {
             );
             return self.put_aside(&entry, &slip, Refusal::new(problem, Report::default()));
         }
-        let answer = match self.send(file).await {
+        let held = if again { self.held(entry.batch).await? } else { 0 };
+        let answer = match self.send(file, held).await {
             Ok(answer) => answer,
             Err(Failure::Refused(problem)) if at_fault(problem.kind) => {
                 let problem = with_way_out(*problem, manifest.revises);
@@ -146,11 +149,25 @@ impl Publisher {
         Ok(answer.into_inner())
     }
 
-    /// Streams a batch from its file.
-    async fn send(&self, mut file: BatchFile) -> Result<wire::SubmitResponse, Failure> {
+    /// How many of a batch's first blocks the gateway has from a stream that broke. One that does
+    /// not know this question has none.
+    async fn held(&self, batch: BatchId) -> Result<u32, Failure> {
+        let request = HeldRequest { batch: batch.to_string() };
+        match self.link.intake().held(request).await {
+            Ok(answer) => Ok(answer.into_inner().blocks),
+            Err(status) if status.code() == Code::Unimplemented => Ok(0),
+            Err(status) => Err(connect::problem(&status).into()),
+        }
+    }
+
+    /// Streams a batch from its file, but for the first `held` blocks.
+    async fn send(&self, mut file: BatchFile, held: u32) -> Result<wire::SubmitResponse, Failure> {
         let (parts, stream) = mpsc::channel(READ_AHEAD);
-        let header = Part::Header(file.header.clone());
+        let header = Part::Header(wire::SubmitHeader { held, ..file.header.clone() });
         let reader = tokio::task::spawn_blocking(move || -> Result<(), Failure> {
+            for _ in 0..held {
+                file.next_part()?;
+            }
             let mut next = Some(header);
             while let Some(part) = next {
                 // The gateway may answer before it has read everything: a refusal.

@@ -5,10 +5,10 @@ use std::{collections::HashMap, io, sync::Arc};
 use birge_proto::{
     problem::{Kind, Problem},
     wire::{
-        CheckpointRequest, CheckpointResponse, ConsistencyRequest, HoldRequest, HoldResponse,
-        InclusionRequest, ProofResponse, RecordEntry, RecordsRequest, SimulateRequest,
-        SimulateResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
-        TileRequest, TileResponse, WitnessesRequest, WitnessesResponse,
+        CheckpointRequest, CheckpointResponse, ConsistencyRequest, HeldRequest, HeldResponse,
+        HoldRequest, HoldResponse, InclusionRequest, ProofResponse, RecordEntry, RecordsRequest,
+        SimulateRequest, SimulateResponse, StatusRequest, StatusResponse, SubmitRequest,
+        SubmitResponse, TileRequest, TileResponse, WitnessesRequest, WitnessesResponse,
         audit_server::{Audit, AuditServer},
         intake_server::{Intake, IntakeServer},
         submit_request::Part,
@@ -26,7 +26,10 @@ use rustls_pki_types::{
 use tokio::{net::TcpListener, sync::Mutex};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming, async_trait, transport::Server};
+use tonic::{
+    Request, Response, Status, Streaming, async_trait, codec::CompressionEncoding,
+    transport::Server,
+};
 
 use crate::{
     credentials::{Enrolled, Enrolment},
@@ -200,7 +203,9 @@ impl Authority {
                 }
             });
         let server = Server::builder()
-            .add_service(IntakeServer::new(gateway.clone()))
+            .add_service(
+                IntakeServer::new(gateway.clone()).accept_compressed(CompressionEncoding::Zstd),
+            )
             .add_service(AuditServer::new(gateway))
             .serve_with_incoming(incoming);
         tokio::spawn(server);
@@ -230,6 +235,10 @@ impl Intake for Gateway {
         }
         assert!(ended, "the batch was not sent to its end");
         self.answers.lock().await.remove(0).map(Response::new)
+    }
+
+    async fn held(&self, _: Request<HeldRequest>) -> Result<Response<HeldResponse>, Status> {
+        Err(Status::unimplemented(""))
     }
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {

@@ -2,6 +2,7 @@
 //! checkpoint → receipt. Each step takes what the step before gives, so the compiler keeps
 //! their order. A batch that fails a step changes nothing, and its refusal is recorded.
 
+mod arrival;
 mod decide;
 mod ready;
 mod receive;
@@ -22,6 +23,7 @@ use prost::bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use self::{
+    arrival::{Arrivals, Memory},
     decide::{Checked, Permitted, Standing},
     ready::Ready,
     receive::{Received, Signed},
@@ -52,6 +54,8 @@ pub struct Intake {
     /// Batches of one agency at once, and their bytes in memory.
     batches: Turns,
     memory: Turns,
+    /// What came of batches that are not whole.
+    arrivals: Arrivals,
 }
 
 impl Intake {
@@ -67,7 +71,8 @@ impl Intake {
     ) -> Self {
         let batches = Turns::new(quota.submissions_at_once);
         let memory = Turns::new(quota.intake_bytes / MEMORY_UNIT);
-        Self { catalog, recorder, ledger, journal, clock, batches, memory }
+        let arrivals = Arrivals::default();
+        Self { catalog, recorder, ledger, journal, clock, batches, memory, arrivals }
     }
 
     /// Takes in a batch. A batch that breaks rules is answered with its whole report; one that
@@ -101,13 +106,27 @@ impl Intake {
             Ok::<_, Refusal>((signed.mandated(&*state.decree_at(now)?, agency)?, now))
         })?;
         let id = signed.id();
-        let batch = self.batches.take(agency, 1).await?;
-        let memory = self.memory.take(agency, signed.most_bytes() / MEMORY_UNIT).await?;
-        let turn = Arc::new((batch, memory));
         if let Some(submission) = self.catalog.submission(&id)? {
             return Ok(self.accepted(submission, wire::Report::default()).await?);
         }
-        let received = Received::read(signed, blocks, WHOLE_BATCH).await?;
+        let taken_over = self.arrivals.take_over(agency, id, signed.held(), now);
+        let taken_over = taken_over.map_err(|problem| signed.known.refuse(problem))?;
+        let batch = self.batches.take(agency, 1).await?;
+        let (before, memory) = match taken_over {
+            Some(taken_over) => taken_over,
+            None => {
+                let memory = self.memory.take(agency, signed.most_bytes() / MEMORY_UNIT).await?;
+                (vec![], Arc::new(memory))
+            }
+        };
+        let turn = Arc::new((batch, Arc::clone(&memory)));
+        let arrival = self.arrivals.begin(agency, id, before, memory, now);
+        let received = Received::read(signed, &arrival, blocks, WHOLE_BATCH).await;
+        let broke = |refusal: &Refusal| refusal.problem.kind == Kind::Truncated;
+        if !received.as_ref().is_err_and(broke) {
+            self.arrivals.end(agency, &arrival);
+        }
+        let received = received?;
         let structures = self.catalog.read(|state| Arc::clone(&state.structures));
         let mut checked =
             blocking(&turn, move || Checked::check(&structures, received, now)).await?;
@@ -249,6 +268,12 @@ impl Intake {
         self.recorder.refuse(Class::Submission, agency, vec![], event, problem).await
     }
 
+    /// How many of a batch's first blocks are kept from a stream that broke.
+    #[must_use]
+    pub fn held(&self, agency: &Identity, id: BatchId) -> usize {
+        self.arrivals.held(agency, id)
+    }
+
     /// Where a submission stands.
     ///
     /// # Errors
@@ -316,7 +341,7 @@ fn counts(counts: birge_proto::record::Counts) -> wire::Counts {
 /// Works on a thread of its own. The turn ends with the work, though nobody may wait for it any
 /// more.
 async fn blocking<T: Send + 'static>(
-    turn: &Arc<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+    turn: &Arc<(OwnedSemaphorePermit, Memory)>,
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     let failed = || Problem::new(Kind::Internal, "the batch could not be checked").into();

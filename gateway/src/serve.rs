@@ -35,7 +35,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
+use tonic::{codec::CompressionEncoding, transport::Server};
 
 use self::{
     admin::AdminService, audit::AuditService, desk::Desk, gate::Gate, intake::IntakeService,
@@ -50,6 +50,10 @@ use crate::{
 
 /// How often the sums of those turned away are recorded.
 const SUMS: Duration = Duration::from_secs(60);
+/// How often a silent connection is tried, and how long its answer may take: on a slow line it
+/// waits behind all that was sent before.
+const ALIVE: Duration = Duration::from_secs(60);
+const SLOWEST: Duration = Duration::from_secs(120);
 /// How long handlers may take to finish at shutdown.
 const FINISH: Duration = Duration::from_secs(30);
 
@@ -134,7 +138,8 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
             &config.quota,
         )),
     })
-    .max_decoding_message_size(limits::MESSAGE_BYTES);
+    .max_decoding_message_size(limits::MESSAGE_BYTES)
+    .accept_compressed(CompressionEncoding::Zstd);
     let query = QueryServer::new(QueryService {
         gate: Arc::clone(&gate),
         query: Query::new(Arc::clone(&catalog), recorder.clone(), Arc::clone(&clock)),
@@ -203,7 +208,8 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         stop.clone(),
     );
     let serving = Server::builder()
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_interval(Some(ALIVE))
+        .http2_keepalive_timeout(Some(SLOWEST))
         .initial_stream_window_size(4 << 20)
         .initial_connection_window_size(8 << 20)
         .max_concurrent_streams(Some(256))

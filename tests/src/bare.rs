@@ -33,7 +33,8 @@ use tonic::{
 use birge_proto::{
     limits,
     wire::{
-        Receipt, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
+        HeldRequest, HeldResponse, Receipt, StatusRequest, StatusResponse, SubmitRequest,
+        SubmitResponse,
         intake_server::{Intake, IntakeServer},
     },
 };
@@ -114,6 +115,10 @@ impl Intake for Nothing {
         let mut parts = request.into_inner();
         while parts.message().await?.is_some() {}
         Ok(Response::new(SubmitResponse::default()))
+    }
+
+    async fn held(&self, _: Request<HeldRequest>) -> Result<Response<HeldResponse>, Status> {
+        Ok(Response::new(HeldResponse::default()))
     }
 
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {

@@ -98,6 +98,7 @@ impl Batch {
             manifest: bytes,
             dry_run: false,
             preview: false,
+            held: 0,
             consent: None,
         };
         Ok(Signed { header, blocks: self.blocks.clone() })
@@ -145,6 +146,14 @@ impl Signed {
 /// # Errors
 /// When more rows are asked for than the codes can tell apart: 32,000 a year.
 pub fn large(years: Range<u16>, rows: usize, block_rows: usize) -> Result<Batch> {
+    Batch::from_csv("NSC", &large_csv(years, rows)?, block_rows)
+}
+
+/// The observations of [`large`] as CSV.
+///
+/// # Errors
+/// As [`large`].
+pub fn large_csv(years: Range<u16>, rows: usize) -> Result<String> {
     let ages = codes("CL_AGE", |code| code.starts_with('Y'))?;
     let births = codes("CL_AREA", |code| code.len() == 2 && !code.starts_with('_'))?;
     let mut keys = years.flat_map(|year| {
@@ -164,7 +173,7 @@ pub fn large(years: Range<u16>, rows: usize, block_rows: usize) -> Result<Batch>
             );
         }
     }
-    Batch::from_csv("NSC", &text, block_rows)
+    Ok(text)
 }
 
 /// [`large`] with a million observations.

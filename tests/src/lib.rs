@@ -7,6 +7,7 @@
 //! | [`watch`] | waits for files without sleeping |
 //! | [`exchange`] | a gateway with its folder |
 //! | [`node`] | an agency node with its folder |
+//! | [`line`] | a line between both that can be cut |
 //! | [`person`] | a person with a password and an authenticator |
 //! | [`client`] | a gRPC client with any certificate |
 //! | [`authority`] | certificate authorities, also foreign and careless ones |
@@ -36,6 +37,7 @@ pub mod decree;
 pub mod exchange;
 pub mod foreign;
 pub mod instance;
+pub mod line;
 pub mod node;
 pub mod person;
 pub mod process;

@@ -185,6 +185,7 @@ pub(crate) mod tests {
             key_id: "00".into(),
             dry_run: false,
             preview: false,
+            held: 0,
             consent: None,
         }
     }

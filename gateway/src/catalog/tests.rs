@@ -141,6 +141,7 @@ impl Scene {
             manifest: bytes,
             dry_run: false,
             preview: false,
+            held: 0,
             consent: None,
         };
         let blocks = blocks.into_iter().map(Into::into).collect();

@@ -14,7 +14,10 @@ use futures::{Stream, StreamExt};
 use prost::bytes::Bytes;
 use tokio::time::timeout;
 
-use super::refusal::{Known, Refusal, not_mandated};
+use super::{
+    arrival::Arrival,
+    refusal::{Known, Refusal, not_mandated},
+};
 use crate::{
     catalog::State,
     decree::{Act, Decree, Request, SexSplit},
@@ -72,6 +75,11 @@ impl Signed {
         BatchId::of(&self.header.manifest)
     }
 
+    /// How many of its first blocks do not come again.
+    pub(super) fn held(&self) -> usize {
+        self.header.held as usize
+    }
+
     /// Article 4(1), before anything of the batch is taken in.
     pub(super) fn mandated(self, decree: &Decree, agency: &Identity) -> Result<Self, Refusal> {
         let permit = decree.decide(&Request {
@@ -110,28 +118,33 @@ pub(super) struct Received {
 }
 
 impl Received {
+    /// Reads what is not there yet; what is read is there, should the stream break.
     pub(super) async fn read(
         signed: Signed,
+        arrival: &Arrival,
         stream: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
         patience: Duration,
     ) -> Result<Self, Refusal> {
         let known = signed.known.clone();
-        timeout(patience, Self::read_all(signed, stream)).await.unwrap_or_else(|_| {
-            let detail = "the batch took too long to come";
-            Err(known.refuse(Problem::new(Kind::Truncated, detail)))
-        })
+        let truncated = |detail| Err(known.refuse(Problem::new(Kind::Truncated, detail)));
+        tokio::select! {
+            read = timeout(patience, Self::read_all(signed, arrival, stream)) => {
+                read.unwrap_or_else(|_| truncated("the batch took too long to come"))
+            }
+            () = arrival.taken_over() => truncated("another stream goes on with the batch"),
+        }
     }
 
     async fn read_all(
         signed: Signed,
+        arrival: &Arrival,
         mut stream: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
     ) -> Result<Self, Refusal> {
         let expected = &signed.manifest.blocks;
-        let mut blocks = Vec::with_capacity(expected.len());
-        let mut bytes = 0;
+        let mut bytes = arrival.bytes();
         while let Some(block) = stream.next().await {
             let block = block.map_err(|problem| signed.known.refuse(problem))?;
-            let place = blocks.len();
+            let place = arrival.count();
             bytes += block.len();
             let problem = if block.len() > limits::BLOCK_BYTES {
                 let most = limits::BLOCK_BYTES;
@@ -150,8 +163,9 @@ impl Received {
             if let Some((kind, detail)) = problem {
                 return Err(signed.known.refuse(Problem::new(kind, detail)));
             }
-            blocks.push(block);
+            arrival.push(block);
         }
+        let blocks = arrival.blocks();
         if blocks.len() < expected.len() {
             let detail = format!("{} of {} blocks came", blocks.len(), expected.len());
             return Err(signed.known.refuse(Problem::new(Kind::Truncated, detail)));
@@ -199,11 +213,13 @@ mod tests {
         let block = Bytes::from_static(b"block");
         let blocks = vec![block.clone(), block.clone()];
         let endless = stream::iter([Ok(block.clone())]).chain(stream::pending());
-        let read = Received::read(signed(&blocks), endless, Duration::from_millis(1));
+        let arrival = Arrival::new().await;
+        let read = Received::read(signed(&blocks), &arrival, endless, Duration::from_millis(1));
         let read = timeout(Duration::from_secs(20), read).await.expect("it is waited for");
         assert_eq!(read.err().map(|refusal| refusal.problem.kind), Some(Kind::Truncated));
-        let whole = stream::iter(blocks.iter().cloned().map(Ok));
-        let read = Received::read(signed(&blocks), whole, Duration::from_secs(20)).await;
+        assert_eq!(arrival.count(), 1, "what came is kept");
+        let rest = stream::iter([Ok(block)]);
+        let read = Received::read(signed(&blocks), &arrival, rest, Duration::from_secs(20)).await;
         assert_eq!(read.map_err(|refusal| refusal.problem).unwrap().blocks, blocks);
     }
 }

@@ -6,8 +6,8 @@ use birge_proto::{
     identity::{Identity, Role},
     problem::{Kind, Problem},
     wire::{
-        StatusRequest, StatusResponse, SubmitRequest, SubmitResponse, intake_server::Intake,
-        submit_request::Part,
+        HeldRequest, HeldResponse, StatusRequest, StatusResponse, SubmitRequest, SubmitResponse,
+        intake_server::Intake, submit_request::Part,
     },
 };
 use futures::{Stream, StreamExt, stream};
@@ -41,6 +41,15 @@ impl Intake for IntakeService {
         };
         let answer = self.intake.submit(&agency, header, Box::pin(blocks(parts, PATIENCE))).await?;
         Ok(Response::new(answer))
+    }
+
+    async fn held(&self, request: Request<HeldRequest>) -> Result<Response<HeldResponse>, Status> {
+        let agency = self.gate.admit(&request, "intake/held", &[Role::Agency]).await?;
+        let outcome = match request.into_inner().batch.parse() {
+            Ok(batch) => Ok(HeldResponse { blocks: self.intake.held(&agency, batch) as u32 }),
+            Err(error) => Err(Problem::new(Kind::Malformed, format!("{error}"))),
+        };
+        self.gate.answer("intake/held", &agency, outcome).await
     }
 
     async fn status(
@@ -90,7 +99,7 @@ where
             Some(Err(status)) => Problem::new(Kind::Truncated, status.message()),
             None => Problem::new(Kind::Truncated, "the stream ended without its end marker"),
         };
-        Some((Err(problem.hint("send the whole batch again: nothing was kept of it")), None))
+        Some((Err(problem.hint("go on with the first block that Held does not count")), None))
     })
 }
 

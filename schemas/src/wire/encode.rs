@@ -8,9 +8,15 @@ use prost::Message;
 use super::{TEXT_BYTES, WireError};
 use crate::table::{RawColumn, RawTable};
 
-/// Encodes a table as blocks of at most [`limits::BLOCK_ROWS`] observations, fewer where long
-/// texts would make a block larger than [`limits::BLOCK_BYTES`]. The same table always gives
-/// the same bytes.
+/// Into so many blocks a table is divided, where they are neither too small nor too large: a stream
+/// that broke goes on with the block that did not come whole.
+const BLOCKS: usize = 128;
+/// Observations below which a block is not worth its own dictionaries.
+const LEAST_ROWS: usize = 4_096;
+
+/// Encodes a table as blocks of at most [`limits::BLOCK_ROWS`] observations, fewer of a small table,
+/// and where long texts would make a block larger than [`limits::BLOCK_BYTES`]. The same table
+/// always gives the same bytes.
 ///
 /// # Errors
 /// When the table is over a limit, or holds a value that is no number.
@@ -28,10 +34,11 @@ pub fn to_blocks(table: &RawTable) -> Result<Vec<Vec<u8>>, WireError> {
             return Err(WireError::TooLarge { block: 0, what, found, most });
         }
     }
+    let rows = table.rows.div_ceil(BLOCKS).clamp(LEAST_ROWS, limits::BLOCK_ROWS);
     let mut blocks = vec![];
     let mut start = 0;
     while start < table.rows {
-        let end = table.rows.min(start + limits::BLOCK_ROWS);
+        let end = table.rows.min(start + rows);
         encode(table, start..end, &mut blocks)?;
         start = end;
     }

@@ -12,6 +12,7 @@
 //! | `figures` | the findings in real figures are those that are known |
 //! | `races` | sent twice, done once; of two revisions one wins |
 //! | `crash` | no receipt before durability; nothing lost, nothing twice |
+//! | `lines` | killed nodes, lines that break, slow lines: every batch arrives once, in order |
 //! | `matrix` | the same at every system call of a commit, killed or refused |
 //! | `disk` | a full disk refuses and harms nothing |
 //! | `rebuild` | everything but the journal can be rebuilt from it |
@@ -59,6 +60,7 @@ mod enactment;
 mod figures;
 mod harmonisation;
 mod law;
+mod lines;
 mod log;
 mod matrix;
 mod names;

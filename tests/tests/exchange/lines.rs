@@ -1,0 +1,148 @@
+//! Whatever happens to a node or to its line, every batch arrives once, and in order.
+
+use std::time::Duration;
+
+use birge_proto::record::Event;
+use birge_tests::{
+    batch, country, exchange::Exchange, line::Line, node::Node, process::Process, watch,
+};
+
+use crate::support::{accepted, block_on, deep, records};
+
+/// The national statistics office's figures of one year, as its node takes them.
+fn figures(year: usize) -> String {
+    let mut text = String::from(
+        "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,SEX,AGE,COUNTRY_BIRTH,UNIT_MEASURE,\
+         TIME_PERIOD,OBS_VALUE,OBS_STATUS\n",
+    );
+    for (sex, value) in [("F", 120), ("M", 130), ("_T", 250)] {
+        let value = value * year;
+        text += &format!(
+            "dataflow,BIRGE:MIG_STOCK(1.0.0),A,A,KG,MIG_STOCK,{sex},_T,_T,PS,{year},{value},A\n"
+        );
+    }
+    text
+}
+
+/// Every batch of the statistics office that was accepted, by its period, in order.
+fn periods(exchange: &Exchange) -> Vec<usize> {
+    let auditor = exchange.node("auditor/COA").unwrap();
+    let records = block_on(records(exchange, &auditor));
+    let periods = records.values().filter_map(|record| match &record.event {
+        Event::SubmissionAccepted { periods, .. } => Some(periods.concat().parse().unwrap()),
+        _ => None,
+    });
+    periods.collect()
+}
+
+/// Numbers that look random and are the same each time (a linear congruential generator).
+struct Moments(u64);
+
+impl Moments {
+    /// A number from 1 to `most`.
+    fn next(&mut self, most: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        1 + (self.0 >> 33) as usize % most
+    }
+}
+
+/// How often something is done to a node: under the second decree, which changes nothing here,
+/// a few times only.
+fn rounds(more: usize) -> usize {
+    match (country::folder().is_some(), deep()) {
+        (true, _) => 5,
+        (_, true) => more,
+        (_, false) => 50,
+    }
+}
+
+/// So many changes in its folder a node makes from its start until a receipt is filed, about.
+const CHANGES: usize = 60;
+const FIRST: usize = 1950;
+
+#[test]
+fn a_node_killed_again_and_again_hands_in_every_batch_once_and_in_order() {
+    let exchange = Exchange::start().unwrap();
+    let nsc = exchange.node("agency/NSC").unwrap();
+    let rounds = rounds(200);
+    let mut moments = Moments(1);
+    for round in 0..rounds {
+        let mut process: Option<Process> = None;
+        let start = || {
+            nsc.hand_in(&format!("{:04}.csv", FIRST + round), figures(FIRST + round).as_bytes())?;
+            process = Some(nsc.spawn(&["run"])?);
+            Ok(())
+        };
+        let done = || nsc.receipts().len() > round;
+        watch::changes(nsc.dir(), moments.next(CHANGES), start, done).unwrap();
+        process.unwrap().kill().unwrap();
+    }
+    let process = nsc.run().unwrap();
+    nsc.wait_receipts(rounds).unwrap();
+    process.stop().unwrap().expect_code(0).unwrap();
+    assert_eq!(periods(&exchange), (FIRST..FIRST + rounds).collect::<Vec<_>>());
+    assert_eq!(watch::files_below(&nsc.rejected()), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_gateway_that_is_away_again_and_again_gets_every_batch_once_and_in_order() {
+    let exchange = Exchange::start().unwrap();
+    let nsc = exchange.node("agency/NSC").unwrap();
+    let line = Line::to(exchange.address()).unwrap();
+    through(&nsc, &line);
+    let process = nsc.run().unwrap();
+    let rounds = rounds(200);
+    let mut moments = Moments(2);
+    for round in 0..rounds {
+        let year = FIRST + round;
+        let hand_in = || nsc.hand_in(&format!("{year}.csv"), figures(year).as_bytes());
+        // Cut while a batch is under way, or before it comes.
+        line.cut_after(moments.next(4_000) as u64);
+        watch::changes(nsc.dir(), moments.next(8), hand_in, || false).unwrap();
+        line.cut();
+        line.mend();
+    }
+    nsc.wait_receipts(rounds).unwrap();
+    process.stop().unwrap().expect_code(0).unwrap();
+    assert_eq!(periods(&exchange), (FIRST..FIRST + rounds).collect::<Vec<_>>());
+    assert_eq!(watch::files_below(&nsc.rejected()), Vec::<std::path::PathBuf>::new());
+}
+
+/// Has a node go over a line.
+fn through(node: &Node, line: &Line) {
+    node.set("gateway", "url", format!("https://localhost:{}", line.port())).unwrap();
+}
+
+/// So many observations, as the node takes them.
+fn bulk(first: u16, rows: usize) -> String {
+    let text = batch::large_csv(first..first + 4, rows).unwrap();
+    text.replacen("STRUCTURE_ID", "STRUCTURE,STRUCTURE_ID,ACTION", 1)
+        .replace("\nBIRGE:MIG_STOCK(1.0.0),", "\ndataflow,BIRGE:MIG_STOCK(1.0.0),A,")
+}
+
+#[test]
+fn what_came_over_a_line_that_broke_is_not_sent_again() {
+    let exchange = Exchange::start().unwrap();
+    let nsc = exchange.node("agency/NSC").unwrap();
+    let line = Line::to(exchange.address()).unwrap();
+    through(&nsc, &line);
+    let process = nsc.run().unwrap();
+    nsc.hand_in("whole.csv", bulk(2000, 100_000).as_bytes()).unwrap();
+    nsc.wait_receipts(1).unwrap();
+    let whole = line.sent();
+    line.cut_after(whole * 3 / 4);
+    nsc.hand_in("broken.csv", bulk(2010, 100_000).as_bytes()).unwrap();
+    watch::until_within(Duration::from_secs(60), nsc.dir(), "the line to break", || {
+        Ok(line.is_cut().then_some(()))
+    })
+    .unwrap();
+    let before = line.sent();
+    line.mend();
+    nsc.wait_receipts(2).unwrap();
+    let again = line.sent() - before;
+    assert!(again < whole / 2, "{again} bytes were sent again of {whole}");
+    process.stop().unwrap().expect_code(0).unwrap();
+    let auditor = exchange.node("auditor/COA").unwrap();
+    assert_eq!(accepted(&block_on(records(&exchange, &auditor)), "agency/NSC"), 2);
+}
