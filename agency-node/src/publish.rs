@@ -13,6 +13,7 @@ use birge_schemas::finding::Report;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
+use tracing::info;
 
 use crate::{
     config::Retry,
@@ -91,6 +92,12 @@ impl Publisher {
             return self.put_aside(&entry, &slip, Refusal::new(problem, Report::default()));
         }
         let held = if again { self.held(entry.batch).await? } else { 0 };
+        if held > 0 {
+            let (batch, all) = (entry.batch, manifest.blocks.len());
+            info!(
+                "batch {batch}: the gateway has {held} of {all} blocks, going on with the others"
+            );
+        }
         let answer = match self.send(file, held).await {
             Ok(answer) => answer,
             Err(Failure::Refused(problem)) if at_fault(problem.kind) => {

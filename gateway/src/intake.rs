@@ -86,8 +86,13 @@ impl Intake {
         header: SubmitHeader,
         blocks: impl Stream<Item = Result<Bytes, Problem>> + Send + Unpin,
     ) -> Result<SubmitResponse, Problem> {
-        let dry_run = header.dry_run;
-        match self.attempt(agency, header, blocks).await {
+        let (dry_run, id) = (header.dry_run, BatchId::of(&header.manifest));
+        let attempt = self.attempt(agency, header, blocks).await;
+        // A sender that is gone before the answer ends here, too, and finds all that it sent.
+        if !attempt.as_ref().is_err_and(|refusal| refusal.problem.kind == Kind::Truncated) {
+            self.arrivals.end(agency, id);
+        }
+        match attempt {
             Ok(response) => Ok(response),
             Err(refusal) => self.refuse(agency, refusal, dry_run).await,
         }
@@ -121,12 +126,7 @@ impl Intake {
         };
         let turn = Arc::new((batch, Arc::clone(&memory)));
         let arrival = self.arrivals.begin(agency, id, before, memory, now);
-        let received = Received::read(signed, &arrival, blocks, WHOLE_BATCH).await;
-        let broke = |refusal: &Refusal| refusal.problem.kind == Kind::Truncated;
-        if !received.as_ref().is_err_and(broke) {
-            self.arrivals.end(agency, &arrival);
-        }
-        let received = received?;
+        let received = Received::read(signed, &arrival, blocks, WHOLE_BATCH).await?;
         let structures = self.catalog.read(|state| Arc::clone(&state.structures));
         let mut checked =
             blocking(&turn, move || Checked::check(&structures, received, now)).await?;

@@ -231,6 +231,18 @@ impl Exchange {
         Ok(fs::write(self.config(), config.to_string())?)
     }
 
+    /// Has the gateway listen for nodes elsewhere, from the next start on.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn listen(&self, address: &str) -> Result<()> {
+        let mut config: toml::Table = fs::read_to_string(self.config())?.parse()?;
+        let listen = config.get_mut("listen").and_then(toml::Value::as_table_mut);
+        let listen = listen.context("the configuration does not say where to listen")?;
+        listen.insert("exchange".to_owned(), address.into());
+        Ok(fs::write(self.config(), config.to_string())?)
+    }
+
     /// Where the gateway listens for nodes.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

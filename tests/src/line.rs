@@ -1,13 +1,16 @@
 //! A line between a node and the gateway that can be cut, and counts what goes over it.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
+
+use crate::binaries::workspace;
 
 /// A line that listens on loopback, open from the beginning.
 #[derive(Debug)]
@@ -128,6 +131,89 @@ fn copy(mut from: TcpStream, mut to: TcpStream, goes_on: impl Fn(usize) -> bool)
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A slow and lossy line between two network namespaces of its own, which go with it. Only root
+/// can make one.
+#[derive(Debug)]
+pub struct Slow {
+    names: [String; 2],
+    child: Child,
+    /// The line is there as long as this is open.
+    open: Option<ChildStdin>,
+}
+
+impl Slow {
+    /// The address of its far end.
+    pub const FAR: &str = "10.77.0.2";
+
+    /// A line of `rate` bits a second, on which each way takes `delay` seconds and `loss` of all
+    /// packets do not arrive.
+    ///
+    /// # Errors
+    /// When this system makes none: it takes root, `ip`, `/dev/net/tun` and Python.
+    pub fn new(rate: u32, delay: f64, loss: f64) -> Result<Self> {
+        let own = std::process::id();
+        let names = [format!("bn{own}"), format!("bf{own}")];
+        let mut child = Command::new("python3")
+            .arg(workspace().join("tests/interop/slow_line.py"))
+            .args(&names)
+            .args(["--rate", &rate.to_string(), "--delay", &delay.to_string()])
+            .args(["--loss", &loss.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("python3 does not start")?;
+        let open = child.stdin.take();
+        let mut said = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut said)?;
+        }
+        let line = Self { names, child, open };
+        ensure!(said.trim() == "line ready", "no slow line can be made here");
+        Ok(line)
+    }
+
+    /// Bytes sent from its near end.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn sent(&self) -> Result<u64> {
+        let mut asked = Command::new("cat");
+        let output = self.near(asked.arg("/proc/net/dev")).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(&self.names[0]));
+        // Eight numbers of what was received come before.
+        let sent = line.and_then(|line| line.split_whitespace().nth(9));
+        Ok(sent.context("the line is not told of")?.parse()?)
+    }
+
+    /// The same command at the near end, from which the far one is reached.
+    #[must_use]
+    pub fn near(&self, command: &Command) -> Command {
+        within(&self.names[0], command)
+    }
+
+    /// The same command at the far end.
+    #[must_use]
+    pub fn far(&self, command: &Command) -> Command {
+        within(&self.names[1], command)
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        drop(self.open.take());
+        let _ = self.child.wait();
+    }
+}
+
+fn within(namespace: &str, command: &Command) -> Command {
+    let mut wrapped = Command::new("ip");
+    wrapped.args(["netns", "exec", namespace]);
+    wrapped.arg(command.get_program()).args(command.get_args());
+    wrapped
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ use super::turned::Turned;
 use crate::account::Bearer;
 
 /// How long a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+const HANDSHAKE: Duration = Duration::from_secs(30);
 /// Connections of one principal at once.
 const EACH: usize = 64;
 /// Handshakes under way at once.

@@ -4,7 +4,13 @@ use std::time::Duration;
 
 use birge_proto::record::Event;
 use birge_tests::{
-    batch, country, exchange::Exchange, line::Line, node::Node, process::Process, watch,
+    batch, country,
+    exchange::Exchange,
+    line::{Line, Slow},
+    node::Node,
+    process::Process,
+    template::not_tried,
+    watch,
 };
 
 use crate::support::{accepted, block_on, deep, records};
@@ -145,4 +151,55 @@ fn what_came_over_a_line_that_broke_is_not_sent_again() {
     process.stop().unwrap().expect_code(0).unwrap();
     let auditor = exchange.node("auditor/COA").unwrap();
     assert_eq!(accepted(&block_on(records(&exchange, &auditor)), "agency/NSC"), 2);
+}
+
+/// How long anything on a slow line may take.
+const PATIENCE: Duration = Duration::from_secs(20 * 60);
+/// Bytes on the line when about half of the batch has come.
+const HALF: u64 = 80_000;
+
+/// A line of 64 kbit/s on which a packet takes 1.5 s there and back, and every tenth is lost.
+#[test]
+fn a_large_batch_arrives_over_a_slow_line_though_its_node_is_killed_under_way() {
+    let (name, rows) = ("a large batch over a slow line", 100_000);
+    if !deep() {
+        return not_tried(&format!("{name} (takes minutes: tests/run --deep)"));
+    }
+    let slow = match Slow::new(64_000, 0.75, 0.1) {
+        Ok(slow) => slow,
+        Err(error) => return not_tried(&format!("{name} ({error})")),
+    };
+    let mut exchange = Exchange::start_as(&["--server-name", Slow::FAR]).unwrap();
+    let nsc = exchange.node("agency/NSC").unwrap();
+    let auditor = exchange.node("auditor/COA").unwrap();
+    exchange.stop().unwrap().expect_code(0).unwrap();
+    let far = format!("{}:{}", Slow::FAR, exchange.address().port());
+    exchange.listen(&far).unwrap();
+    exchange.serve_by(|command| slow.far(&command)).unwrap();
+    nsc.set("gateway", "url", format!("https://{far}")).unwrap();
+    // Else the system would send all of it, though the node is gone.
+    nsc.set("gateway", "upload_kbit_per_second", 48).unwrap();
+    nsc.hand_in("large.csv", bulk(2000, rows).as_bytes()).unwrap();
+
+    let run = || Process::spawn("agency-node", &mut slow.near(&nsc.program(&["run"]).unwrap()));
+    let first = run().unwrap();
+    watch::until_within(PATIENCE, nsc.dir(), "half of the batch to be sent", || {
+        Ok((slow.sent().unwrap() > HALF).then_some(()))
+    })
+    .unwrap();
+    first.kill().unwrap();
+    let before = slow.sent().unwrap();
+    let second = run().unwrap();
+    watch::until_within(PATIENCE, nsc.dir(), "the receipt", || {
+        Ok((!nsc.receipts().is_empty()).then_some(()))
+    })
+    .unwrap_or_else(|error| panic!("{error:#}\n{}", second.tail()));
+    let again = slow.sent().unwrap() - before;
+    assert!(second.tail().contains("going on with the others"), "{}", second.tail());
+    println!("slow line: {before} bytes before the node was killed, {again} after");
+    second.stop().unwrap().expect_code(0).unwrap();
+    exchange.stop().unwrap().expect_code(0).unwrap();
+    exchange.listen(&exchange.address().to_string()).unwrap();
+    exchange.serve().unwrap();
+    assert_eq!(accepted(&block_on(records(&exchange, &auditor)), "agency/NSC"), 1);
 }
