@@ -53,6 +53,7 @@ kind-genesis = the log begins
 kind-structures-adopted = structures adopted
 kind-decree-enacted = decree enacted
 kind-participant-enrolled = participant enrolled
+kind-certificate-renewed = certificate renewed
 kind-participant-revoked = participant revoked
 kind-account = account of a person
 kind-submission-accepted = batch accepted

@@ -53,6 +53,7 @@ kind-genesis = начало журнала
 kind-structures-adopted = структуры приняты
 kind-decree-enacted = постановление введено в действие
 kind-participant-enrolled = участник зарегистрирован
+kind-certificate-renewed = сертификат продлён
 kind-participant-revoked = участник отозван
 kind-account = учётная запись лица
 kind-submission-accepted = пакет принят

@@ -2,7 +2,6 @@
 //! folder of the person's, made from the invitation.
 
 mod folder;
-mod http;
 mod prompt;
 
 use std::path::PathBuf;
@@ -11,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 pub use self::folder::{Folder, Invitation};
-use self::{http::Desk, prompt::Prompt};
+use self::prompt::Prompt;
 use crate::output::{Exit, Failure, Reply};
 
 /// What a person does for its account.
@@ -70,7 +69,7 @@ pub async fn account(args: Account) -> Result<Reply, Failure> {
         return activate(dir, &Invitation::read(&invitation)?, recovery).await;
     }
     let folder = Folder::open(&dir)?;
-    let desk = Desk::of(&folder)?;
+    let desk = folder.desk()?;
     let account = folder.invitation.person.clone();
     match act {
         Act::Activate { .. } => Err(Failure::Usage(String::from("activate was told twice"))),
@@ -133,7 +132,7 @@ pub async fn account(args: Account) -> Result<Reply, Failure> {
 
 async fn activate(dir: PathBuf, invitation: &Invitation, recovery: bool) -> Result<Reply, Failure> {
     let folder = Folder::make(&dir, invitation)?;
-    let desk = Desk::of(&folder)?;
+    let desk = folder.desk()?;
     let account = &invitation.person;
     let mut prompt = Prompt::new();
     let mut codes = vec![invitation.code.clone()];

@@ -75,6 +75,8 @@ pub enum Command {
     /// Look at everything that the node needs (folder, keys, disk, clock, certificate, gateway), and
     /// tell what to do where something is wrong.
     Doctor,
+    /// Renew the node's certificate now; `run` and `witness` do it by themselves before it ends.
+    Renew,
     /// Tell what the decree makes due, what came of it, and what it lacks.
     Obligations(Obligations),
     /// Ask for figures.

@@ -4,6 +4,7 @@
 //! The node's certificate is read anew for each connection, so that a new one needs no restart.
 
 pub mod dial;
+pub mod https;
 mod verdict;
 
 use std::{error::Error as StdError, io, sync::Arc, time::Duration};
@@ -205,7 +206,11 @@ pub fn place(url: &str) -> Result<Place, Failure> {
     Ok((uri, address, name))
 }
 
-fn tls_config(credentials: &Credentials) -> Result<ClientConfig, Failure> {
+/// TLS for a node, whose certificate and key must belong together.
+///
+/// # Errors
+/// When they do not, or an authority's certificate is none.
+pub fn tls_config(credentials: &Credentials) -> Result<ClientConfig, Failure> {
     let wrong = |error: &dyn StdError| {
         Failure::Wrong(format!(
             "enrolled.json and keys/tls.key do not make a connection: {error}\nnext: ask the \

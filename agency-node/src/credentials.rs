@@ -3,12 +3,14 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use birge_proto::{
+    clock::Timestamp,
     envelope::SigningKey,
     identity::{Identity, Role},
     tlog::cosignature::{CosignatureVerifier, Cosigner},
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
 use serde::{Deserialize, Serialize};
+use x509_parser::parse_x509_certificate;
 
 use crate::{home::Home, output::Failure};
 
@@ -106,8 +108,22 @@ impl Credentials {
                 path.display()
             ))
         };
-        let enrolled: Enrolled = serde_json::from_str(&read(&path)?)
+        let enrolled = serde_json::from_str(&read(&path)?)
             .map_err(|error| wrong(format!("does not parse: {error}")))?;
+        Self::of(home, identity, enrolled)
+    }
+
+    /// As [`Self::load`], of an answer at hand.
+    ///
+    /// # Errors
+    /// When it is not what it must be.
+    pub fn of(home: &Home, identity: &Identity, enrolled: Enrolled) -> Result<Self, Failure> {
+        let wrong = |what: String| {
+            Failure::Wrong(format!(
+                "{} {what}\nnext: ask the operator for the answer to this node's enrolment.json",
+                home.join("enrolled.json").display()
+            ))
+        };
         let chain = certificates(&enrolled.certificate)
             .ok_or_else(|| wrong("holds no certificate".into()))?;
         let authorities = certificates(&enrolled.authority)
@@ -121,6 +137,22 @@ impl Credentials {
         }
         let tls_key = private_key(&home.join("keys/tls.key"))?.into();
         Ok(Self { enrolled, chain, tls_key, authorities })
+    }
+
+    /// When the node's certificate ends.
+    ///
+    /// # Errors
+    /// When it does not say so.
+    pub fn until(&self) -> Result<Timestamp, Failure> {
+        let parsed = self.chain.first().and_then(|der| parse_x509_certificate(der).ok());
+        let until = parsed.map(|(_, certificate)| certificate.validity().not_after.timestamp());
+        until.and_then(|second| Timestamp::from_second(second).ok()).ok_or_else(|| {
+            Failure::Wrong(
+                "the certificate in enrolled.json does not say when it ends\nnext: ask the \
+                 operator for the answer to this node's enrolment.json"
+                    .into(),
+            )
+        })
     }
 }
 

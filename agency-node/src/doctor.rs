@@ -201,13 +201,11 @@ fn enrolment(credentials: &Result<Credentials, Failure>) -> Check {
 }
 
 fn certificate(own: &Credentials, now: Timestamp) -> Check {
-    let parsed = own.chain.first().and_then(|der| x509_parser::parse_x509_certificate(der).ok());
-    let until = parsed.and_then(|(_, certificate)| {
-        Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
-    });
-    let next = "send enrolment.json to the operator once more, and put the answer here as \
-                enrolled.json";
-    let Some(until) = until else { return wrong("certificate", "cannot be read", next) };
+    let next = "a node that runs renews it; see its log, and try `agency-node renew`";
+    let until = match own.until() {
+        Ok(until) => until,
+        Err(failure) => return of("certificate", &failure),
+    };
     let left = until.duration_since(now);
     let found = format!("is good until {until}");
     match left {

@@ -13,6 +13,7 @@
 //! | [`publish`] | the outbox to the gateway, each batch until it has its receipt |
 //! | [`receipt`] | a receipt is verified before it is filed |
 //! | [`reject`], [`report`] | what is refused is put aside with its report |
+//! | [`renewal`] | the node's certificate, renewed before it ends |
 //! | [`witness`] | cosigns the log's checkpoints, compares them with others', keeps receipts up |
 //!
 //! What people ask of a node: [`submit`] (and validate), [`diff`], [`withdraw`], [`consent`],
@@ -51,6 +52,7 @@ pub mod publish;
 pub mod query;
 pub mod receipt;
 pub mod reject;
+pub mod renewal;
 pub mod report;
 pub mod source;
 pub mod status;
@@ -117,6 +119,7 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
         Command::Versions(args) => versions::versions(&asker(&args.who)?, args).await,
         Command::Status => status::status(&node()?).await,
         Command::Doctor => doctor::doctor(&node()?).await,
+        Command::Renew => renewal::renew(&node()?).await,
         Command::Obligations(args) => obligations::obligations(&asker(&args.who)?, &args).await,
         Command::Query(args) => query::query(&asker(&args.who)?, &args).await,
         Command::People { command } => people::people(&node()?, command).await,

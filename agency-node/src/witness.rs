@@ -39,6 +39,7 @@ use crate::{
     memory::Memory,
     node::Node,
     output::{Exit, Failure, Reply},
+    renewal,
 };
 
 /// A witness: its key, and what it has seen and cosigned.
@@ -131,6 +132,7 @@ impl Duties {
             ended = upgrades => ended,
             () = attending => Ok(()),
             () = listening => Ok(()),
+            () = renewal::keep(&node) => Ok(()),
         }
     }
 }

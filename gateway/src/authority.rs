@@ -77,12 +77,40 @@ impl Authority {
         now: Timestamp,
     ) -> Result<(Issued, String)> {
         let key = KeyPair::generate()?;
+        let issued = self.issue_for(&key, identity, trust_domain, server_names, now)?;
+        Ok((issued, key.serialize_pem()))
+    }
+
+    /// Another certificate for a key that was made here, PEM.
+    ///
+    /// # Errors
+    /// When the key is none, or a name is malformed.
+    pub fn reissue(
+        &self,
+        key: &str,
+        identity: &Identity,
+        trust_domain: &str,
+        server_names: &[String],
+        now: Timestamp,
+    ) -> Result<Issued> {
+        let key = KeyPair::from_pem(key).context("it is no key")?;
+        self.issue_for(&key, identity, trust_domain, server_names, now)
+    }
+
+    fn issue_for(
+        &self,
+        key: &KeyPair,
+        identity: &Identity,
+        trust_domain: &str,
+        server_names: &[String],
+        now: Timestamp,
+    ) -> Result<Issued> {
         let mut params = leaf(identity, trust_domain, server_names, now)?;
         if !server_names.is_empty() {
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         }
-        let certificate = params.signed_by(&key, &self.issuer)?;
-        Ok((issued(&params, certificate.der(), certificate.pem()), key.serialize_pem()))
+        let certificate = params.signed_by(key, &self.issuer)?;
+        Ok(issued(&params, certificate.der(), certificate.pem()))
     }
 
     /// A certificate for the key of a certificate request. Only the key is taken from the

@@ -28,6 +28,7 @@ pub mod ledger;
 pub mod log_key;
 pub mod maintenance;
 pub mod operator;
+mod own_certificates;
 pub mod public_release;
 pub mod query;
 pub mod recorder;
@@ -145,6 +146,7 @@ pub async fn run(
     let name = config.exchange.server_names.first();
     let mailer = config.reminders.as_ref().map(|mail| Mailer::new(mail, name)).transpose()?;
     let keys = Keys::in_folder(&config.paths.keys);
+    own_certificates::renew_server(&keys, &config.exchange, &clock)?;
     let opened = Opened::open(&config.paths.journal, config.journal.clone())?;
     let (catalog, follower) = Catalog::open(&config.paths.index, opened.reader())?;
     let registry = catalog.read(|state| state.registry.clone());
@@ -203,7 +205,19 @@ pub async fn run(
         recorder.clone(),
         Arc::clone(&clock),
     )?);
-    tokio::spawn(Arc::clone(&accounts).reconcile(barred));
+    tokio::spawn(Arc::clone(&accounts).reconcile(barred.clone()));
+    let operator = own_certificates::renew_operator(
+        Keys::in_folder(&config.paths.keys),
+        config.exchange.clone(),
+        recorder.clone(),
+        Arc::clone(&clock),
+        barred,
+    );
+    tokio::spawn(async {
+        if let Err(error) = operator.await {
+            tracing::warn!("the operator's certificate is not renewed: {error:#}");
+        }
+    });
     let releasing = tokio::spawn(public_release::release(
         Arc::clone(&catalog),
         recorder.clone(),

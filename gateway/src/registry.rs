@@ -14,7 +14,7 @@ use birge_proto::{
     envelope::VerifyingKey,
     identity::Identity,
     manifest::BatchId,
-    record::{DecreeName, Event, Record},
+    record::{Authorised, DecreeName, Event, Record},
     signatories::Signatories,
     statement::{Says, Signed},
     tlog::cosignature::CosignatureVerifier,
@@ -56,6 +56,10 @@ pub struct Participant {
     pub witness_key: Option<CosignatureVerifier>,
     /// What the authority stated of its keys.
     pub statement: Option<Signed>,
+    /// SHA-256 of the certificate request that the authority countersigned, in hex.
+    pub request: Option<String>,
+    /// When it asked last for its certificate to be renewed.
+    pub renewed: Option<Timestamp>,
 }
 
 /// A decree and the moment from which it is in force.
@@ -95,7 +99,7 @@ impl Registry {
                 ..
             } => {
                 let request = authorised.as_ref().and_then(|stated| stated.request.clone());
-                let says = request.map(|request| Says::Enrolment {
+                let says = request.clone().map(|request| Says::Enrolment {
                     identity: identity.clone(),
                     request,
                     signing_key: signing_key.clone(),
@@ -114,6 +118,12 @@ impl Registry {
                     self.holders.enrol(candidate);
                 }
                 participant.statement = statement;
+                participant.request = request;
+            }
+            Event::CertificateRenewed { identity, serial, asked, .. } => {
+                let participant = self.participants.entry(identity.clone()).or_default();
+                participant.serials.insert(serial.clone());
+                participant.renewed = asked.as_ref().map(|asked| asked.stated);
             }
             Event::ParticipantRevoked { identity, serials } => {
                 self.revoked.extend(serials.iter().cloned());
@@ -186,6 +196,18 @@ impl Registry {
     pub fn bars_enrolment(&self, enrolment: &Event) -> Option<String> {
         let candidate = candidate(enrolment)?;
         self.holders.bar(candidate, self.participant(candidate.identity))
+    }
+
+    /// Why a certificate may not be renewed, where it may not: its holder is enrolled, and each
+    /// statement of its holder is used once.
+    #[must_use]
+    pub fn bars_renewal(&self, identity: &Identity, asked: Option<&Authorised>) -> Option<String> {
+        let Some(known) = self.participant(identity) else {
+            return Some(format!("{identity} is not enrolled"));
+        };
+        let stated = asked.map(|asked| asked.stated);
+        let used = known.renewed.zip(stated).is_some_and(|(last, stated)| last >= stated);
+        used.then(|| format!("{identity} asked for this already, or later"))
     }
 
     /// Serial numbers of every certificate that was revoked, in hex.

@@ -126,6 +126,12 @@ impl Order {
                 None => Reply::Recorded,
             };
         }
+        if let Some((Event::CertificateRenewed { identity, asked, .. }, _)) = draft.events.first() {
+            return match self.registry.bars_renewal(identity, asked.as_ref()) {
+                Some(detail) => Reply::Refused(Kind::Conflict, detail),
+                None => Reply::Recorded,
+            };
+        }
         if let Some((event @ (Event::HoldPlaced { .. } | Event::HoldLifted { .. }), _)) =
             draft.events.first()
         {
@@ -265,6 +271,9 @@ fn rejection(draft: &Draft, kind: Kind) -> Event {
         }
         Some((Event::ParticipantEnrolled { .. }, _)) => {
             Event::ActRefused { act: String::from("admin/enrol"), problem }
+        }
+        Some((Event::CertificateRenewed { .. }, _)) => {
+            Event::ActRefused { act: String::from("desk/renewal"), problem }
         }
         Some((Event::DecreeEnacted { .. }, _)) => {
             Event::ActRefused { act: String::from("admin/enact"), problem }

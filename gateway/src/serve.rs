@@ -11,6 +11,7 @@ mod people;
 mod public;
 mod query;
 mod records;
+mod renewal;
 mod revocations;
 mod stated;
 mod tls;
@@ -39,8 +40,9 @@ use tonic::{codec::CompressionEncoding, transport::Server};
 
 use self::{
     admin::AdminService, audit::AuditService, desk::Desk, gate::Gate, intake::IntakeService,
-    people::PeopleService, query::QueryService, records::Records, revocations::Revocations,
-    stated::Stated, tls::Credentials, turned::Turned, witness::WitnessService,
+    people::PeopleService, query::QueryService, records::Records, renewal::Renewals,
+    revocations::Revocations, stated::Stated, tls::Credentials, turned::Turned,
+    witness::WitnessService,
 };
 use crate::{
     Listeners, account::Accounts, authority::Authority, catalog::Catalog, config::Config,
@@ -166,6 +168,13 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         turned: Arc::clone(&turned),
         query: query.clone(),
         audit: audit.clone(),
+        renewals: Arc::new(Renewals {
+            catalog: Arc::clone(&catalog),
+            recorder: recorder.clone(),
+            authority: Arc::clone(&authority),
+            trust_domain: config.exchange.trust_domain.clone(),
+            clock: Arc::clone(&clock),
+        }),
         tries: desk::tries(),
     };
     let people = PeopleServer::new(PeopleService { gate: Arc::clone(&gate), accounts });

@@ -51,6 +51,14 @@ pub enum Says {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         witness_key: Option<String>,
     },
+    /// A certificate that ends is to be renewed, for the same key. Its holder says so itself, under
+    /// its signing key.
+    Renewal {
+        /// Whose.
+        identity: Identity,
+        /// SHA-256 of the certificate request in DER with which it was enrolled, in hex.
+        request: String,
+    },
     /// The log's checkpoints are signed with this key too.
     LogKey {
         /// The key, as a C2SP vkey.

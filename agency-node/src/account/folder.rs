@@ -10,7 +10,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    connect::{Door, Link},
+    connect::{Door, Link, dial::Dial, https::Desk},
     home::{self, Home},
     memory::Memory,
     output::Failure,
@@ -126,6 +126,14 @@ impl Folder {
     pub fn door(&self) -> Door<'_> {
         let Invitation { url, trust_domain, .. } = &self.invitation;
         Door { url, authorities: &self.authorities, trust_domain }
+    }
+
+    /// What the gateway does for the account itself.
+    ///
+    /// # Errors
+    /// When the address or the authority is malformed.
+    pub fn desk(&self) -> Result<Desk, Failure> {
+        Desk::behind(&self.door(), |host, port| Ok(Dial::straight(host, port)))
     }
 
     /// Who the person is.

@@ -77,6 +77,20 @@ impl Own {
                 );
                 (Kind::UnknownKey, what, None)
             }
+            Event::CertificateRenewed { identity, asked, .. } if *identity == self.identity => {
+                let foreign = self.foreign(
+                    None,
+                    None,
+                    asked.as_ref().and_then(|asked| asked.request.as_deref()),
+                );
+                let Some(foreign) = foreign else { return };
+                let what = format!(
+                    "record {}: a certificate of {identity} was renewed at {} for a {foreign} that \
+                     is not this node's",
+                    entry.index, record.time
+                );
+                (Kind::UnknownKey, what, None)
+            }
             Event::SubmissionAccepted { batch, dataset, periods, .. }
                 if record.actor == self.identity =>
             {

@@ -92,6 +92,9 @@ fn detail(event: &Event) -> String {
             Some(key) => format!("{identity} with the signing key {key}"),
             None => identity.to_string(),
         },
+        Event::CertificateRenewed { identity, serial, .. } => {
+            format!("{identity}, the certificate {serial}")
+        }
         Event::ParticipantRevoked { identity, serials } => {
             format!("{identity}, {} certificates", serials.len())
         }

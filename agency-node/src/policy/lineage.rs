@@ -68,7 +68,7 @@ impl Lineage {
                 self.now.clear();
                 (true, log_key)
             }
-            Says::Enrolment { .. } => {
+            Says::Enrolment { .. } | Says::Renewal { .. } => {
                 return Err(wrong("a statement", "it is not of a key of this log"));
             }
         };

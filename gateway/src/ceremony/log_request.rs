@@ -56,6 +56,7 @@ impl LogRequest {
             | Says::LogKeyRetired { log_key }
             | Says::Successor { log_key, .. } => Ok(NoteVerifier::from_vkey(log_key)?),
             Says::Enrolment { identity, .. } => bail!("it enrols {identity}, and is of no log"),
+            Says::Renewal { identity, .. } => bail!("it is of a certificate of {identity}"),
         }
     }
 

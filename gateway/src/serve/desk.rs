@@ -1,5 +1,5 @@
 //! The listener for persons, over HTTPS without client certificates: under `/v1` what a person
-//! does for its own account, and with a session or token the gRPC services for figures and for
+//! does for its own account, and a node for a certificate that ends; and with a session or token the gRPC services for figures and for
 //! the log. Whatever else is asked for is refused; of who is known it is recorded.
 
 mod own;
@@ -30,6 +30,7 @@ use super::{
     gate::Gate,
     https::{self, Limits},
     query::{self, QueryService},
+    renewal::Renewals,
     tls::{Credential, Peer},
     turned::Turned,
 };
@@ -58,6 +59,8 @@ pub(super) struct Desk {
     pub(super) turned: Arc<Turned>,
     pub(super) query: QueryServer<QueryService>,
     pub(super) audit: AuditServer<AuditService>,
+    /// Who renews certificates.
+    pub(super) renewals: Arc<Renewals>,
     /// Tries of each address.
     pub(super) tries: Arc<DefaultKeyedRateLimiter<IpAddr>>,
 }
@@ -73,6 +76,7 @@ impl Desk {
         let own = Router::new()
             .route("/v1/activation", post(own::begin))
             .route("/v1/activation/confirm", post(own::activate))
+            .route("/v1/renewal", post(own::renew))
             .route("/v1/sign-in", post(own::sign_in))
             .route("/v1/sign-out", post(own::sign_out))
             .route("/v1/account", get(own::account))

@@ -66,6 +66,18 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         authorised: Option<Authorised>,
     },
+    /// A certificate was issued anew, for the key with which its holder was enrolled.
+    CertificateRenewed {
+        /// For whom.
+        identity: Identity,
+        /// Serial number of the new certificate, in hex.
+        serial: String,
+        /// SHA-256 of the new certificate's DER.
+        certificate: String,
+        /// That its holder asked for it, under its signing key; absent only for the operator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<Authorised>,
+    },
     /// Every certificate and key of an identity stops counting.
     ParticipantRevoked {
         /// Whose.

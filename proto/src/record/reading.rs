@@ -43,11 +43,12 @@ impl Record {
 
 impl Event {
     /// Every kind that there is.
-    pub const KINDS: [&'static str; 27] = [
+    pub const KINDS: [&'static str; 28] = [
         "genesis",
         "structures-adopted",
         "decree-enacted",
         "participant-enrolled",
+        "certificate-renewed",
         "participant-revoked",
         "account",
         "submission-accepted",
@@ -81,6 +82,7 @@ impl Event {
             Self::StructuresAdopted { .. } => "structures-adopted",
             Self::DecreeEnacted { .. } => "decree-enacted",
             Self::ParticipantEnrolled { .. } => "participant-enrolled",
+            Self::CertificateRenewed { .. } => "certificate-renewed",
             Self::ParticipantRevoked { .. } => "participant-revoked",
             Self::Account { .. } => "account",
             Self::SubmissionAccepted { .. } => "submission-accepted",
@@ -161,6 +163,7 @@ impl Event {
             | Self::RecordsRead { .. }
             | Self::Simulated { .. }
             | Self::ParticipantEnrolled { .. }
+            | Self::CertificateRenewed { .. }
             | Self::ParticipantRevoked { .. }
             | Self::DecreeEnacted { .. }
             | Self::HoldPlaced { .. }

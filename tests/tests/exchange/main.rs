@@ -26,6 +26,7 @@
 //! | `enactment` | decrees are checked, enacted, and hold from their date |
 //! | `recorded` | every refusal of somebody identified is a record |
 //! | `reminders` | who owes figures is told by mail, once a day, and mail stops nothing else |
+//! | `renewal` | certificates are renewed before they end, and after a long absence |
 //! | `revisions` | what stands is changed by a revision, and how |
 //! | `versions` | what was known when: as-of, release to the public, withdrawal, consent |
 //! | `auditing` | what auditors list, export, mirror, report and hold is proved |
@@ -49,6 +50,7 @@ mod admission;
 mod attacked;
 mod auditing;
 mod authority;
+mod clock;
 mod countries;
 mod crash;
 mod damage;
@@ -71,6 +73,7 @@ mod races;
 mod rebuild;
 mod recorded;
 mod reminders;
+mod renewal;
 mod revisions;
 mod services;
 mod signatories;

@@ -1,6 +1,6 @@
 //! The journal's time never runs backwards, whatever the machine's clock does.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, time::Duration};
 
 use birge_gateway::decree::Decree;
 use birge_proto::{
@@ -20,25 +20,10 @@ use birge_tests::{
 use tokio::time::timeout;
 
 use crate::{
+    clock::{library, with_offset},
     support::{accepted, block_on, place, record, records, signed, stop_and_verify, submit, year},
     within::{Within, now},
 };
-
-/// The command under a clock whose offset stands in `file` and may change at any time.
-fn with_offset(command: &Command, library: &str, file: &Path) -> Command {
-    let mut wrapped = Command::new(command.get_program());
-    wrapped.args(command.get_args());
-    wrapped.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", file);
-    wrapped.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    wrapped
-}
-
-/// Where libfaketime lies, if it is installed.
-fn library() -> Option<String> {
-    let folders = ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime"];
-    let paths = folders.map(|folder| format!("{folder}/libfaketimeMT.so.1"));
-    paths.into_iter().find(|path| Path::new(path).exists())
-}
 
 #[test]
 fn a_clock_that_steps_back_does_not_turn_the_journals_time() {

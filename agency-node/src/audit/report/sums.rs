@@ -160,6 +160,7 @@ impl Sums {
             Event::Genesis { .. }
             | Event::DecreeEnacted { .. }
             | Event::ParticipantEnrolled { .. }
+            | Event::CertificateRenewed { .. }
             | Event::ParticipantRevoked { .. }
             | Event::LogKeyAdded { .. }
             | Event::LogKeyRetired { .. }

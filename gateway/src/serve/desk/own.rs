@@ -92,6 +92,19 @@ pub(super) async fn activate(
     .await
 }
 
+/// A node's certificate, anew.
+pub(super) async fn renew(
+    State(desk): State<Desk>,
+    Extension(address): Extension<IpAddr>,
+    body: Bytes,
+) -> Response<Body> {
+    desk.unidentified("renewal-failed", address, async || {
+        let certificate = desk.renewals.renew(read(&body)?).await?;
+        Ok(json!({ "certificate": certificate }))
+    })
+    .await
+}
+
 pub(super) async fn sign_in(
     State(desk): State<Desk>,
     Extension(address): Extension<IpAddr>,

@@ -1,4 +1,5 @@
-//! The gateway's door for persons: JSON over HTTPS.
+//! JSON over HTTPS, without a certificate: the gateway's address for persons, and for a node whose
+//! certificate ends.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,40 +15,45 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
 use serde_json::Value;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::folder::Folder;
-use crate::{
-    connect::{self, person_tls},
-    output::Failure,
-};
+use super::{Door, dial::Dial, person_tls, place};
+use crate::output::Failure;
 
 /// Bytes of the longest answer that is read.
 const ANSWER_BYTES: usize = 256 << 10;
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The door.
-pub(super) struct Desk {
+/// The gateway's desk.
+pub struct Desk {
     tls: TlsConnector,
-    address: (String, u16),
+    dial: Dial,
+    /// Host and port.
+    host: String,
     name: ServerName<'static>,
 }
 
 impl Desk {
-    /// The door that an account's folder names.
+    /// The desk behind a door, on the way that `dial` makes of host and port.
     ///
     /// # Errors
     /// When the address or the authority is malformed.
-    pub(super) fn of(folder: &Folder) -> Result<Self, Failure> {
-        let door = folder.door();
-        let (_, address, name) = connect::place(door.url)?;
-        let tls = TlsConnector::from(Arc::new(person_tls(&door, b"http/1.1")?));
-        Ok(Self { tls, address, name })
+    pub fn behind(
+        door: &Door<'_>,
+        dial: impl FnOnce(String, u16) -> Result<Dial, Failure>,
+    ) -> Result<Self, Failure> {
+        let (_, (host, port), name) = place(door.url)?;
+        let tls = TlsConnector::from(Arc::new(person_tls(door, b"http/1.1")?));
+        Ok(Self { tls, host: format!("{host}:{port}"), dial: dial(host, port)?, name })
     }
 
-    pub(super) async fn post(
+    /// Has something done.
+    ///
+    /// # Errors
+    /// What the gateway answers, or that it does not.
+    pub async fn post(
         &self,
         path: &str,
         session: Option<&str>,
@@ -56,11 +62,19 @@ impl Desk {
         self.ask(Method::POST, path, session, body.to_string()).await
     }
 
-    pub(super) async fn get(&self, path: &str, session: &str) -> Result<Value, Failure> {
+    /// Asks for something.
+    ///
+    /// # Errors
+    /// What the gateway answers, or that it does not.
+    pub async fn get(&self, path: &str, session: &str) -> Result<Value, Failure> {
         self.ask(Method::GET, path, Some(session), String::new()).await
     }
 
-    pub(super) async fn delete(&self, path: &str, session: &str) -> Result<Value, Failure> {
+    /// Has something taken away.
+    ///
+    /// # Errors
+    /// What the gateway answers, or that it does not.
+    pub async fn delete(&self, path: &str, session: &str) -> Result<Value, Failure> {
         self.ask(Method::DELETE, path, Some(session), String::new()).await
     }
 
@@ -71,9 +85,8 @@ impl Desk {
         session: Option<&str>,
         body: String,
     ) -> Result<Value, Failure> {
-        let (host, port) = &self.address;
         let mut request = Request::builder().method(method).uri(path);
-        request = request.header(HOST, format!("{host}:{port}"));
+        request = request.header(HOST, &self.host);
         request = request.header(CONTENT_TYPE, "application/json");
         if let Some(session) = session {
             request = request.header(AUTHORIZATION, format!("Bearer {session}"));
@@ -91,9 +104,7 @@ impl Desk {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(bool, Value)> {
-        let (host, port) = &self.address;
-        let tcp = TcpStream::connect((host.as_str(), *port)).await?;
-        let stream = self.tls.connect(self.name.clone(), tcp).await?;
+        let stream = self.tls.connect(self.name.clone(), self.dial.connect().await?).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
         let answer = sender.send_request(request).await?;
