@@ -20,6 +20,7 @@ use crate::{
     obligations::Obligations,
     output::Output,
     people::People,
+    pull::command::Pull,
     query::Query,
     submit::Validate,
     versions::Versions,
@@ -60,6 +61,8 @@ pub enum Command {
     },
     /// Show what a file would add, change and take away of what stands; nothing is handed in.
     Diff(Given),
+    /// Ask a source of node.toml for its figures now.
+    Pull(Pull),
     /// Hand in a file now.
     Submit(Submit),
     /// Take back a batch that was wrong.

@@ -2,15 +2,14 @@
 //!
 //! Everything else the node keeps lies in the folder of this file; see [`crate::home`].
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod source;
+
+use std::{fs, path::Path, time::Duration};
 
 use birge_proto::identity::Identity;
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::{Deserialize, Serialize};
 
+pub use self::source::{Every, Source, Sql, Tls};
 use crate::{i18n::Language, output::Failure};
 
 /// The whole file.
@@ -30,7 +29,7 @@ pub struct Config {
     /// How the inbox is watched.
     #[serde(default)]
     pub inbox: Inbox,
-    /// Sources whose files are not in the common template.
+    /// What the ministry already has.
     #[serde(default, rename = "source", skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
     /// How a gateway that is away is tried again.
@@ -121,27 +120,6 @@ impl Inbox {
     #[must_use]
     pub fn settle(&self) -> Duration {
         Duration::from_secs(self.settle_seconds)
-    }
-}
-
-/// A source whose files are not in the common template.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// Its name: its files come into the folder of this name in the inbox. Small letters, digits,
-    /// `-` and `_`.
-    #[serde(deserialize_with = "plain")]
-    pub name: String,
-    /// The mapping that says what its columns and codes mean; from the node's folder on.
-    pub mapping: PathBuf,
-}
-
-fn plain<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let name = String::deserialize(from)?;
-    let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    match (1..=64).contains(&name.len()) && name.chars().all(letter) {
-        true => Ok(name),
-        false => Err(D::Error::custom("a source's name has small letters, digits, - and _ alone")),
     }
 }
 

@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::{
     batch::{self, Checked, Said, Signed, Unsigned},
+    config::Source,
     credentials, home,
     mapping::Mapping,
     node::Node,
@@ -85,12 +86,18 @@ impl Given {
     /// # Errors
     /// When that cannot be read, or is wrong.
     fn mapping(&self, node: &Node) -> Result<Option<Mapping>, Failure> {
+        let of_source = self.source(node).and_then(|source| source.mapping.as_ref());
+        let of_source = of_source.map(|file| node.home.join(file));
+        self.mapping.clone().or(of_source).map(|file| Mapping::load(&file)).transpose()
+    }
+
+    /// The source in whose folder of the inbox the file lies.
+    #[must_use]
+    pub fn source<'a>(&self, node: &'a Node) -> Option<&'a Source> {
         let canonical = |path: &Path| path.canonicalize().ok();
         let folder = canonical(&self.file).and_then(|file| file.parent().map(Path::to_owned));
         let mut sources = node.config.sources.iter();
-        let of_source = sources.find(|it| folder.is_some() && canonical(&node.inbox(it)) == folder);
-        let of_source = of_source.map(|source| node.home.join(&source.mapping));
-        self.mapping.clone().or(of_source).map(|file| Mapping::load(&file)).transpose()
+        sources.find(|it| folder.is_some() && canonical(&node.inbox(it)) == folder)
     }
 }
 
@@ -157,7 +164,10 @@ pub fn take(node: &Node, file: &Path) -> Result<Taken, Failure> {
         Queued::New(entry) => Taken::Queued(entry.batch),
         Queued::Already(before) => Taken::Already(before),
     };
-    reject::move_with_sidecar(file, &kept)?;
+    match given.source(node) {
+        Some(source) if !source.keep => reject::remove_with_sidecar(file)?,
+        _ => reject::move_with_sidecar(file, &kept)?,
+    }
     Ok(taken)
 }
 
@@ -205,6 +215,25 @@ pub(crate) mod tests {
         assert_eq!(node.outbox.entries(State::Queued).unwrap().len(), 1);
         assert_eq!(fs::read_dir(node.home.join("sent")).unwrap().count(), 3);
         assert_eq!(fs::read_dir(node.home.join("inbox")).unwrap().count(), 0);
+    }
+
+    /// The batch is signed before the file goes; what breaks rules stays, to be mended.
+    #[test]
+    fn a_source_that_keeps_nothing_keeps_what_breaks_rules_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mia/node.toml");
+        node(file.parent().unwrap());
+        let config = fs::read_to_string(&file).unwrap();
+        fs::write(&file, format!("{config}\n[[source]]\nname = \"own\"\nkeep = false\n")).unwrap();
+        let node = Node::open(&file).unwrap();
+        let taken = take(&node, &put(&node, "own/a.csv", CSV)).unwrap();
+        assert!(matches!(taken, Taken::Queued(_)), "{taken:?}");
+        let wrong = CSV.replace(",17,", ",seventeen,");
+        take(&node, &put(&node, "own/b.csv", &wrong)).unwrap();
+        assert_eq!(node.outbox.entries(State::Queued).unwrap().len(), 1);
+        assert_eq!(fs::read_dir(node.home.join("sent")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(node.home.join("inbox/own")).unwrap().count(), 0);
+        assert!(node.home.join("rejected/b.csv.findings.csv").exists());
     }
 
     #[test]

@@ -171,6 +171,17 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
         .map_err(Failure::from)
 }
 
+/// Deletes a file so that it stays deleted after a power cut.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn remove(path: &Path) -> Result<(), Failure> {
+    fs::remove_file(path)
+        .and_then(|()| sync_folder_of(path))
+        .with_context(|| format!("cannot delete {}", path.display()))
+        .map_err(Failure::from)
+}
+
 /// The path in `folder` under which nothing of this name lies yet, not even a report of it:
 /// the name itself, or the name with `mark` before its extension.
 #[must_use]

@@ -5,6 +5,8 @@
 //! | module | does |
 //! |---|---|
 //! | [`watch`] | `run`: takes files from the inbox, hands over what waits, until stopped |
+//! | [`schedule`] | sources are asked at set times, each time once |
+//! | [`pull`] | a database's answer to the inbox, as a file |
 //! | [`handin`] | a file to the outbox: read, checked, signed, queued |
 //! | [`source`] | a file to a table: encodings, CSV, workbooks, JSON, the common template, the inbox |
 //! | [`mapping`] | a table in a source's own codes to the common template |
@@ -49,11 +51,13 @@ pub mod output;
 pub mod people;
 pub mod policy;
 pub mod publish;
+pub mod pull;
 pub mod query;
 pub mod receipt;
 pub mod reject;
 pub mod renewal;
 pub mod report;
+pub mod schedule;
 pub mod source;
 pub mod status;
 pub mod submit;
@@ -87,6 +91,7 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
         Command::Run => watch::run(node()?).await,
         Command::Validate(asked) => submit::validate(&node()?, &asked),
         Command::Mapping { command } => mapping::command::mapping(&command),
+        Command::Pull(asked) => pull::command::pull(&node()?, &asked).await,
         Command::Submit(cli::Submit {
             given,
             revises,

@@ -104,3 +104,12 @@ pub(crate) fn move_with_sidecar(from: &Path, to: &Path) -> Result<(), Failure> {
     }
     home::rename(from, to)
 }
+
+/// Deletes a file, and before it its sidecar.
+pub(crate) fn remove_with_sidecar(file: &Path) -> Result<(), Failure> {
+    let sidecar = folder::sidecar(file);
+    if sidecar.exists() {
+        home::remove(&sidecar)?;
+    }
+    home::remove(file)
+}

@@ -16,6 +16,7 @@ use crate::{
         receipts::{self, Grade},
     },
     output::{Exit, Failure, Reply},
+    schedule::told::{self, Standing},
 };
 
 #[derive(Serialize)]
@@ -37,6 +38,8 @@ struct Status {
     compared: usize,
     /// Why nothing counts as witnessed; none where a quorum can.
     unwitnessed: Option<String>,
+    /// Sources that are asked, or gave a file.
+    sources: Vec<Standing>,
     alarms: Vec<Alarm>,
     gateway: Gateway,
     datasets: Vec<Owed>,
@@ -92,6 +95,9 @@ impl fmt::Display for Status {
                  next: name peers or mirrors under [witness] in node.toml"
             )?;
         }
+        for source in &self.sources {
+            write!(f, "\n{source}")?;
+        }
         for owed in &self.datasets {
             write!(f, "\n{} (article {})", owed.dataset, owed.article)?;
             for (state, periods) in &owed.periods {
@@ -142,6 +148,7 @@ pub async fn status(node: &Node) -> Result<Reply, Failure> {
         cosigned,
         compared: node.config.witness.peers.len() + node.config.witness.mirrors.len(),
         unwitnessed,
+        sources: told::standing(node),
         alarms,
         gateway: Gateway { url, reachable: trouble.is_none(), trouble },
         datasets,

@@ -1,5 +1,5 @@
-//! `agency-node run`: takes what comes into the inbox, hands over what waits in the outbox, and
-//! witnesses the log, until it is told to stop. All of it finds its work in the folders, so that
+//! `agency-node run`: asks sources when they are due, takes what comes into the inbox, hands over
+//! what waits in the outbox, and witnesses the log, until it is told to stop. All of it finds its work in the folders, so that
 //! it may be stopped anywhere.
 
 use std::{
@@ -29,6 +29,7 @@ use crate::{
     outbox::State,
     output::{Exit, Failure, Reply},
     publish::{Delivery, Publisher},
+    pull, schedule,
     source::folder::{Folder, Found},
     witness::Duties,
 };
@@ -45,14 +46,17 @@ pub async fn run(node: Node) -> Result<Reply, Failure> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let queued = Arc::new(Notify::new());
     let (events, watcher) = watch(&node)?;
+    let sources = schedule::run(node.clone());
     let inbox = pin!(take_files(node, events, Arc::clone(&queued)));
     let outbox = pin!(hand_over(publisher, queued));
+    let sources = pin!(sources);
     let duties = pin!(duties.run());
     println!("node ready");
     tokio::select! {
         ended = duties => ended?,
         ended = inbox => ended?,
         ended = outbox => ended?,
+        never = sources => match never {},
         _ = interrupt.recv() => info!("stopping: interrupted"),
         _ = terminate.recv() => info!("stopping: told to"),
     }
@@ -120,7 +124,11 @@ async fn take_files(node: Node, mut events: Events, queued: Arc<Notify>) -> Resu
         for file in found.ready {
             let node = node.clone();
             let name = file.clone();
-            let taken = tokio::task::spawn_blocking(move || handin::take(&node, &file));
+            let taken = tokio::task::spawn_blocking(move || {
+                let taken = handin::take(&node, &file)?;
+                pull::taken::note(&node, &file, &taken)?;
+                Ok(taken)
+            });
             tell(&name, taken.await.map_err(anyhow::Error::from)?);
             queued.notify_one();
         }

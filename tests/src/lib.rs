@@ -8,6 +8,8 @@
 //! | [`exchange`] | a gateway with its folder |
 //! | [`node`] | an agency node with its folder |
 //! | [`line`] | a line between both that can be cut |
+//! | [`postgres`] | a PostgreSQL, as a ministry's database |
+//! | [`named`] | a server's certificate and its authority |
 //! | [`person`] | a person with a password and an authenticator |
 //! | [`client`] | a gRPC client with any certificate |
 //! | [`authority`] | certificate authorities, also foreign and careless ones |
@@ -38,8 +40,10 @@ pub mod exchange;
 pub mod foreign;
 pub mod instance;
 pub mod line;
+pub mod named;
 pub mod node;
 pub mod person;
+pub mod postgres;
 pub mod process;
 pub mod solver;
 pub mod template;

@@ -140,6 +140,15 @@ impl Node {
         Ok(fs::write(self.config(), config.to_string())?)
     }
 
+    /// Adds a source to the node's configuration, as node.toml writes one.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add_source(&self, source: &str) -> Result<()> {
+        let config = fs::read_to_string(self.config())?;
+        Ok(fs::write(self.config(), format!("{config}\n[[source]]\n{source}\n"))?)
+    }
+
     /// The certificate request that goes to the operator.
     #[must_use]
     pub fn enrolment(&self) -> PathBuf {

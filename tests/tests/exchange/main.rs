@@ -34,6 +34,7 @@
 //! | `starting` | a gateway on an old copy of its data writes nothing |
 //! | `names` | names of persons in records are erased and the log holds |
 //! | `people` | persons sign in, and nobody does in another's name |
+//! | `sources` | a database is asked, and what it gives goes the way of any file |
 //! | `words` | exit codes, and what is said with them |
 //! | `witness_node` | a node cosigns one history, and finds a second one |
 //! | `demo` | the demonstration tells its story |
@@ -78,6 +79,7 @@ mod revisions;
 mod services;
 mod signatories;
 mod simulation;
+mod sources;
 mod starting;
 mod succession;
 mod support;
