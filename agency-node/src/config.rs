@@ -240,6 +240,23 @@ mod tests {
         assert_eq!(config.trust, Trust::default());
     }
 
+    /// What the sample says of sources stands behind `#`, so that it is tried here.
+    #[test]
+    fn the_sources_of_the_sample_are_read() {
+        let from = SAMPLE.find("# [[source]]").unwrap();
+        let to = SAMPLE.find("[retry]").unwrap();
+        let lines = SAMPLE[from..to].lines().filter_map(|line| line.strip_prefix("# "));
+        let is_toml = |line: &&str| line.starts_with(['[', ' ']) || line.contains('=');
+        let sources = lines.filter(|line| !line.starts_with('#')).filter(is_toml);
+        let sources = sources.collect::<Vec<_>>().join("\n");
+        let config: Config = toml::from_str(&format!("{SAMPLE}\n{sources}")).unwrap();
+        let [files, registry] = &config.sources[..] else { panic!("{sources}") };
+        assert!(files.sql.is_none() && files.keep && files.lag == 1 && files.time_zone == "UTC");
+        let sql = registry.sql.as_ref().unwrap();
+        assert_eq!((sql.tls, sql.timeout_seconds, sql.max_rows), (Tls::VerifyFull, 600, 10_000_000));
+        assert_eq!(registry.period, Some(Every::Quarter));
+    }
+
     #[test]
     fn an_unknown_key_is_refused() {
         assert!(toml::from_str::<Config>(&format!("surprise = 1\n{SAMPLE}")).is_err());
