@@ -9,7 +9,7 @@ use std::{fs, path::Path, time::Duration};
 use birge_proto::identity::Identity;
 use serde::{Deserialize, Serialize};
 
-pub use self::source::{Every, Source, Sql, Tls};
+pub use self::source::{Every, Http, Source, Sql, Tls};
 use crate::{i18n::Language, output::Failure};
 
 /// The whole file.
@@ -250,11 +250,16 @@ mod tests {
         let sources = lines.filter(|line| !line.starts_with('#')).filter(is_toml);
         let sources = sources.collect::<Vec<_>>().join("\n");
         let config: Config = toml::from_str(&format!("{SAMPLE}\n{sources}")).unwrap();
-        let [files, registry] = &config.sources[..] else { panic!("{sources}") };
+        let [files, registry, portal] = &config.sources[..] else { panic!("{sources}") };
         assert!(files.sql.is_none() && files.keep && files.lag == 1 && files.time_zone == "UTC");
         let sql = registry.sql.as_ref().unwrap();
-        assert_eq!((sql.tls, sql.timeout_seconds, sql.max_rows), (Tls::VerifyFull, 600, 10_000_000));
+        assert_eq!(
+            (sql.tls, sql.timeout_seconds, sql.max_rows),
+            (Tls::VerifyFull, 600, 10_000_000)
+        );
         assert_eq!(registry.period, Some(Every::Quarter));
+        let http = portal.http.as_ref().unwrap();
+        assert_eq!((http.timeout_seconds, http.retry_seconds, http.plain), (600, 2, false));
     }
 
     #[test]

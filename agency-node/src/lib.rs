@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`watch`] | `run`: takes files from the inbox, hands over what waits, until stopped |
 //! | [`schedule`] | sources are asked at set times, each time once |
-//! | [`pull`] | a database's answer to the inbox, as a file |
+//! | [`pull`] | what a database or an address gives to the inbox, as a file |
 //! | [`handin`] | a file to the outbox: read, checked, signed, queued |
 //! | [`source`] | a file to a table: encodings, CSV, workbooks, JSON, the common template, the inbox |
 //! | [`mapping`] | a table in a source's own codes to the common template |

@@ -1,9 +1,10 @@
-//! Figures asked of where the ministry keeps them: one query to a database, into a file in the
-//! source's folder of the inbox. From there it goes the way of any file that somebody put there.
+//! Figures asked of where the ministry keeps them: one query to a database, or one address, into a
+//! file in the source's folder of the inbox. From there it goes the way of any file that somebody put there.
 
 mod asked;
 mod cells;
 pub mod command;
+mod http;
 mod landing;
 mod postgres;
 mod secret;
@@ -43,7 +44,7 @@ pub struct Pulled {
 /// Does node.toml say where a source's figures are?
 #[must_use]
 pub fn can_be_asked(source: &Source) -> bool {
-    source.sql.is_some()
+    source.sql.is_some() || source.http.is_some()
 }
 
 /// Where an answer is put.
@@ -64,7 +65,8 @@ impl Place {
     }
 }
 
-/// Asks a source, and writes what it gives to `place`. The file is there whole or not at all.
+/// Asks a source, and writes what it gives to `place`. The file is there whole or not at all; none
+/// where the source says that it has what it gave before, which it is asked where `is_known` says so.
 ///
 /// # Errors
 /// When the source cannot be reached, refuses, gives nothing, or the disk refuses.
@@ -73,7 +75,8 @@ pub async fn pull(
     source: &Source,
     asked: &Asked,
     place: Place,
-) -> Result<Pulled, Failure> {
+    is_known: bool,
+) -> Result<Option<Pulled>, Failure> {
     let Some(_alone) = node.home.try_lock(&format!("pull-{}.lock", source.name))? else {
         return Err(Failure::Wrong(format!(
             "{} is being pulled already\nnext: wait until that has ended; `agency-node status` \
@@ -81,11 +84,12 @@ pub async fn pull(
             source.name
         )));
     };
-    match &source.sql {
-        Some(_) => of_sql(node, source, asked, place.with("csv")).await,
-        None => Err(Failure::Usage(format!(
-            "{} says of no database where its figures are\nnext: give it [source.sql] in \
-             node.toml, or put files into inbox/{}",
+    match (&source.sql, &source.http) {
+        (Some(_), None) => of_sql(node, source, asked, place.with("csv")).await.map(Some),
+        (None, Some(_)) => http::pull(node, source, asked, &place, is_known).await,
+        _ => Err(Failure::Usage(format!(
+            "{} says of no one place where its figures are\nnext: give it [source.sql] or \
+             [source.http] in node.toml, not both, or put files into inbox/{}",
             source.name, source.name
         ))),
     }
@@ -215,15 +219,21 @@ fn query(home: &Home, source: &Source, sql: &Sql) -> Result<String, Failure> {
 }
 
 /// Whether a source can be asked: that what node.toml says of it is right, and that it answers.
-/// What was found, in words.
+/// What was found, in words; none where it is not asked.
 ///
 /// # Errors
 /// When it cannot.
 pub async fn probe(node: &Node, source: &Source) -> Result<Option<String>, Failure> {
-    if source.sql.is_none() {
-        return Ok(None);
+    let asked = command::today(node, source)?;
+    match (&source.sql, &source.http) {
+        (None, None) => return Ok(None),
+        (_, Some(_)) => {
+            http::probe(node, source, &asked).await?;
+            return Ok(Some("the server answers".into()));
+        }
+        (Some(_), None) => {}
     }
-    let question = question(node, source, &Asked::default()).await?;
+    let question = question(node, source, &asked).await?;
     match &question.database {
         Database::Postgresql(_) => postgres::probe(&question).await?,
         Database::Sqlite(_) => {

@@ -90,12 +90,12 @@ async fn step(node: &Node, source: &Source, times: &Times) -> Result<Duration, F
     }
     save(node, source, state.clone()).await?;
     let place = Place::Folder(node.inbox(source), stem);
-    let pulled = pull::pull(node, source, &asked, place).await;
+    let pulled = pull::pull(node, source, &asked, place, true).await;
     let now = node.clock.now();
     match pulled {
         Ok(pulled) => {
-            tell(source, asked.period.as_deref(), &pulled);
-            state.met(due, now, asked.period, Some(pulled));
+            tell(source, asked.period.as_deref(), pulled.as_ref());
+            state.met(due, now, asked.period, pulled);
         }
         Err(failure) => {
             let again = state.failed(now, &failure);
@@ -111,10 +111,16 @@ async fn step(node: &Node, source: &Source, times: &Times) -> Result<Duration, F
     Ok(Duration::ZERO)
 }
 
-fn tell(source: &Source, period: Option<&str>, pulled: &Pulled) {
+fn tell(source: &Source, period: Option<&str>, pulled: Option<&Pulled>) {
     let period = period.map(|period| format!(" for {period}")).unwrap_or_default();
-    let name = pulled.file.file_name().unwrap_or_default().to_string_lossy();
-    info!("the source {} was asked{period}: {name}, {} bytes", source.name, pulled.bytes);
+    let came = match pulled {
+        Some(pulled) => {
+            let name = pulled.file.file_name().unwrap_or_default().to_string_lossy();
+            format!("{name}, {} bytes", pulled.bytes)
+        }
+        None => "it has what it gave before".into(),
+    };
+    info!("the source {} was asked{period}: {came}", source.name);
 }
 
 /// Does a file of this name lie wherever files of the inbox go?

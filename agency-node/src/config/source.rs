@@ -1,6 +1,6 @@
 //! A source of its own: what explains its files, where they are fetched, and when.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
@@ -34,6 +34,9 @@ pub struct Source {
     /// The database that is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<Sql>,
+    /// The address that is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<Http>,
 }
 
 /// How often there is a reference period.
@@ -80,6 +83,45 @@ pub struct Sql {
     pub max_rows: u64,
 }
 
+/// An address that is asked over HTTPS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// `https://…`; `{period}` stands for the reference period, `{first}` for its first day,
+    /// `{after}` for the day after its last. It holds no secret.
+    pub url: String,
+    /// The ending of the file that it gives; else what the server says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Holds the token that is shown as `Authorization: Bearer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// The user that is shown, with a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Holds the password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+    /// Other headers, each with the file that holds what it says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub header_files: BTreeMap<String, PathBuf>,
+    /// The authority that names the server, in PEM; else those of the system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// The way out: `http://proxy.ministry.example:3128`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// May it be asked without TLS, over a network?
+    #[serde(default)]
+    pub plain: bool,
+    /// Seconds that an answer may take.
+    #[serde(default = "ten_minutes")]
+    pub timeout_seconds: u64,
+    /// Seconds before a server that is away is tried again; they double with each of three times.
+    #[serde(default = "two")]
+    pub retry_seconds: u64,
+}
+
 /// How a database is recognised, in the words of `sslmode` of libpq.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -120,4 +162,8 @@ fn ten_minutes() -> u64 {
 
 fn ten_million() -> u64 {
     10_000_000
+}
+
+fn two() -> u64 {
+    2
 }

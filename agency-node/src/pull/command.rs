@@ -80,13 +80,24 @@ pub async fn pull(node: &Node, asked: &Pull) -> Result<Reply, Failure> {
         Some(file) => Place::File(file.clone()),
         None => Place::Folder(node.inbox(source), stem),
     };
-    let pulled = super::pull(node, source, &period, place).await?;
+    let pulled = whole(node, source, &period, place).await?;
     let (exit, batch, then) = match asked.out {
         Some(_) => (Exit::Done, None, format!("written to {}", pulled.file.display())),
         None => take(node, pulled.file.clone()).await?,
     };
     let told = Told { source: source.name.clone(), period: period.period, pulled, batch, then };
     Reply::new(exit, &told)
+}
+
+/// All that a source gives, whether it gave that before or not.
+async fn whole(
+    node: &Node,
+    source: &Source,
+    asked: &Asked,
+    place: Place,
+) -> Result<Pulled, Failure> {
+    let pulled = super::pull(node, source, asked, place, false).await?;
+    pulled.ok_or_else(|| Failure::Wrong(format!("{} gives nothing", source.name)))
 }
 
 /// The name of a file that was pulled, without its ending.
@@ -105,7 +116,7 @@ pub(crate) fn mark(moment: Timestamp) -> String {
 }
 
 /// What a source is asked for today.
-fn today(node: &Node, source: &Source) -> Result<Asked, Failure> {
+pub(super) fn today(node: &Node, source: &Source) -> Result<Asked, Failure> {
     let Some(every) = source.period else { return Ok(Asked::default()) };
     let day = node.clock.now().to_zoned(time_zone(source)?).date();
     Ok(Asked::before(day, every, source.lag))
@@ -174,7 +185,7 @@ async fn dry_run(node: &Node, source: &Source, asked: &Asked) -> Result<Reply, F
     let folder = node.home.join("state").join(format!("pull-{}", source.name));
     home::create_dir(&folder)?;
     let pulled =
-        super::pull(node, source, asked, Place::Folder(folder.clone(), source.name.clone())).await;
+        whole(node, source, asked, Place::Folder(folder.clone(), source.name.clone())).await;
     let (node, mapping) = (node.clone(), source.mapping.as_ref().map(|it| node.home.join(it)));
     let checked = spawn_blocking(move || {
         let checked = pulled.and_then(|pulled| {

@@ -59,7 +59,7 @@ pub struct Last {
     pub at: Timestamp,
     /// The period that was asked for.
     pub period: Option<String>,
-    /// What came; none where that was not noted before the node ended.
+    /// What came; none where that was what came before, or the node ended before it was noted.
     pub pulled: Option<Pulled>,
 }
 

@@ -40,9 +40,7 @@ impl Times {
             return Err(wrong("it has five fields".into()));
         }
         if !pull::can_be_asked(source) {
-            return Err(wrong(
-                "node.toml does not say where the figures are ([source.sql])".into(),
-            ));
+            return Err(wrong("node.toml does not say where the figures are".into()));
         }
         let cron = Cron::from_str(schedule).map_err(|error| wrong(error.to_string()))?;
         let zone = pull::command::time_zone(source)?;
