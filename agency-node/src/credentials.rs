@@ -1,6 +1,6 @@
 //! Who the node is, and whom it trusts: its keys and what the operator sent back.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, path::Path};
 
 use birge_proto::{
     clock::Timestamp,
@@ -216,21 +216,6 @@ pub fn cosigner(home: &Home) -> Result<Option<Cosigner>, Failure> {
         Ok(Some(cosigner))
     } else {
         Err(wrong("is not the key in enrolment.json".into()))
-    }
-}
-
-/// What a file of secrets says, which its owner alone may read.
-///
-/// # Errors
-/// When it cannot be read, or others may read it.
-pub fn secret(path: &Path) -> Result<String, Failure> {
-    let text = read(path)?;
-    match fs::metadata(path).is_ok_and(|facts| facts.permissions().mode() & 0o077 == 0) {
-        true => Ok(text),
-        false => Err(Failure::Wrong(format!(
-            "others may read {0}\nnext: chmod 600 {0}, and change what it says",
-            path.display()
-        ))),
     }
 }
 

@@ -58,6 +58,7 @@ pub mod reject;
 pub mod renewal;
 pub mod report;
 pub mod schedule;
+mod secret;
 pub mod source;
 pub mod status;
 pub mod submit;

@@ -7,7 +7,6 @@ pub mod command;
 mod http;
 mod landing;
 mod postgres;
-mod secret;
 mod sqlite;
 pub mod taken;
 mod tls;
@@ -25,6 +24,7 @@ use crate::{
     mapping::Mapping,
     node::Node,
     output::Failure,
+    secret,
     source::layout::Layout,
 };
 

@@ -19,7 +19,7 @@ use tokio::{
 use tonic::transport::Uri;
 use tower::{ServiceExt, service_fn};
 
-use crate::{config::Gateway, credentials::secret, output::Failure};
+use crate::{config::Gateway, output::Failure, secret};
 
 /// The way to a host.
 #[derive(Debug, Clone)]
@@ -104,8 +104,8 @@ impl Dial {
         });
         let mut tunnel = Tunnel::new(proxy.url.clone(), connect);
         if let Some(file) = &proxy.credentials {
-            let said = secret(file).map_err(io::Error::other)?;
-            let header = format!("Basic {}", BASE64_STANDARD.encode(said.trim()));
+            let said = secret::read(file).map_err(io::Error::other)?;
+            let header = format!("Basic {}", BASE64_STANDARD.encode(said));
             tunnel = tunnel.with_auth(header.parse().map_err(io::Error::other)?);
         }
         let target = format!("https://{}:{}", bracketed(&self.host), self.port);

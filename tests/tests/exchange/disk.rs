@@ -4,7 +4,11 @@ use std::{path::Path, process::Command};
 
 use birge_proto::problem::Kind;
 use birge_tests::{
-    answer::request, client::Client, exchange::Exchange, template::not_tried, watch,
+    answer::request,
+    client::Client,
+    exchange::Exchange,
+    template::{self, not_tried},
+    watch,
 };
 
 use crate::support::{
@@ -119,4 +123,36 @@ fn free(folder: &Path) -> i64 {
     let output = Command::new("df").args(["--output=avail", "-B1"]).arg(folder).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines().last().unwrap().trim().parse().unwrap()
+}
+
+/// What comes stays in the inbox, and is taken once there is room.
+#[test]
+fn a_node_on_a_full_disk_loses_nothing_and_goes_on_once_there_is_room() {
+    let exchange = Exchange::start().unwrap();
+    let mia = exchange.node("agency/MIA").unwrap();
+    mia.set("inbox", "scan_seconds", 1).unwrap();
+    let kept = exchange.dir().join("kept");
+    std::fs::rename(mia.dir(), &kept).unwrap();
+    std::fs::create_dir(mia.dir()).unwrap();
+    let Some(_small) = Small::mount(mia.dir(), "2m") else {
+        return not_tried("a node on a full disk (this user may not mount a file system)");
+    };
+    birge_tests::exchange::copy(&kept, mia.dir()).unwrap();
+    let figures = template::demonstration("mia/TRAFFICKING.csv").unwrap();
+    let (part, filler) = (mia.dir().join("part"), mia.dir().join("filler"));
+    std::fs::write(&part, figures).unwrap();
+    let process = mia.run().unwrap();
+    assert!(std::fs::write(&filler, vec![0; 4 << 20]).is_err(), "the disk is not full");
+    let file = mia.inbox().join("TRAFFICKING.csv");
+    std::fs::rename(part, &file).unwrap();
+    watch::until(mia.dir(), "the node to say that the disk is full", || {
+        Ok(process.tail().contains("stays in the inbox").then_some(()))
+    })
+    .unwrap();
+    assert!(file.exists());
+    std::fs::remove_file(filler).unwrap();
+    mia.wait_receipts(1).unwrap();
+    process.stop().unwrap().expect_code(0).unwrap();
+    let auditor = exchange.node("auditor/COA").unwrap();
+    assert_eq!(accepted(&block_on(records(&exchange, &auditor)), "agency/MIA"), 1);
 }

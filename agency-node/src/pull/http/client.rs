@@ -9,12 +9,13 @@ use reqwest::{
 };
 use tokio::task::spawn_blocking;
 
-use super::super::{Asked, secret, tls};
+use super::super::{Asked, tls};
 use crate::{
     config::{Http, Source},
     home::Home,
     node::Node,
     output::Failure,
+    secret,
 };
 
 /// How long a connection may take to be made.

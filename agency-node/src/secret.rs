@@ -11,7 +11,7 @@ const LONGEST: u64 = 4096;
 ///
 /// # Errors
 /// When others may read the file, or there is no secret in it.
-pub(super) fn read(file: &Path) -> Result<String, Failure> {
+pub(crate) fn read(file: &Path) -> Result<String, Failure> {
     let shown = file.display();
     let wrong = |found: String, next: String| Failure::Wrong(format!("{found}\nnext: {next}"));
     let unreadable = |error: &dyn std::error::Error| {
