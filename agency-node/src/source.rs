@@ -11,6 +11,7 @@ pub mod explained;
 pub mod folder;
 pub mod json;
 pub mod layout;
+pub mod pieces;
 pub mod sheet;
 pub mod template;
 pub mod text;
@@ -87,6 +88,13 @@ impl Lines {
         let shift = line.saturating_sub(row);
         if self.shifts.last().is_none_or(|(_, last)| *last != shift) {
             self.shifts.push((row, shift));
+        }
+    }
+
+    /// Notes the lines of rows that follow on `before` others.
+    pub(crate) fn append(&mut self, before: u64, other: &Self) {
+        for (row, shift) in &other.shifts {
+            self.note(before + row, row + shift);
         }
     }
 

@@ -253,6 +253,13 @@ impl Report {
         self
     }
 
+    /// The same, where so many rows come before those that it is of.
+    #[must_use]
+    pub fn below(mut self, rows: u64) -> Self {
+        self.findings.iter_mut().filter(|found| found.row > 0).for_each(|found| found.row += rows);
+        self
+    }
+
     /// How many findings of `code`.
     #[must_use]
     pub fn count(&self, code: Code) -> u64 {

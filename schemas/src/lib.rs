@@ -17,6 +17,7 @@
 //! | [`attack`] | what can be inferred of withheld counts from what is given out |
 //! | [`json_schema`] | the JSON Schema of a batch, generated from a structure |
 //! | [`json_batch`] | the JSON door |
+//! | [`mod@side_by_side`] | work on several things at once |
 //! | [`guard`] | files that people write, guarded by their JSON Schema |
 
 pub mod attack;
@@ -35,6 +36,7 @@ pub mod json_schema;
 mod key;
 pub mod period;
 mod rules;
+pub mod side_by_side;
 pub mod slice;
 pub mod structure;
 pub mod table;

@@ -20,9 +20,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use birge_proto::manifest::Action;
 
+use self::cells::Cells;
 use crate::{
     context::Context,
     finding::{Finding, Report},
+    side_by_side::side_by_side,
     structure::Structure,
     table::{Bitmap, Codes, RawTable, Table, Texts},
 };
@@ -74,12 +76,18 @@ pub(crate) fn content(context: &Context<'_>, shape: &Shape<'_>, report: &mut Rep
     if context.action == Action::Delete {
         return;
     }
-    if shape.keyed.is_full() {
-        sex::check(shape, &cells, report);
+    type Check = fn(&Shape<'_>, &Cells, &mut Report);
+    let sexes: Check = if shape.keyed.is_full() { sex::check } else { |_, _, _| () };
+    // In shares of about the same work.
+    let checks: [&[Check]; 2] = [&[sexes, whole::check], &[parts::check, progress::check]];
+    let found = side_by_side(&checks, |checks| {
+        let mut found = Report::default();
+        checks.iter().for_each(|check| check(shape, &cells, &mut found));
+        found
+    });
+    for found in found {
+        *report = std::mem::take(report).joined(found);
     }
-    whole::check(shape, &cells, report);
-    parts::check(shape, &cells, report);
-    progress::check(shape, &cells, report);
 }
 
 impl Shape<'_> {

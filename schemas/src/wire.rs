@@ -51,3 +51,16 @@ pub enum WireError {
         row: usize,
     },
 }
+
+impl WireError {
+    /// The same of a block that so many others stand before.
+    fn after(mut self, blocks: usize) -> Self {
+        match &mut self {
+            Self::TooLarge { block, .. }
+            | Self::Malformed { block, .. }
+            | Self::Inconsistent { block, .. } => *block += blocks,
+            Self::Unreadable { .. } => {}
+        }
+        self
+    }
+}

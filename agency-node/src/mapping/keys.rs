@@ -1,9 +1,38 @@
 //! Keys of rows in the making: the entries of their dimensions, packed into one integer each.
 
+use std::collections::HashSet;
+
+use birge_schemas::table::Bitmap;
+
 use super::rows::Rows;
 
 /// A packed key.
 pub(super) type Key = u128;
+
+/// Bits of keys of which a set has a place for each that there can be: 16 MiB.
+const DENSE: u32 = 27;
+
+/// A set of keys.
+pub(super) enum KeySet {
+    Dense(Bitmap),
+    Sparse(HashSet<Key>),
+}
+
+impl KeySet {
+    pub(super) fn insert(&mut self, key: Key) {
+        match self {
+            Self::Dense(bits) => bits.set(key as usize, true),
+            Self::Sparse(keys) => _ = keys.insert(key),
+        }
+    }
+
+    pub(super) fn has(&self, key: Key) -> bool {
+        match self {
+            Self::Dense(bits) => bits.at(key as usize),
+            Self::Sparse(keys) => keys.contains(&key),
+        }
+    }
+}
 
 /// Where each dimension stands in a key.
 #[derive(Debug, Clone)]
@@ -29,6 +58,27 @@ impl Keys {
         match shift <= u128::BITS {
             true => Ok(Self { places }),
             false => Err("too many different codes to add rows up".to_owned()),
+        }
+    }
+
+    /// The same keys without one of the columns, and nothing in its place.
+    pub(super) fn without(&self, column: usize) -> Self {
+        let mut next = 0;
+        let others = self.places.iter().filter(|(own, ..)| *own != column);
+        let places = others.map(|(own, _, mask)| {
+            let shift = next;
+            next += mask.count_ones();
+            (*own, shift, *mask)
+        });
+        Self { places: places.collect() }
+    }
+
+    /// A set of such keys, empty.
+    pub(super) fn set(&self) -> KeySet {
+        let bits: u32 = self.places.iter().map(|(.., mask)| mask.count_ones()).sum();
+        match bits {
+            ..=DENSE => KeySet::Dense(Bitmap::filled(false, 1 << bits)),
+            _ => KeySet::Sparse(HashSet::new()),
         }
     }
 

@@ -232,16 +232,21 @@ impl<'a> Sums<'a> {
     /// Says of totals along a dimension that have no parts what is to be said, where nothing is.
     fn unsplit(&mut self, Unsplit { along, with }: &Unsplit) {
         let Some(column) = self.rows.column(along) else { return };
-        let own = self.keys.mask(&[column]);
-        let line = |row: usize| self.keys.of(self.rows, row) & !own;
-        let is_total = |row: &usize| self.rows.at(column, *row) == TOTAL;
-        let parts = (0..self.rows.count()).filter(|row| !is_total(row));
-        let parts = parts.filter(|row| !self.rows.is_left_out(*row));
-        let mut split: Vec<Key> = parts.map(line).collect();
-        split.sort_unstable();
-        let totals = (0..self.rows.count()).filter(is_total);
-        let without: Vec<usize> =
-            totals.filter(|row| split.binary_search(&line(*row)).is_err()).collect();
+        if !self.rows.has(column, TOTAL) {
+            return;
+        }
+        let total = self.rows.entry_of(column, TOTAL);
+        let others = self.keys.without(column);
+        let (mut split, mut totals) = (others.set(), vec![]);
+        for row in 0..self.rows.count() {
+            if self.rows.entry(column, row) == total {
+                totals.push(row);
+            } else if !self.rows.is_left_out(row) {
+                split.insert(others.of(self.rows, row));
+            }
+        }
+        totals.retain(|row| !split.has(others.of(self.rows, *row)));
+        let without = totals;
         for row in without {
             for (id, text) in with {
                 if self.rows.text(id, row).is_empty() {

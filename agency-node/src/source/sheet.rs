@@ -11,7 +11,7 @@ use birge_schemas::{
 use super::Lines;
 
 /// A table as a file gives it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Sheet {
     /// Rows below the header; every column has as many.
     pub rows: usize,
@@ -28,7 +28,7 @@ pub struct Sheet {
 }
 
 /// A column of figures.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figures {
     /// What stands where no number does, under the column's name.
     pub words: RawColumn,
@@ -70,6 +70,11 @@ impl Numerals {
     /// kind and width; infinity is left to the rules.
     #[must_use]
     pub fn read(self, cell: &str) -> Option<f64> {
+        // So many digits are exact.
+        if (1..=15).contains(&cell.len()) && cell.bytes().all(|byte| byte.is_ascii_digit()) {
+            let digits = cell.bytes().map(|byte| u64::from(byte - b'0'));
+            return Some(digits.fold(0, |number, digit| number * 10 + digit) as f64);
+        }
         self.number(cell).or_else(|| self.number(&ungrouped(cell)?))
     }
 
@@ -103,7 +108,7 @@ fn ungrouped(cell: &str) -> Option<String> {
 }
 
 /// Makes a sheet, row by row.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SheetBuilder {
     names: Vec<String>,
     targets: Vec<Target>,
@@ -170,7 +175,7 @@ impl SheetBuilder {
             self.lines.note(self.rows as u64 + 1, line);
         }
         for (target, cell) in self.targets.iter().zip(cells.chain(std::iter::repeat(""))) {
-            let cell = cell.trim();
+            let cell = trimmed(cell);
             match *target {
                 Target::Text(place) => self.texts[place].push(cell),
                 Target::Figures(place) => {
@@ -183,6 +188,34 @@ impl SheetBuilder {
             }
         }
         self.rows += 1;
+    }
+
+    /// Adds the rows of another one that began empty like this one, and what was found in them.
+    pub fn append(&mut self, other: Self, found: Report, report: &mut Report) {
+        *report = std::mem::take(report).joined(found.below(self.rows as u64));
+        if self.rows == 0 {
+            *self = other;
+            return;
+        }
+        let Self { texts, figures, rows, lines, ragged, .. } = other;
+        let before = self.rows;
+        for (own, other) in self.texts.iter_mut().zip(texts) {
+            own.append(other);
+        }
+        for ((words, own), (other_words, other)) in self.figures.iter_mut().zip(figures) {
+            words.append(other_words);
+            own.values.extend(other.values);
+            own.present.append(&other.present);
+        }
+        self.lines.append(before as u64, &lines);
+        self.ragged.extend(ragged.into_iter().map(|row| before + row));
+        self.rows += rows;
+    }
+
+    /// Columns that the header names.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.names.len()
     }
 
     /// Rows so far.
@@ -201,6 +234,16 @@ impl SheetBuilder {
         let figures = figures.collect();
         let Self { rows, names, lines, ragged, .. } = self;
         Sheet { rows, names, texts, figures, lines, ragged }
+    }
+}
+
+/// A cell without the spaces around it, of which most have none.
+fn trimmed(cell: &str) -> &str {
+    match cell.as_bytes() {
+        [] => cell,
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => cell,
+        [only] if only.is_ascii_graphic() => cell,
+        _ => cell.trim(),
     }
 }
 

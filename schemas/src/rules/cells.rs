@@ -1,7 +1,14 @@
 //! The rows of a batch in the order of their keys, and a cursor that finds one near the last.
 
+use std::sync::{Mutex, PoisonError};
+
+use birge_proto::limits;
+
 use super::Shape;
-use crate::table::{Codes, Key};
+use crate::{
+    side_by_side::{side_by_side, threads},
+    table::{Codes, Key},
+};
 
 const ROW_BITS: u32 = 32;
 
@@ -22,7 +29,7 @@ impl Cells {
         if !shape.keyed.is_full() {
             entries.retain(|entry| shape.keyed.at(row(*entry)));
         }
-        entries.sort_unstable();
+        sort(&mut entries);
         Self(entries)
     }
 
@@ -97,6 +104,18 @@ fn add(entries: &mut [u128], codes: &Codes, placed: impl Fn(u16) -> u128) {
             entries.iter_mut().zip(codes).for_each(|(entry, code)| *entry |= placed(*code));
         }
     }
+}
+
+/// Sorts, in runs side by side that are then merged.
+fn sort(entries: &mut [u128]) {
+    let run = entries.len().div_ceil(threads()).max(limits::BLOCK_ROWS);
+    let runs: Vec<_> = entries.chunks_mut(run).map(Mutex::new).collect();
+    side_by_side(&runs, |run| {
+        run.lock().unwrap_or_else(PoisonError::into_inner).sort_unstable();
+    });
+    drop(runs);
+    // This sort finds the runs.
+    entries.sort();
 }
 
 fn key(entry: u128) -> Key {

@@ -6,7 +6,10 @@ use birge_proto::{limits, wire};
 use prost::Message;
 
 use super::{TEXT_BYTES, WireError};
-use crate::table::{RawColumn, RawTable};
+use crate::{
+    side_by_side::side_by_side,
+    table::{RawColumn, RawTable},
+};
 
 /// Into so many blocks a table is divided, where they are neither too small nor too large: a stream
 /// that broke goes on with the block that did not come whole.
@@ -35,12 +38,17 @@ pub fn to_blocks(table: &RawTable) -> Result<Vec<Vec<u8>>, WireError> {
         }
     }
     let rows = table.rows.div_ceil(BLOCKS).clamp(LEAST_ROWS, limits::BLOCK_ROWS);
-    let mut blocks = vec![];
-    let mut start = 0;
-    while start < table.rows {
-        let end = table.rows.min(start + rows);
-        encode(table, start..end, &mut blocks)?;
-        start = end;
+    let starts = (0..table.rows).step_by(rows);
+    let ranges: Vec<Range<usize>> =
+        starts.map(|start| start..table.rows.min(start + rows)).collect();
+    let encoded = side_by_side(&ranges, |range| {
+        let mut blocks = vec![];
+        encode(table, range.clone(), &mut blocks).map(|()| blocks)
+    });
+    let mut blocks: Vec<Vec<u8>> = vec![];
+    for encoded in encoded {
+        let before = blocks.len();
+        blocks.extend(encoded.map_err(|error| error.after(before))?);
     }
     if blocks.len() > limits::BLOCKS {
         let (found, most) = (blocks.len(), limits::BLOCKS);
