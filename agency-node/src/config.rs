@@ -4,7 +4,11 @@
 
 mod source;
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use birge_proto::identity::Identity;
 use serde::{Deserialize, Serialize};
