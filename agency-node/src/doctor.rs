@@ -1,6 +1,8 @@
 //! `agency-node doctor`: whether a node can do its work, and what to do where it cannot. Each check
 //! stands by itself, so that one fault hides no other.
 
+mod sources;
+
 use std::{fmt, fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use birge_proto::{clock::Timestamp, identity::Role, wire::ListDatasetsRequest};
@@ -9,17 +11,12 @@ use serde::Serialize;
 use tokio::net::{TcpStream, lookup_host};
 
 use crate::{
-    alarms,
-    config::Source,
-    connect,
+    alarms, connect,
     credentials::{self, Credentials, Enrolment},
     home,
-    mapping::Mapping,
     node::Node,
     outbox::receipts,
     output::{Exit, Failure, Reply},
-    pull,
-    schedule::{times::Times, told},
 };
 
 /// How a check ended.
@@ -91,10 +88,7 @@ pub async fn doctor(node: &Node) -> Result<Reply, Failure> {
         approval(node),
     ];
     checks.extend(credentials.as_ref().ok().map(|own| certificate(own, now)));
-    for source in &node.config.sources {
-        checks.push(self::source(node, source).await);
-    }
-    checks.extend(unmet(node));
+    checks.extend(sources::all(node).await);
     checks.push(name(node).await);
     checks.push(gateway(node).await);
     checks.extend([waiting(node, now), standing(node)]);
@@ -224,53 +218,6 @@ fn approval(node: &Node) -> Check {
         return wrong("approval", "nobody approves what is handed in (article 5(1))", next);
     }
     fine("approval", "who approves batches is named, where any are handed in")
-}
-
-/// What explains a source can be read, and what is asked for it answers.
-async fn source(node: &Node, source: &Source) -> Check {
-    let mapping = source.mapping.as_ref().map(|file| Mapping::load(&node.home.join(file)));
-    let explained = match mapping.transpose() {
-        Ok(Some(mapping)) => mapping.name,
-        Ok(None) => "in the common template".into(),
-        Err(failure) => return of_source(source, &failure),
-    };
-    let found = format!("{}: {explained}", source.name);
-    let answers = match pull::probe(node, source).await {
-        Ok(answers) => answers.map(|answers| format!("; {answers}")).unwrap_or_default(),
-        Err(failure) => return of_source(source, &failure),
-    };
-    match Times::of(source) {
-        Err(failure) => of_source(source, &failure),
-        Ok(None) => fine("source", format!("{found}{answers}")),
-        Ok(Some(times)) => match times.next(node.clock.now()) {
-            Some(next) => {
-                fine("source", format!("{found}{answers}; next on {}", times.shown(next)))
-            }
-            None => wrong(
-                "source",
-                format!("{found}; its schedule names no day that there is"),
-                "correct schedule in node.toml",
-            ),
-        },
-    }
-}
-
-fn of_source(source: &Source, failure: &Failure) -> Check {
-    let check = of("source", failure);
-    let named = check.found.contains(&source.name);
-    let found = if named { check.found } else { format!("{}: {}", source.name, check.found) };
-    Check { found, ..check }
-}
-
-/// What could not be pulled when it was due.
-fn unmet(node: &Node) -> Vec<Check> {
-    let failed = told::standing(node).into_iter().filter_map(|source| {
-        let open = source.open?;
-        let trouble = open.trouble?;
-        let found = format!("{} was due on {}: {trouble}", source.name, open.due);
-        Some(of("schedule", &Failure::Wrong(found)))
-    });
-    failed.collect()
 }
 
 async fn name(node: &Node) -> Check {

@@ -20,7 +20,7 @@ pub enum Exit {
     Refused = 1,
     /// Called wrongly.
     Usage = 2,
-    /// The gateway could not be reached.
+    /// The gateway, or a source, could not be reached.
     Unreachable = 3,
     /// A fault of the node or of its machine.
     Internal = 4,
@@ -105,7 +105,7 @@ pub enum Failure {
     /// The gateway refused.
     #[error("{0}")]
     Refused(Box<Problem>),
-    /// The gateway could not be reached.
+    /// The gateway, or a source, could not be reached.
     #[error("{0}")]
     Unreachable(String),
     /// A fault of the node or of its machine.

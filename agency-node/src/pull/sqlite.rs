@@ -41,7 +41,7 @@ fn ask(question: &Question, pieces: &mpsc::Sender<Vec<u8>>) -> Result<u64, Failu
     connection.progress_handler(STEPS, Some(enough)).map_err(|error| told(question, &error))?;
     let mut statement = prepare(&connection, question)?;
     let parameters = question.asked.first(statement.parameter_count())?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut cells = Cells::of(names.iter().map(String::as_str), question.sql.max_rows)?;
     let mut rows =
         statement.query(params_from_iter(parameters)).map_err(|error| told(question, &error))?;
@@ -51,10 +51,9 @@ fn ask(question: &Question, pieces: &mpsc::Sender<Vec<u8>>) -> Result<u64, Failu
             text(name, value)
         });
         let values = values.collect::<Result<Vec<_>, Failure>>()?;
-        if let Some(piece) = cells.row(values.iter().map(Option::as_deref))? {
-            if pieces.blocking_send(piece).is_err() {
-                return Ok(0); // who does not take it says why
-            }
+        let full = cells.row(values.iter().map(Option::as_deref))?;
+        if full.is_some_and(|piece| pieces.blocking_send(piece).is_err()) {
+            return Ok(0); // who does not take it says why
         }
     }
     let _ = pieces.blocking_send(cells.rest()?); // as above

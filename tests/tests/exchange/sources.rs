@@ -6,10 +6,13 @@ use birge_tests::{
     exchange::Exchange,
     node::Node,
     postgres::{PASSWORD, Postgres},
-    process::Output,
-    template::demonstration,
+    process::{Output, Process},
+    template::{demonstration, not_tried},
+    watch,
 };
 use tempfile::TempDir;
+
+use crate::clock::{library, with_offset};
 
 /// A node that has asked nobody to enrol it yet.
 fn node() -> (TempDir, Node) {
@@ -271,4 +274,56 @@ fn sqlite_is_asked_and_never_written_to() {
     }
     assert_eq!(fs::read(&file).unwrap(), before);
     assert!(!node.dir().join("missing.db").exists() && !node.dir().join("other.db").exists());
+}
+
+/// Over restarts, kills, and a clock that jumps forward and back: each time is met once, and of those
+/// that passed while the node was off the newest.
+#[test]
+fn a_source_is_asked_when_it_is_due_and_once() {
+    let Some(library) = library() else {
+        return not_tried("a source on a schedule under a moved clock (faketime is not installed)");
+    };
+    let mut exchange = Exchange::start().unwrap();
+    let mia = exchange.node("agency/MIA").unwrap();
+    // What is queued waits: under another clock it is for no gateway.
+    exchange.stop().unwrap();
+    figures(&mia.dir().join("own.db"));
+    mia.add_source(
+        "name = \"own\"\nschedule = \"0 6 5 * *\"\ntime_zone = \"Asia/Bishkek\"\nperiod = \"month\"\n\
+         [source.sql]\nurl = \"sqlite:own.db\"\n\
+         query = \"SELECT * FROM figures WHERE TIME_PERIOD = '2012' AND ?1 LIKE '20%'\"",
+    )
+    .unwrap();
+    let offset = mia.dir().join("offset");
+    let run = |days: &str| {
+        fs::write(&offset, days).unwrap();
+        let command = mia.program(&["run"]).unwrap();
+        let process = Process::spawn("run", &mut with_offset(&command, &library, &offset)).unwrap();
+        process.wait_line("node ready").unwrap();
+        process
+    };
+    let sent = || watch::files_below(&mia.dir().join("sent")).len();
+    let state = mia.dir().join("state/schedules/own");
+    let first = run("+0d");
+    watch::until(mia.dir(), "the source to be seen", || Ok(state.exists().then_some(()))).unwrap();
+    first.kill().unwrap();
+    // Days from today, and how often the source was asked by then.
+    for (days, asked) in
+        [("+40d", 1), ("+40d", 1), ("+75d", 2), ("+40d", 2), ("+75d", 2), ("+110d", 3)]
+    {
+        let running = run(days);
+        watch::until(mia.dir(), &format!("{asked} files"), || Ok((sent() == asked).then_some(())))
+            .unwrap();
+        let taken = mia.dir().join("state/schedules/own.taken");
+        watch::until(mia.dir(), "what became of it", || Ok(taken.exists().then_some(()))).unwrap();
+        running.kill().unwrap();
+    }
+    assert_eq!(sent(), 3);
+    let status = mia.command(&["status"]).unwrap().stdout;
+    assert!(status.contains("source own") && status.contains("says what batch"), "{status}");
+    assert_eq!(
+        watch::files_below(&mia.dir().join("outbox")).len(),
+        1,
+        "the same figures, one batch"
+    );
 }

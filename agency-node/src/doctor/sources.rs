@@ -1,0 +1,68 @@
+//! Whether what the ministry already has can be asked for, and explained.
+
+use super::{Check, fine, of, wrong};
+use crate::{
+    config::Source,
+    mapping::Mapping,
+    node::Node,
+    output::Failure,
+    pull,
+    schedule::{times::Times, told},
+};
+
+/// Looks at every source, and at what could not be had.
+pub(super) async fn all(node: &Node) -> Vec<Check> {
+    let mut checks = vec![];
+    for source in &node.config.sources {
+        checks.push(self::source(node, source).await);
+    }
+    checks.extend(unmet(node));
+    checks
+}
+
+/// What explains a source can be read, and what is asked for it answers.
+async fn source(node: &Node, source: &Source) -> Check {
+    let mapping = source.mapping.as_ref().map(|file| Mapping::load(&node.home.join(file)));
+    let explained = match mapping.transpose() {
+        Ok(Some(mapping)) => mapping.name,
+        Ok(None) => "in the common template".into(),
+        Err(failure) => return of_source(source, &failure),
+    };
+    let found = format!("{}: {explained}", source.name);
+    let answers = match pull::probe(node, source).await {
+        Ok(answers) => answers.map(|answers| format!("; {answers}")).unwrap_or_default(),
+        Err(failure) => return of_source(source, &failure),
+    };
+    match Times::of(source) {
+        Err(failure) => of_source(source, &failure),
+        Ok(None) => fine("source", format!("{found}{answers}")),
+        Ok(Some(times)) => match times.next(node.clock.now()) {
+            Some(next) => {
+                fine("source", format!("{found}{answers}; next on {}", times.shown(next)))
+            }
+            None => wrong(
+                "source",
+                format!("{found}; its schedule names no day that there is"),
+                "correct schedule in node.toml",
+            ),
+        },
+    }
+}
+
+fn of_source(source: &Source, failure: &Failure) -> Check {
+    let check = of("source", failure);
+    let named = check.found.contains(&source.name);
+    let found = if named { check.found } else { format!("{}: {}", source.name, check.found) };
+    Check { found, ..check }
+}
+
+/// What could not be had when it was due.
+fn unmet(node: &Node) -> Vec<Check> {
+    let failed = told::standing(node).into_iter().filter_map(|source| {
+        let open = source.open?;
+        let trouble = open.trouble?;
+        let found = format!("{} was due on {}: {trouble}", source.name, open.due);
+        Some(of("schedule", &Failure::Wrong(found)))
+    });
+    failed.collect()
+}
