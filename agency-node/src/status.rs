@@ -138,7 +138,7 @@ pub async fn status(node: &Node) -> Result<Reply, Failure> {
     let status = Status {
         identity: node.identity().to_string(),
         enrolled: node.home.join("enrolled.json").exists(),
-        inbox: count(node, "inbox", |_| true)?,
+        inbox: waiting(node)?,
         queued: node.outbox.entries(State::Queued)?.len(),
         sent: node.outbox.entries(State::Sent)?.len(),
         witnessed: receipts.iter().filter(|filed| filed.grade == Grade::Witnessed).count(),
@@ -183,6 +183,15 @@ fn owed(node: &Node, datasets: Vec<birge_proto::wire::Dataset>) -> Vec<Owed> {
         Owed { dataset: dataset.id, article: dataset.article, periods }
     })
     .collect()
+}
+
+/// Files in the inbox, and in its folders of sources.
+fn waiting(node: &Node) -> Result<usize, Failure> {
+    let sources = node.config.sources.iter().map(|source| node.inbox(source));
+    let folders = std::iter::once(node.home.join("inbox")).chain(sources);
+    let entries = folders.map(fs::read_dir).collect::<Result<Vec<_>, _>>();
+    let entries = entries.map_err(anyhow::Error::from)?.into_iter().flatten().flatten();
+    Ok(entries.filter(|entry| entry.file_type().is_ok_and(|it| it.is_file())).count())
 }
 
 fn count(node: &Node, folder: &str, counts: impl Fn(&str) -> bool) -> Result<usize, Failure> {

@@ -307,15 +307,21 @@ fn a_source_is_asked_when_it_is_due_and_once() {
     let first = run("+0d");
     watch::until(mia.dir(), "the source to be seen", || Ok(state.exists().then_some(()))).unwrap();
     first.kill().unwrap();
+    let taken = mia.dir().join("state/schedules/own.taken");
     // Days from today, and how often the source was asked by then.
     for (days, asked) in
         [("+40d", 1), ("+40d", 1), ("+75d", 2), ("+40d", 2), ("+75d", 2), ("+110d", 3)]
     {
         let running = run(days);
-        watch::until(mia.dir(), &format!("{asked} files"), || Ok((sent() == asked).then_some(())))
-            .unwrap();
-        let taken = mia.dir().join("state/schedules/own.taken");
-        watch::until(mia.dir(), "what became of it", || Ok(taken.exists().then_some(()))).unwrap();
+        let noted = || fs::read_to_string(&taken).unwrap_or_default();
+        watch::until(mia.dir(), &format!("{asked} files"), || {
+            let mut sent = watch::files_below(&mia.dir().join("sent"));
+            sent.sort();
+            let newest = sent.last().and_then(|file| Some(file.file_name()?.to_str()?.to_owned()));
+            let is_noted = newest.is_some_and(|newest| noted().contains(&newest));
+            Ok((sent.len() == asked && is_noted).then_some(()))
+        })
+        .unwrap();
         running.kill().unwrap();
     }
     assert_eq!(sent(), 3);
