@@ -8,7 +8,7 @@
 //! | [`schedule`] | sources are asked at set times, each time once |
 //! | [`pull`] | what a database or an address gives to the inbox, as a file |
 //! | [`handin`] | a file to the outbox: read, checked, signed, queued |
-//! | [`source`] | a file to a table: encodings, CSV, workbooks, JSON, the common template, the inbox |
+//! | [`source`] | a file to a table: encodings, CSV, workbooks, JSON, SDMX-ML, the common template, the inbox |
 //! | [`mapping`] | a table in a source's own codes to the common template |
 //! | [`batch`] | columns to a signed batch, by the rules |
 //! | [`outbox`] | batches on their way, as files that outlive a crash; filed receipts |

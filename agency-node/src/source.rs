@@ -1,4 +1,4 @@
-//! Where batches come from: files, as CSV, workbooks or JSON, in the common template. Of files that
+//! Where batches come from: files, as CSV, workbooks, JSON or SDMX-ML, in the common template. Of files that
 //! are in a layout of their own a table is read, which a mapping explains.
 //!
 //! Reading never panics and never stops at the first fault: what cannot be read is a finding,
@@ -12,6 +12,8 @@ pub mod folder;
 pub mod json;
 pub mod layout;
 pub mod pieces;
+pub mod records;
+pub mod sdmx_ml;
 pub mod sheet;
 pub mod template;
 pub mod text;
@@ -124,8 +126,8 @@ impl Lines {
     }
 }
 
-/// Reads a batch in the common template from a file, by its ending: `.json` is JSON, `.xlsx`,
-/// `.xls`, `.xlsb` and `.ods` are workbooks, all else is CSV. The findings, where so little can be
+/// Reads a batch in the common template from a file, by its ending: `.json` is JSON, `.xml`
+/// SDMX-ML, `.xlsx`, `.xls`, `.xlsb` and `.ods` are workbooks, all else is CSV. The findings, where so little can be
 /// read that the rules cannot go on.
 ///
 /// # Errors
@@ -134,6 +136,7 @@ pub fn read(structures: &Structures, path: &Path) -> Result<Result<Input, Report
     let mut report = Report::default();
     Ok(bytes(path)?.and_then(|bytes| match is_json(path) {
         true => json::read(structures, &bytes),
+        false if is_xml(path) => sdmx_ml::template(structures, &bytes),
         false => {
             let layout = Layout::default();
             let sheet = sheet(path, bytes, &layout, template::is_figure, &mut report)?;
@@ -155,6 +158,7 @@ pub fn sheet(
 ) -> Result<Sheet, Report> {
     match has_ending(path, &["xlsx", "xlsm", "xlsb", "xls", "ods"]) {
         true => workbook::sheet(bytes, layout, is_figure, report),
+        false if is_xml(path) => sdmx_ml::sheet(&bytes, layout, is_figure, report),
         false => csv::sheet(&bytes, layout, is_figure, report),
     }
 }
@@ -183,6 +187,11 @@ pub fn bytes(path: &Path) -> Result<Result<Vec<u8>, Report>, Failure> {
 #[must_use]
 pub fn is_json(path: &Path) -> bool {
     has_ending(path, &["json"])
+}
+
+/// Is a file XML, by its ending?
+fn is_xml(path: &Path) -> bool {
+    has_ending(path, &["xml"])
 }
 
 fn has_ending(path: &Path, endings: &[&str]) -> bool {

@@ -131,28 +131,33 @@ impl SheetBuilder {
     /// figures.
     #[must_use]
     pub fn new(names: Vec<String>, numerals: Numerals, is_figure: impl Fn(&str) -> bool) -> Self {
-        let (mut texts, mut figures) = (vec![], vec![]);
-        let target = |name: &String| {
-            let column = RawColumnBuilder::new(name);
-            if is_figure(name) {
-                figures.push((column, Figures::default()));
-                Target::Figures(figures.len() - 1)
-            } else {
-                texts.push(column);
-                Target::Text(texts.len() - 1)
-            }
-        };
-        let targets = names.iter().map(target).collect();
-        Self {
-            names,
-            targets,
-            texts,
-            figures,
+        let mut sheet = Self {
+            names: vec![],
+            targets: vec![],
+            texts: vec![],
+            figures: vec![],
             numerals,
             rows: 0,
             lines: Lines::default(),
             ragged: BTreeSet::new(),
-        }
+        };
+        names.iter().for_each(|name| sheet.column(name, is_figure(name)));
+        sheet
+    }
+
+    /// Adds a column, in which the rows so far have nothing.
+    pub fn column(&mut self, name: &str, is_figure: bool) {
+        self.names.push(name.to_owned());
+        let mut column = RawColumnBuilder::new(name);
+        column.pad(self.rows);
+        self.targets.push(if is_figure {
+            let values = Figures::none(self.rows);
+            self.figures.push((column, Figures { words: RawColumn::default(), ..values }));
+            Target::Figures(self.figures.len() - 1)
+        } else {
+            self.texts.push(column);
+            Target::Text(self.texts.len() - 1)
+        });
     }
 
     /// Adds the row of `count` cells that stands on a line, if that is known. Cells that are
