@@ -59,7 +59,7 @@ fn in_pieces(
     }
     let names: Vec<String> = record.iter().map(|name| name.trim().to_owned()).collect();
     let unsaid = if delimiter == b';' { Numerals::Either } else { Numerals::Point };
-    let empty = SheetBuilder::new(names, layout.numerals(unsaid), is_figure);
+    let empty = SheetBuilder::new(&names, layout.numerals(unsaid), is_figure);
     let (header, rows) = from_line_end(text, reader.position());
     let dialect = Dialect {
         delimiter,

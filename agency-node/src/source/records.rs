@@ -25,7 +25,7 @@ impl<'f> Records<'f> {
     /// No rows. Columns for whose names `is_figure` holds are figures.
     #[must_use]
     pub fn new(numerals: Numerals, is_figure: &'f dyn Fn(&str) -> bool) -> Self {
-        let sheet = SheetBuilder::new(vec![], numerals, |_| false);
+        let sheet = SheetBuilder::new(&[], numerals, |_| false);
         Self { sheet, places: HashMap::new(), is_figure, cells: vec![], given: vec![] }
     }
 

@@ -130,7 +130,7 @@ impl SheetBuilder {
     /// A sheet whose header has these names. Those for which `is_figure` holds are columns of
     /// figures.
     #[must_use]
-    pub fn new(names: Vec<String>, numerals: Numerals, is_figure: impl Fn(&str) -> bool) -> Self {
+    pub fn new(names: &[String], numerals: Numerals, is_figure: impl Fn(&str) -> bool) -> Self {
         let mut sheet = Self {
             names: vec![],
             targets: vec![],
@@ -205,10 +205,10 @@ impl SheetBuilder {
         let Self { texts, figures, rows, lines, ragged, .. } = other;
         let before = self.rows;
         for (own, other) in self.texts.iter_mut().zip(texts) {
-            own.append(other);
+            own.append(&other);
         }
         for ((words, own), (other_words, other)) in self.figures.iter_mut().zip(figures) {
-            words.append(other_words);
+            words.append(&other_words);
             own.values.extend(other.values);
             own.present.append(&other.present);
         }
@@ -260,9 +260,9 @@ mod tests {
     use super::*;
 
     fn sheet(rows: &[&[&str]]) -> (Sheet, Report) {
-        let names = ["SEX", "OBS_VALUE", "COMMENT_OBS"].map(str::to_owned).to_vec();
+        let names = ["SEX", "OBS_VALUE", "COMMENT_OBS"].map(str::to_owned);
         let is_figure = |name: &str| name == "OBS_VALUE";
-        let mut builder = SheetBuilder::new(names, Numerals::Point, is_figure);
+        let mut builder = SheetBuilder::new(&names, Numerals::Point, is_figure);
         let mut report = Report::default();
         rows.iter().for_each(|row| builder.row(None, row.len(), row.iter().copied(), &mut report));
         (builder.finish(), report)

@@ -77,9 +77,9 @@ pub fn sheet(
     let Some((_, head)) = head else {
         return Err(format("a row that names the columns", format!("nothing in {name}")));
     };
-    let names = head.iter().map(|cell| text(cell).trim().to_owned()).collect();
+    let names: Vec<String> = head.iter().map(|cell| text(cell).trim().to_owned()).collect();
     let numerals = layout.numerals(Numerals::Point);
-    let mut sheet = SheetBuilder::new(names, numerals, is_figure);
+    let mut sheet = SheetBuilder::new(&names, numerals, is_figure);
     for (line, row) in rows {
         let row: Vec<String> = row.iter().map(|cell| number(cell, numerals)).collect();
         sheet.row(Some(line), row.len(), row.iter().map(String::as_str), report);

@@ -141,7 +141,7 @@ impl RawColumnBuilder {
     }
 
     /// Adds the rows of another column.
-    pub fn append(&mut self, other: Self) {
+    pub fn append(&mut self, other: &Self) {
         let entries: Vec<u32> =
             other.column.dictionary.iter().map(|text| self.entry_of(text)).collect();
         let is_first = entries.iter().all(|entry| *entry == 0);
@@ -212,7 +212,7 @@ mod tests {
             }
             let (first, second) = texts.split_at(at.min(texts.len()));
             let mut joined = column(first);
-            joined.append(column(second));
+            joined.append(&column(second));
             prop_assert_eq!(joined.finish(), whole);
         }
 

@@ -161,7 +161,7 @@ impl<'f> Reading<'f> {
             Some(place) => place.within(&name).ok_or_else(|| {
                 wrong("what a data message of SDMX-ML 2.1 has here".to_owned(), &name)
             })?,
-            None => self.message(&name, Said::of(element, decoder)?)?,
+            None => self.message(&name, &Said::of(element, decoder)?)?,
         };
         self.places.push(place);
         if place == Place::Skipped {
@@ -171,7 +171,7 @@ impl<'f> Reading<'f> {
     }
 
     /// The message itself.
-    fn message(&self, name: &str, said: Said) -> Result<Place, Finding> {
+    fn message(&self, name: &str, said: &Said) -> Result<Place, Finding> {
         const MESSAGES: [&str; 4] = [
             "GenericData",
             "GenericTimeSeriesData",
