@@ -4,7 +4,7 @@
 //! | module | does |
 //! |---|---|
 //! | [`times`] | when a source is due, and for which period |
-//! | [`plan`] | what there is to do now: pure |
+//! | [`mod@plan`] | what there is to do now: pure |
 //! | [`state`] | what was asked, as a file that outlives a crash |
 //! | [`told`] | how each source stands, for `status` and `doctor` |
 
