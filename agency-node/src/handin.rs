@@ -47,7 +47,7 @@ pub enum Queued {
 #[derive(Debug, Clone, Args)]
 pub struct Given {
     /// A batch in the common template, or a file that a mapping explains: CSV, a workbook (XLSX,
-    /// XLS, ODS), SDMX-ML (XML), or JSON in the common template.
+    /// XLS, ODS), SDMX-ML (XML), JSON.
     pub file: PathBuf,
     /// The mapping; for files in the inbox of a source of node.toml that source's.
     #[arg(long, value_name = "FILE")]

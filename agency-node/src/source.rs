@@ -11,6 +11,7 @@ pub mod explained;
 pub mod folder;
 pub mod json;
 pub mod layout;
+pub mod objects;
 pub mod pieces;
 pub mod records;
 pub mod sdmx_ml;
@@ -158,6 +159,7 @@ pub fn sheet(
 ) -> Result<Sheet, Report> {
     match has_ending(path, &["xlsx", "xlsm", "xlsb", "xls", "ods"]) {
         true => workbook::sheet(bytes, layout, is_figure, report),
+        false if is_json(path) => objects::sheet(&bytes, layout, is_figure, report),
         false if is_xml(path) => sdmx_ml::sheet(&bytes, layout, is_figure, report),
         false => csv::sheet(&bytes, layout, is_figure, report),
     }
@@ -186,7 +188,7 @@ pub fn bytes(path: &Path) -> Result<Result<Vec<u8>, Report>, Failure> {
 /// Is a file JSON, by its ending?
 #[must_use]
 pub fn is_json(path: &Path) -> bool {
-    has_ending(path, &["json"])
+    has_ending(path, &["json", "jsonl", "ndjson"])
 }
 
 /// Is a file XML, by its ending?

@@ -22,6 +22,9 @@ pub struct Layout {
     pub sheet: Option<String>,
     /// Of a workbook: the cells, such as `B4:H200`; not said: all.
     pub range: Option<String>,
+    /// Of JSON: where the list of rows is, as a JSON Pointer such as `/data/items`; not said: the
+    /// file is that list, or has a row on each line.
+    pub records: Option<String>,
 }
 
 impl Layout {
