@@ -37,7 +37,7 @@ pub struct Validate {
     #[arg(long, value_name = "FILE")]
     pub annotated: Option<PathBuf>,
     /// In which language reports are; the node's when absent.
-    #[arg(long, value_name = "en|ru")]
+    #[arg(long, value_name = "en|ru|ky|tg")]
     pub language: Option<Language>,
 }
 

@@ -1,6 +1,11 @@
 //! Texts for people, by language: a program keeps the same messages in a file for each.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use fluent_bundle::{FluentArgs, FluentBundle, FluentResource};
 use serde::{Deserialize, Serialize};
@@ -14,18 +19,24 @@ pub enum Language {
     En,
     /// Russian.
     Ru,
+    /// Kyrgyz.
+    Ky,
+    /// Tajik.
+    Tg,
 }
 
 impl Language {
     /// Every language.
-    pub const ALL: [Self; 2] = [Self::En, Self::Ru];
+    pub const ALL: [Self; 4] = [Self::En, Self::Ru, Self::Ky, Self::Tg];
 
-    /// `en`, `ru`.
+    /// `en`, `ru`, `ky`, `tg`: ISO 639-1.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
             Self::En => "en",
             Self::Ru => "ru",
+            Self::Ky => "ky",
+            Self::Tg => "tg",
         }
     }
 }
@@ -53,6 +64,10 @@ pub struct Sources {
     pub en: &'static str,
     /// In Russian.
     pub ru: &'static str,
+    /// In Kyrgyz.
+    pub ky: &'static str,
+    /// In Tajik.
+    pub tg: &'static str,
 }
 
 impl Sources {
@@ -68,6 +83,8 @@ impl Sources {
         match language {
             Language::En => self.en,
             Language::Ru => self.ru,
+            Language::Ky => self.ky,
+            Language::Tg => self.tg,
         }
     }
 }
@@ -109,17 +126,43 @@ impl Texts {
     }
 }
 
-/// The ids of the messages in `source`, for the test that no language lacks one.
+/// Checks that every language has the same messages, each with the same arguments and each said
+/// in the language's own script; for the tests of those who keep messages.
 ///
 /// # Errors
-/// When the source does not parse.
-pub fn ids(source: &str) -> Result<Vec<String>, String> {
+/// When a source does not parse, or what is told first of what differs.
+pub fn check(sources: Sources) -> Result<(), String> {
+    let english = messages(sources.en)?;
+    for language in Language::ALL {
+        let own = messages(sources.of(language))?;
+        for id in english.keys().chain(own.keys()) {
+            let (Some(said), Some(meant)) = (own.get(id), english.get(id)) else {
+                return Err(format!("{language}: {id} is not in every language"));
+            };
+            if arguments(said) != arguments(meant) {
+                return Err(format!("{language}: {id} has other arguments than in English"));
+            }
+            let has_words = said.chars().any(char::is_alphabetic);
+            let cyrillic = said.chars().any(|c| ('\u{400}'..='\u{4ff}').contains(&c));
+            if has_words && cyrillic == (language == Language::En) {
+                return Err(format!("{language}: {id} is in another language"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The messages of a source by their ids, a line each.
+fn messages(source: &str) -> Result<BTreeMap<&str, &str>, String> {
     FluentResource::try_new(source.to_owned()).map_err(|(_, errors)| format!("{errors:?}"))?;
     let lines = source.lines().filter_map(|line| line.split_once(" ="));
-    let ids = lines.map(|(id, _)| id).filter(|id| !id.starts_with([' ', '#']));
-    let mut ids: Vec<_> = ids.map(str::to_owned).collect();
-    ids.sort_unstable();
-    Ok(ids)
+    Ok(lines.filter(|(id, _)| !id.starts_with([' ', '#'])).collect())
+}
+
+/// The names of the arguments of a message.
+fn arguments(message: &str) -> BTreeSet<&str> {
+    let after = message.split('$').skip(1);
+    after.filter_map(|rest| rest.split([' ', '}']).next()).collect()
 }
 
 #[cfg(test)]
@@ -134,8 +177,22 @@ mod tests {
         let said = texts.tell("title", &[("origin", "birge.example/log")]);
         assert_eq!(said, "The log birge.example/log");
         assert_eq!(texts.say("missing"), "missing");
-        assert_eq!(ids(SOURCE).unwrap(), ["bare", "title"]);
-        assert!(ids("title { }").is_err());
+    }
+
+    #[test]
+    fn what_one_language_lacks_is_told() {
+        let own = "title = Журнал { $origin }\nbare = сөз\n";
+        let sources = Sources { en: SOURCE, ru: own, ky: own, tg: own };
+        assert_eq!(check(sources), Ok(()));
+        for (wrong, what) in [
+            ("title = Журнал { $origin }\n", "ky: bare is not in every"),
+            ("title = Журнал\nbare = сөз\n", "ky: title has other arguments"),
+            ("title = The log { $origin }\nbare = сөз\n", "ky: title is in another"),
+            ("title { }", "Error"),
+        ] {
+            let told = check(Sources { ky: wrong, ..sources }).unwrap_err();
+            assert!(told.contains(what), "{told}");
+        }
     }
 
     #[test]
@@ -143,6 +200,6 @@ mod tests {
         for language in Language::ALL {
             assert_eq!(language.to_string().parse(), Ok(language));
         }
-        assert!("fr".parse::<Language>().unwrap_err().contains("en, ru"));
+        assert!("fr".parse::<Language>().unwrap_err().contains("en, ru, ky, tg"));
     }
 }

@@ -45,7 +45,7 @@ pub struct Report {
     /// Records before this day or moment.
     #[arg(long, value_name = "TIME")]
     pub before: Option<String>,
-    /// In which language: en, ru.
+    /// In which language: en, ru, ky, tg.
     #[arg(long, default_value_t)]
     pub lang: Language,
     /// Where to write it; its signature lies beside it.

@@ -40,7 +40,7 @@ pub(in super::super) struct Explain {
     submit: bool,
     #[command(flatten)]
     law: Law,
-    /// In which language: en, ru.
+    /// In which language: en, ru, ky, tg.
     #[arg(long, default_value_t)]
     lang: Language,
 }
