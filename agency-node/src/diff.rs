@@ -41,7 +41,9 @@ struct Change {
 pub async fn diff(node: &Node, given: &Given) -> Result<Reply, Failure> {
     let (link, _) = node.link()?;
     let mut checked = handin::check(node, given, Said::default())?;
-    let Some(batch) = checked.batch.take() else { return Ok(report::invalid(&checked)) };
+    let Some(batch) = checked.batch.take() else {
+        return Ok(report::invalid(&checked, node.config.language));
+    };
     let changes = changes(node, &link, &batch).await?;
     let keeps = batch.action() == Action::Append;
     let mut text = vec![];

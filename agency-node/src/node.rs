@@ -107,6 +107,7 @@ impl Node {
             outbox: self.outbox.clone(),
             memory,
             retry: self.config.retry.clone(),
+            language: self.config.language,
             clock: self.clock.clone(),
         })
     }

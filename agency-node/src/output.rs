@@ -10,6 +10,8 @@ use birge_proto::problem::{Kind, Problem};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::i18n::{self, Language};
+
 /// How a command ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -129,7 +131,7 @@ impl Failure {
     #[must_use]
     pub fn reply(&self) -> Reply {
         let (aside, json) = match self {
-            Self::Refused(problem) => (describe(problem), problem_json(problem)),
+            Self::Refused(problem) => (describe(problem, Language::En), problem_json(problem)),
             other => (other.to_string(), json!({ "problem": { "detail": other.to_string() } })),
         };
         Reply { exit: self.exit(), text: String::new(), aside, json }
@@ -149,20 +151,25 @@ impl From<Problem> for Failure {
     }
 }
 
-/// A problem in words: what, under which articles, what to do next.
+/// A problem in words: what, under which articles, what to do next. The detail is as whoever
+/// refused said it.
 #[must_use]
-pub fn describe(problem: &Problem) -> String {
-    let mut text = format!("refused [{}] {problem}", problem.kind.code());
+pub fn describe(problem: &Problem, language: Language) -> String {
+    let texts = i18n::SOURCES.texts(language);
+    let (code, detail) = (problem.kind.code(), &*problem.detail);
+    let title = texts.say(&format!("problem-{code}"));
+    let told = [("code", code), ("title", &title), ("detail", detail)];
+    let mut lines = vec![texts.tell("refusal-what", &told)];
     if !problem.articles.is_empty() {
-        text += &format!("\nunder article {}", problem.articles.join(", "));
+        let articles = problem.articles.join(", ");
+        lines.push(texts.tell("refusal-article", &[("articles", &articles)]));
     }
     if let Some(exchange) = problem.exchange {
-        text += &format!("\nrecorded as exchange {exchange}");
+        let exchange = exchange.to_string();
+        lines.push(texts.tell("refusal-recorded", &[("exchange", &exchange)]));
     }
-    for hint in &problem.hints {
-        text += &format!("\nnext: {hint}");
-    }
-    text
+    lines.extend(problem.hints.iter().map(|hint| texts.tell("text-next", &[("what", hint)])));
+    lines.join("\n")
 }
 
 /// A problem for programs, as RFC 9457 has it.
@@ -187,6 +194,20 @@ mod tests {
             assert!(reply.aside.contains(part), "{}", reply.aside);
         }
         assert_eq!(reply.json["problem"]["exchange"], 9);
+    }
+
+    #[test]
+    fn every_problem_is_told_in_every_language() {
+        for kind in Kind::ALL {
+            let problem = Problem::new(*kind, "x").under(["6(5)".to_owned()]).hint("y");
+            let english = describe(&problem, Language::En);
+            assert!(english.contains(&problem.to_string()), "{english}");
+            for language in Language::ALL.into_iter().skip(1) {
+                let said = describe(&problem, language);
+                assert!(!said.contains("problem-") && !said.contains(kind.title()), "{said}");
+                assert!(!said.contains("refused") && !said.contains("next:"), "{said}");
+            }
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::{
     config::Retry,
     connect::{self, Link},
     home::Home,
+    i18n::{self, Language},
     memory::{Distrust, Memory},
     outbox::{
         Entry, Outbox, State,
@@ -47,6 +48,8 @@ pub struct Publisher {
     pub memory: Memory,
     /// How a gateway that is away is tried again.
     pub retry: Retry,
+    /// In which language refusals are told.
+    pub language: Language,
     /// Time.
     pub clock: SharedClock,
 }
@@ -84,11 +87,9 @@ impl Publisher {
         let (manifest, slip) = (file.manifest.clone(), file.slip.clone());
         if manifest.action == Action::Information {
             // The gateway gives no receipt for it: it would wait here for ever.
-            let detail = "its action is Information, which changes nothing";
-            let problem = Problem::new(Kind::InvalidBatch, detail).hint(
-                "hand the file in with ACTION A to add or R to replace whole periods; to have it \
-                 checked only, `agency-node submit --dry-run`",
-            );
+            let texts = i18n::SOURCES.texts(self.language);
+            let problem = Problem::new(Kind::InvalidBatch, texts.say("refusal-informs"))
+                .hint(texts.say("refusal-informs-next"));
             return self.put_aside(&entry, &slip, Refusal::new(problem, Report::default()));
         }
         let held = if again { self.held(entry.batch).await? } else { 0 };
@@ -101,7 +102,7 @@ impl Publisher {
         let answer = match self.send(file, held).await {
             Ok(answer) => answer,
             Err(Failure::Refused(problem)) if at_fault(problem.kind) => {
-                let problem = with_way_out(*problem, manifest.revises);
+                let problem = with_way_out(*problem, manifest.revises, self.language);
                 let refusal = Refusal::new(problem, Report::default());
                 return self.put_aside(&entry, &slip, refusal);
             }
@@ -109,7 +110,8 @@ impl Publisher {
         };
         let report = answer.report.as_ref().map(Report::from_wire).unwrap_or_default();
         if answer.outcome() == wire::Outcome::Error {
-            let problem = Problem::new(Kind::InvalidBatch, "the gateway found errors in it");
+            let errors = i18n::SOURCES.texts(self.language).say("refusal-errors");
+            let problem = Problem::new(Kind::InvalidBatch, errors);
             return self.put_aside(&entry, &slip, Refusal::new(problem, report));
         }
         let sent =
@@ -152,7 +154,8 @@ impl Publisher {
             .map(|part| SubmitRequest { part: Some(part) })
             .collect();
         let answer = link.intake().submit(tokio_stream::iter(parts)).await;
-        let answer = answer.map_err(|status| with_way_out(connect::problem(&status), revises))?;
+        let answer = answer
+            .map_err(|status| with_way_out(connect::problem(&status), revises, Language::En))?;
         Ok(answer.into_inner())
     }
 
@@ -191,7 +194,7 @@ impl Publisher {
     }
 
     fn put_aside(&self, entry: &Entry, slip: &Slip, refusal: Refusal) -> Result<Delivery, Failure> {
-        reject::batch(&self.home, entry.batch, slip, &refusal)?;
+        reject::batch(&self.home, entry.batch, slip, &refusal, self.language)?;
         self.outbox.reject(entry)?;
         Ok(Delivery::Refused(Box::new(refusal)))
     }
@@ -199,14 +202,17 @@ impl Publisher {
 
 /// Where the gateway names a current batch that ours did not revise, says how to revise it: a
 /// node that has lost its folder does not know what it handed in before.
-fn with_way_out(problem: Problem, revises: Option<BatchId>) -> Problem {
+fn with_way_out(problem: Problem, revises: Option<BatchId>, language: Language) -> Problem {
     if problem.kind != Kind::Stale {
         return problem;
     }
     let mut named = problem.detail.split(|letter: char| !letter.is_ascii_alphanumeric());
     let current = named.find_map(|word| word.parse().ok().filter(|id| Some(*id) != revises));
     match current {
-        Some(current) => problem.hint(format!("to take it over: --revises {current} --reason …")),
+        Some(current) => {
+            let texts = i18n::SOURCES.texts(language);
+            problem.hint(texts.tell("refusal-take-over", &[("batch", &current.to_string())]))
+        }
         None => problem,
     }
 }
@@ -358,7 +364,7 @@ mod tests {
     fn only_a_current_batch_that_was_not_named_can_be_taken_over() {
         let (ours, current) = (BatchId([1; 32]), BatchId([2; 32]));
         let hints = |kind, detail: String| {
-            with_way_out(Problem::new(kind, detail), Some(ours)).hints.concat()
+            with_way_out(Problem::new(kind, detail), Some(ours), Language::En).hints.concat()
         };
         let both = format!("the batch names {ours} as revised, but {current} is current");
         assert!(hints(Kind::Stale, both.clone()).contains(&current.to_string()));

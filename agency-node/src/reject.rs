@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::{
     batch::Checked,
     home::{self, Home},
+    i18n::{self, Language},
     outbox::file::Slip,
     output::{self, Failure},
     report::{self, Paper},
@@ -49,7 +50,11 @@ pub fn file(home: &Home, file: &Path, paper: &Paper<'_>) -> Result<PathBuf, Fail
     let is_csv =
         |ending: &OsStr| ["csv", "txt", "tsv"].iter().any(|own| ending.eq_ignore_ascii_case(own));
     let copy = if to.extension().is_none_or(is_csv) { ".findings.csv" } else { ".findings.xlsx" };
-    write(&to, &report::text(found, lines), &json!({ "report": report::json(found, lines) }))?;
+    write(
+        &to,
+        &report::text(found, lines, paper.language),
+        &json!({ "report": report::json(found, lines) }),
+    )?;
     paper.write(&home::with_ending(&to, ".report.html"))?;
     paper.write(&home::with_ending(&to, ".report.csv"))?;
     if let Err(failure) = paper.annotate(&home::with_ending(&to, copy)) {
@@ -60,7 +65,7 @@ pub fn file(home: &Home, file: &Path, paper: &Paper<'_>) -> Result<PathBuf, Fail
 }
 
 /// Writes the report of a batch that the gateway refused, and puts the file that it was made
-/// from, where it is still under `sent/`, beside it.
+/// from, where it is still under `sent/`, beside it. The text is in `language`.
 ///
 /// # Errors
 /// When the disk refuses.
@@ -69,14 +74,16 @@ pub fn batch(
     batch: BatchId,
     slip: &Slip,
     refusal: &Refusal,
+    language: Language,
 ) -> Result<PathBuf, Failure> {
     let mark = &batch.to_string()[..8];
     let to = home::free_path(&home.join("rejected"), Path::new(&slip.source), mark);
     let lines = Lines::default();
     let text = format!(
-        "batch {batch}\n{}\n{}",
-        output::describe(&refusal.problem),
-        report::text(&refusal.report, &lines)
+        "{}\n{}\n{}",
+        i18n::SOURCES.texts(language).tell("text-batch", &[("batch", &batch.to_string())]),
+        output::describe(&refusal.problem, language),
+        report::text(&refusal.report, &lines, language)
     );
     let json = json!({
         "batch": batch,

@@ -4,13 +4,15 @@
 mod annotated;
 mod marked;
 mod page;
+mod text;
 
-use std::{borrow::Cow, ffi::OsStr, fmt::Write, path::Path};
+use std::{borrow::Cow, ffi::OsStr, path::Path};
 
-use birge_schemas::finding::{Finding, Report};
+use birge_schemas::finding::{Finding, Report, Severity};
 use serde_json::{Value, json};
 
-use self::marked::Marked;
+pub use self::text::text;
+use self::{marked::Marked, text::rule};
 use crate::{
     batch::Checked,
     home,
@@ -43,7 +45,7 @@ impl Paper<'_> {
             Some("html" | "htm") => self.page()?.into_bytes(),
             Some("csv") => table(report, lines, self.language).map_err(anyhow::Error::from)?,
             Some("json") => format!("{:#}\n", json(report, lines)).into_bytes(),
-            _ => text(report, lines).into_bytes(),
+            _ => text(report, lines, self.language).into_bytes(),
         };
         home::write(path, &bytes)
     }
@@ -71,10 +73,13 @@ impl Paper<'_> {
 
 /// The answer to whoever asked for a file that breaks rules.
 #[must_use]
-pub fn invalid(checked: &Checked) -> Reply {
+pub fn invalid(checked: &Checked, language: Language) -> Reply {
+    let texts = i18n::SOURCES.texts(language);
     let text = format!(
-        "{}\nnot valid; nothing was handed in\nnext: mend what is listed and try again",
-        text(&checked.report, &checked.lines)
+        "{}\n{}\n{}",
+        text(&checked.report, &checked.lines, language),
+        texts.say("text-invalid"),
+        texts.tell("text-next", &[("what", &texts.say("text-mend"))])
     );
     let json = json!({ "valid": false, "report": json(&checked.report, &checked.lines) });
     Reply { exit: Exit::Refused, text, aside: String::new(), json }
@@ -95,36 +100,14 @@ fn table(report: &Report, lines: &Lines, language: Language) -> Result<Vec<u8>, 
     for finding in &report.findings {
         let Finding { code, severity, column, key, found, expected, .. } = finding;
         let line = line(finding, lines).map_or_else(String::new, |line| line.to_string());
-        let severity = say(&format!("severity-{}", format!("{severity:?}").to_lowercase()));
+        let severity = say(&format!("severity-{}", class(*severity)));
         let meaning = say(&format!("finding-{code}"));
+        let rule = rule(*code, &texts);
         let cells =
-            [&severity, code.as_str(), &line, column, key, found, expected, code.rule(), &meaning];
+            [&severity, code.as_str(), &line, column, key, found, expected, &rule, &meaning];
         writer.write_record(cells.map(|cell| inert(cell).into_owned()))?;
     }
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
-}
-
-/// The report for people: each finding with its line, errors first, then sums by code.
-#[must_use]
-pub fn text(report: &Report, lines: &Lines) -> String {
-    let mut text = String::new();
-    let mut findings: Vec<_> = report.findings.iter().collect();
-    findings.sort_by_key(|finding| finding.severity);
-    for finding in findings {
-        let _ = write!(text, "{:?}", finding.severity);
-        if let Some(line) = line(finding, lines) {
-            let _ = write!(text, " on line {line}");
-        }
-        let _ = writeln!(text, ": {finding}");
-    }
-    if report.unlisted > 0 {
-        let _ = writeln!(text, "and {} more findings, not listed", report.unlisted);
-    }
-    for (code, count) in &report.by_code {
-        let _ = writeln!(text, "{code:<20} {count:>8}  {}", code.rule());
-    }
-    let _ = write!(text, "{} errors, {} warnings", report.errors, report.warnings);
-    text
 }
 
 /// The report for programs.
@@ -156,6 +139,14 @@ pub fn json(report: &Report, lines: &Lines) -> Value {
     })
 }
 
+fn class(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
+    }
+}
+
 fn line(finding: &Finding, lines: &Lines) -> Option<u64> {
     if finding.row == 0 { None } else { lines.of(finding.row) }
 }
@@ -169,8 +160,6 @@ fn inert(cell: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use birge_schemas::finding::Code;
-
     use super::*;
 
     #[test]
@@ -180,15 +169,5 @@ mod tests {
         for plain in ["-5", "+1.5", "a=b", ""] {
             assert_eq!(inert(plain), plain);
         }
-    }
-
-    #[test]
-    fn lines_stand_beside_rows() {
-        let mut report = Report::default();
-        report.push(Finding::new(Code::SumSex, "5", "6").at(0, "A.KG"));
-        let mut lines = Lines::default();
-        lines.note(1, 4);
-        assert!(text(&report, &lines).starts_with("Error on line 4: SUM_SEX in row 1"));
-        assert_eq!(json(&report, &lines)["findings"][0]["line"], 4);
     }
 }

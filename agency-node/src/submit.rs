@@ -10,11 +10,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
-    batch::{Checked, Said, Unsigned},
+    batch::{Said, Unsigned},
     connect::Link,
     consent, credentials, diff,
     handin::{self, Given, Queued},
-    i18n::Language,
+    i18n::{self, Language, Texts},
     node::Node,
     outbox::receipts::{self, Filed},
     output::{self, Exit, Failure, Reply},
@@ -48,19 +48,20 @@ pub struct Validate {
 pub fn validate(node: &Node, asked: &Validate) -> Result<Reply, Failure> {
     let Validate { given, report, annotated, language } = asked;
     let checked = handin::check(node, given, Said::default())?;
+    let language = language.unwrap_or(node.config.language);
     if !report.is_empty() || annotated.is_some() {
         let (name, sheet) = (given.name(), given.sheet(node)?);
-        let language = language.unwrap_or(node.config.language);
         let paper = Paper { file: &name, checked: &checked, sheet: sheet.as_ref(), language };
         report.iter().try_for_each(|path| paper.write(path))?;
         annotated.iter().try_for_each(|path| paper.annotate(path).map(drop))?;
     }
-    if checked.batch.is_none() {
-        return Ok(report::invalid(&checked));
-    }
-    let what = what(&checked);
+    let Some(batch) = &checked.batch else { return Ok(report::invalid(&checked, language)) };
+    let (count, dataset) = (batch.observations().to_string(), batch.dataset().to_string());
+    let what = i18n::SOURCES
+        .texts(language)
+        .tell("submit-valid", &[("count", &count), ("dataset", &dataset)]);
     let json = json!({ "valid": true, "report": report::json(&checked.report, &checked.lines) });
-    let text = format!("{}\nvalid: {what}", report::text(&checked.report, &checked.lines));
+    let text = format!("{}\n{what}", report::text(&checked.report, &checked.lines, language));
     Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })
 }
 
@@ -79,7 +80,9 @@ pub async fn submit(
 ) -> Result<Reply, Failure> {
     let publisher = node.publisher()?;
     let mut checked = handin::check(node, given, said)?;
-    let Some(mut batch) = checked.batch.take() else { return Ok(report::invalid(&checked)) };
+    let Some(mut batch) = checked.batch.take() else {
+        return Ok(report::invalid(&checked, node.config.language));
+    };
     if current {
         batch = diff::replacing(node, &publisher.link, batch).await?;
     }
@@ -96,7 +99,9 @@ pub async fn submit(
 /// When the file cannot be read, or as for [`consent::ask`].
 pub fn ask_consent(node: &Node, given: &Given, said: Said, out: &Path) -> Result<Reply, Failure> {
     let mut checked = handin::check(node, given, said)?;
-    let Some(batch) = checked.batch.take() else { return Ok(report::invalid(&checked)) };
+    let Some(batch) = checked.batch.take() else {
+        return Ok(report::invalid(&checked, node.config.language));
+    };
     consent::ask(node, batch, given.name(), out)
 }
 
@@ -130,7 +135,9 @@ pub async fn deliver_queued(
     let delivered = deliver(publisher, batch).await;
     match delivered.map_err(|failure| still_queued(failure, batch))? {
         Delivery::Accepted { filed, report } => Ok(accepted(node, &filed, &report, before)),
-        Delivery::Refused(refusal) => Ok(refused(&refusal.problem, &refusal.report)),
+        Delivery::Refused(refusal) => {
+            Ok(refused(&refusal.problem, &refusal.report, node.config.language))
+        }
     }
 }
 
@@ -169,7 +176,9 @@ pub async fn dry_run(
 ) -> Result<Reply, Failure> {
     let (link, _) = node.link()?;
     let mut checked = handin::check(node, given, said)?;
-    let Some(mut batch) = checked.batch.take() else { return Ok(report::invalid(&checked)) };
+    let Some(mut batch) = checked.batch.take() else {
+        return Ok(report::invalid(&checked, node.config.language));
+    };
     if current {
         batch = diff::replacing(node, &link, batch).await?;
     }
@@ -184,11 +193,12 @@ async fn ask(
     lines: &Lines,
     preview: bool,
 ) -> Result<Reply, Failure> {
-    let informs = batch.informs();
+    let (informs, language) = (batch.informs(), node.config.language);
+    let texts = i18n::SOURCES.texts(language);
     let key = credentials::signing_key(&node.home, node.identity())?;
     let history = node.outbox.history()?;
     if let Some(before) = batch.already(&history) {
-        let text = format!("batch {before} says the same; handing it in again changes nothing");
+        let text = texts.tell("submit-same", &[("batch", &before.to_string())]);
         let json = json!({ "dryRun": true, "batch": before, "handedInBefore": true });
         return Ok(Reply { exit: Exit::Done, text, aside: String::new(), json });
     }
@@ -209,17 +219,21 @@ async fn ask(
         "report": report::json(&report, lines),
         "previews": answer.previews.iter().map(preview::json).collect::<Vec<_>>(),
     });
+    let told = [
+        ("outcome", &*texts.say(&format!("outcome-{outcome}"))),
+        ("counts", &*counts_text(counts, &texts)),
+    ];
     let mut text = format!(
-        "{}\ndry run: would be {outcome}, {}; nothing was stored",
-        report::text(&report, lines),
-        counts_text(counts)
+        "{}\n{}",
+        report::text(&report, lines, language),
+        texts.tell("submit-dry-run", &told)
     );
     if !answer.previews.is_empty() {
         text += &format!("\n\n{}", preview::text(&answer.previews));
     }
     if informs {
-        text += "\nnext: ACTION I (Information) changes nothing; to hand the figures in, say A to \
-                 add or R to replace whole periods";
+        text += "\n";
+        text += &texts.tell("text-next", &[("what", &texts.say("submit-informs"))]);
     }
     let exit = if outcome == "error" { Exit::Refused } else { Exit::Done };
     Ok(Reply { exit, text, aside: String::new(), json })
@@ -253,40 +267,49 @@ fn accepted(node: &Node, filed: &Filed, report: &Report, before: bool) -> Reply 
         "report": report::json(report, &lines),
         "receipt": path,
     });
+    let texts = i18n::SOURCES.texts(node.config.language);
     let found = match before {
-        true => "the same was handed in before; nothing was sent now".to_owned(),
-        false => report::text(report, &lines),
+        true => texts.say("submit-before"),
+        false => report::text(report, &lines, node.config.language),
     };
-    let text = format!(
-        "{found}\naccepted ({outcome}) as exchange {}: {}\nbatch {}\nreceipt verified and filed, {}: {}",
-        filed.exchange,
-        counts_text(counts),
-        filed.batch,
-        graded(filed),
-        path.display()
-    );
-    Reply { exit: Exit::Done, text, aside: String::new(), json }
+    let accepted = [
+        ("outcome", &*texts.say(&format!("outcome-{outcome}"))),
+        ("exchange", &*filed.exchange.to_string()),
+        ("counts", &*counts_text(counts, &texts)),
+    ];
+    let receipt = [("grade", &*graded(filed, &texts)), ("path", &*path.display().to_string())];
+    let text = [
+        found,
+        texts.tell("submit-accepted", &accepted),
+        texts.tell("text-batch", &[("batch", &filed.batch.to_string())]),
+        texts.tell("submit-receipt", &receipt),
+    ];
+    Reply { exit: Exit::Done, text: text.join("\n"), aside: String::new(), json }
 }
 
 /// The grade of a receipt, and who makes it.
-fn graded(filed: &Filed) -> String {
+fn graded(filed: &Filed, texts: &Texts) -> String {
+    let grade = filed.grade.to_string();
     match filed.cosigned.as_slice() {
-        [] => filed.grade.to_string(),
-        names => format!("{} (cosigned by {})", filed.grade, names.join(", ")),
+        [] => grade,
+        names => {
+            let told = [("grade", &*grade), ("names", &*names.join(", "))];
+            texts.tell("submit-cosigned", &told)
+        }
     }
 }
 
-fn refused(problem: &Problem, found: &Report) -> Reply {
-    let lines = Lines::default();
+fn refused(problem: &Problem, found: &Report, language: Language) -> Reply {
+    let (lines, texts) = (Lines::default(), i18n::SOURCES.texts(language));
     let mut json = output::problem_json(problem);
     json["report"] = report::json(found, &lines);
-    let next = match found.errors {
-        0 => "the figures are not what was refused: the batch stands under rejected/ as it was",
-        _ => "read the report under rejected/, mend the file and hand it in again",
-    };
-    let (found, described) = (report::text(found, &lines), output::describe(problem));
-    let text = format!("{found}\n{described}\nnext: {next}");
-    Reply { exit: Exit::Refused, text, aside: String::new(), json }
+    let next = texts.say(if found.errors == 0 { "submit-refused" } else { "submit-mend" });
+    let text = [
+        report::text(found, &lines, language),
+        output::describe(problem, language),
+        texts.tell("text-next", &[("what", &next)]),
+    ];
+    Reply { exit: Exit::Refused, text: text.join("\n"), aside: String::new(), json }
 }
 
 fn still_queued(failure: Failure, batch: BatchId) -> Failure {
@@ -301,18 +324,12 @@ fn still_queued(failure: Failure, batch: BatchId) -> Failure {
     }
 }
 
-fn what(checked: &Checked) -> String {
-    checked.batch.as_ref().map_or_else(String::new, |batch| {
-        format!("{} observations of {}", batch.observations(), batch.dataset())
-    })
-}
-
-fn counts_text(counts: wire::Counts) -> String {
+fn counts_text(counts: wire::Counts, texts: &Texts) -> String {
     let wire::Counts { imported, updated, unchanged, deleted, ignored } = counts;
-    format!(
-        "{imported} imported, {updated} updated, {unchanged} unchanged, {deleted} deleted, \
-         {ignored} ignored"
-    )
+    let counts = [imported, updated, unchanged, deleted, ignored].map(|count| count.to_string());
+    let names = ["imported", "updated", "unchanged", "deleted", "ignored"];
+    let told: Vec<_> = names.into_iter().zip(counts.iter().map(String::as_str)).collect();
+    texts.tell("submit-counts", &told)
 }
 
 fn counts_json(counts: wire::Counts) -> Value {

@@ -114,7 +114,9 @@ fn unsigned(
         Said { revises: Some(batch), reason: Some(reason), cause: Some(cause), removes: vec![] };
     let (agency, now) = (&node.identity().body, node.clock.now());
     let checked = batch::check(&node.structures, agency, Ok(input), said, now);
-    checked.batch.ok_or_else(|| Failure::Wrong(report::text(&checked.report, &checked.lines)))
+    let language = node.config.language;
+    let told = || report::text(&checked.report, &checked.lines, language);
+    checked.batch.ok_or_else(|| Failure::Wrong(told()))
 }
 
 /// The other batches that stand for these periods: those handed in since everything was last

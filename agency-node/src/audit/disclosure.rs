@@ -16,6 +16,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::{
+    i18n::Language,
     output::{Exit, Failure, Reply},
     report,
     source::{Lines, csv},
@@ -156,7 +157,7 @@ fn attack(releases: &[(usize, Slice)], rule: Rule) -> Attack {
 /// The cells of a file.
 fn read(structures: &Structures, file: &PathBuf) -> Result<Table, Failure> {
     let wrong = |found: &Report| {
-        let found = report::text(found, &Lines::default());
+        let found = report::text(found, &Lines::default(), Language::En);
         Failure::Usage(format!(
             "{} is not what was given out: expected a file of `query --format csv`\n{found}",
             file.display()

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::{Mapping, propose::propose};
 use crate::{
+    i18n::Language,
     output::{Exit, Failure, Reply},
     report,
     source::{Input, Lines, template},
@@ -79,7 +80,7 @@ fn apply(
         Err(found) => {
             let lines = Lines::default();
             let json = json!({ "report": report::json(&found, &lines) });
-            let text = report::text(&found, &lines);
+            let text = report::text(&found, &lines, Language::En);
             return Ok(Reply { exit: Exit::Refused, text, aside: String::new(), json });
         }
     };
@@ -96,7 +97,7 @@ fn apply(
     let found = input.report.errors > 0;
     let mut text = format!(
         "{}\n{} observations\n",
-        report::text(&input.report, &input.lines),
+        report::text(&input.report, &input.lines, Language::En),
         input.table.rows
     );
     for (dimension, Covered { strange, absent }) in &covered {

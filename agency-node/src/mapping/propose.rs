@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::likeness::{AGES, Likeness, is_called_a_figure, likeness, name};
 use crate::{
+    i18n::Language,
     output::{Exit, Failure, Reply},
     report,
     source::{
@@ -51,7 +52,7 @@ pub(super) fn propose(
         Err(found) => {
             let lines = Lines::default();
             let json = json!({ "report": report::json(&found, &lines) });
-            let text = report::text(&found, &lines);
+            let text = report::text(&found, &lines, Language::En);
             return Ok(Reply { exit: Exit::Refused, text, aside: String::new(), json });
         }
     };

@@ -1,9 +1,9 @@
 //! A report as a page of its own, which needs nothing but a browser.
 
 use askama::Template;
-use birge_schemas::finding::{Report, Severity};
+use birge_schemas::finding::Report;
 
-use super::{line, marked::Marked};
+use super::{class, line, marked::Marked};
 use crate::{
     i18n::{Language, Texts},
     source::Lines,
@@ -148,12 +148,4 @@ fn shown(marked: &Marked<'_>) -> (Vec<Row>, usize) {
     });
     let rows = rows.collect();
     (rows, with.count())
-}
-
-fn class(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Info => "info",
-    }
 }
