@@ -249,6 +249,23 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_report_is_in_the_node_s_language() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = node(&folder.path().join("mia"));
+        node.config.language = crate::i18n::Language::Ky;
+        let file = put(&node, "a.csv", &CSV.replace(",17,", ",seventeen,"));
+        assert_eq!(take(&node, &file).unwrap(), Taken::Rejected { errors: 1 });
+        let read = |ending: &str| {
+            fs::read_to_string(node.home.join("rejected").join(format!("a.csv{ending}"))).unwrap()
+        };
+        let text = read(".report.txt");
+        assert!(text.starts_with("Ката, 2-сап: VALUE_FORMAT"), "{text}");
+        assert!(text.ends_with("каталар: 1, эскертүүлөр: 0"), "{text}");
+        assert!(read(".report.html").contains("lang=\"ky\""));
+        assert!(read(".findings.csv").contains("ТАБЫЛГАНДАР"));
+    }
+
+    #[test]
     fn a_file_that_breaks_rules_lies_aside_with_its_report() {
         let folder = tempfile::tempdir().unwrap();
         let node = node(&folder.path().join("mia"));

@@ -328,6 +328,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_refusal_is_told_in_the_node_s_language() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut node, entry, _) = queued(folder.path());
+        node.config.language = Language::Tg;
+        let vkey = signer().verifier().to_string();
+        let detail = format!("the batch must name {} as revised", BatchId([7; 32]));
+        let refusal = Problem::new(Kind::Stale, detail).under(["5(2)".to_owned()]);
+        deliver(&mut node, &entry, "gateway/BIRGE", &vkey, Err(refusal.into())).await.unwrap();
+        let report = std::fs::read_to_string(node.home.join("rejected/a.csv.report.txt")).unwrap();
+        for part in [
+            "бастаи ",
+            "рад карда шуд [STALE]",
+            "тибқи моддаи 5(2)",
+            "чӣ бояд кард: барои иваз кардани он: --revises 0707",
+            "хатоҳо: 0, огоҳиҳо: 0",
+        ] {
+            assert!(report.contains(part), "{part} is missing in {report}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_batch_that_changes_nothing_does_not_wait_for_a_receipt() {
         let folder = tempfile::tempdir().unwrap();
         let mut node = node(&folder.path().join("mia"));

@@ -229,7 +229,7 @@ async fn ask(
         texts.tell("submit-dry-run", &told)
     );
     if !answer.previews.is_empty() {
-        text += &format!("\n\n{}", preview::text(&answer.previews));
+        text += &format!("\n\n{}", preview::text(&answer.previews, &texts));
     }
     if informs {
         text += "\n";
@@ -289,7 +289,7 @@ fn accepted(node: &Node, filed: &Filed, report: &Report, before: bool) -> Reply 
 
 /// The grade of a receipt, and who makes it.
 fn graded(filed: &Filed, texts: &Texts) -> String {
-    let grade = filed.grade.to_string();
+    let grade = texts.say(&format!("grade-{}", filed.grade));
     match filed.cosigned.as_slice() {
         [] => grade,
         names => {
@@ -361,6 +361,35 @@ mod tests {
         let asked = Validate { given, report: vec![], annotated: None, language: None };
         let failure = validate(&node, &asked).unwrap_err();
         assert_eq!(failure.exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn a_check_is_told_in_the_language_asked_for_else_in_the_node_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut node = node(&folder.path().join("mia"));
+        node.config.language = Language::Tg;
+        let [right, wrong] = ["a.csv", "b.csv"].map(|name| folder.path().join(name));
+        fs::write(&right, CSV).unwrap();
+        fs::write(&wrong, CSV.replace(",17,", ",seventeen,")).unwrap();
+        let said = |file: &Path, language| {
+            let given = Given::of_inbox(file);
+            let asked = Validate { given, report: vec![], annotated: None, language };
+            validate(&node, &asked).unwrap().text
+        };
+        assert!(said(&right, None).contains("аз санҷиш гузашт: TRAFFICKING"));
+        assert!(said(&right, Some(Language::En)).contains("valid: 1 observations of TRAFFICKING"));
+        let tajik = said(&wrong, None);
+        assert!(tajik.contains("Хато дар сатри 2") && tajik.contains("чӣ бояд кард:"), "{tajik}");
+        let kyrgyz = said(&wrong, Some(Language::Ky));
+        assert!(kyrgyz.contains("Ката, 2-сап") && kyrgyz.contains("кайра аракет"), "{kyrgyz}");
+        let english = said(&wrong, Some(Language::En));
+        assert!(
+            english.ends_with(
+                "1 errors, 0 warnings\nnot valid; nothing was handed in\nnext: mend what is \
+                 listed and try again"
+            ),
+            "{english}"
+        );
     }
 
     #[tokio::test]

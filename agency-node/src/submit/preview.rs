@@ -4,15 +4,22 @@ use birge_proto::wire::Preview;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
+use crate::i18n::Texts;
+
 /// For people: a line for each threshold.
-pub(super) fn text(previews: &[Preview]) -> String {
+pub(super) fn text(previews: &[Preview], texts: &Texts) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["SMALL BELOW", "CELLS", "SMALL", "WITHHELD", "SHARE", "COUNT WITHHELD"]);
+    let head = ["threshold", "cells", "small", "withheld", "share", "count"];
+    table.set_header(head.map(|name| texts.say(&format!("preview-{name}"))));
     for Preview { threshold, decreed, cells, small, withheld, count, .. } in previews {
-        let mark = if *decreed { " (the decree)" } else { "" };
+        let below = threshold.to_string();
+        let below = match decreed {
+            true => texts.tell("preview-decreed", &[("threshold", &below)]),
+            false => below,
+        };
         table.add_row([
-            format!("{threshold}{mark}"),
+            below,
             cells.to_string(),
             small.to_string(),
             withheld.to_string(),
@@ -25,13 +32,13 @@ pub(super) fn text(previews: &[Preview]) -> String {
     });
     let uneven = previews.iter().filter(|each| is_uneven(each)).map(|each| {
         let Preview { threshold, only_women, only_men, .. } = each;
-        format!(
-            "\nbelow {threshold}: of women alone {only_women} cells would be withheld, of men \
-             alone {only_men}: that is more than chance, and hides one sex"
-        )
+        let [threshold, women, men] =
+            [*threshold, *only_women, *only_men].map(|count| count.to_string());
+        let told = [("threshold", &*threshold), ("women", &*women), ("men", &*men)];
+        format!("\n{}", texts.tell("preview-uneven", &told))
     });
     let uneven: String = uneven.collect();
-    format!("what would be withheld, for your eyes alone:\n{table}{uneven}")
+    format!("{}\n{table}{uneven}", texts.say("preview-title"))
 }
 
 /// Is one sex withheld more often than chance has it: by McNemar's test, at 5 %?
@@ -61,6 +68,7 @@ fn share(withheld: u64, cells: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::i18n::{Language, SOURCES};
 
     #[test]
     fn the_decrees_own_threshold_is_marked() {
@@ -74,7 +82,8 @@ mod tests {
             only_women: 12,
             only_men: if decreed { 2 } else { 8 },
         };
-        let text = text(&[preview(3, false), preview(5, true)]);
+        let texts = SOURCES.texts(Language::En);
+        let text = text(&[preview(3, false), preview(5, true)], &texts);
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[3].contains("5 (the decree)") && lines[3].contains("2 %"), "{text}");
         assert_eq!(json(&preview(3, false))["withheld"], 4);

@@ -442,6 +442,20 @@ fn a_report_is_written_in_every_form() {
     assert!(fs::read_to_string(out("r.csv")).unwrap().contains("CODE_UNKNOWN"));
     let json: Value = serde_json::from_slice(&fs::read(out("r.json")).unwrap()).unwrap();
     assert!(json["byCode"]["CODE_UNKNOWN"].as_u64().unwrap() > 0);
+    for (language, page_says, text_says) in [
+        ("ky", "Мындай код коддордун тизмесинде жок", "каталар: "),
+        ("tg", "Чунин рамз дар рӯйхати рамзҳо нест", "хатоҳо: "),
+    ] {
+        let (page, text) = (out(&format!("{language}.html")), out(&format!("{language}.txt")));
+        let file = file.to_str().unwrap();
+        let arguments =
+            ["validate", file, "--language", language, "--report", &page, "--report", &text];
+        let said = mia.command(&arguments).unwrap().expect_code(1).unwrap().stdout;
+        let [page, text] = [page, text].map(|path| fs::read_to_string(path).unwrap());
+        assert!(page.contains(&format!("lang=\"{language}\"")) && page.contains(page_says));
+        assert!(text.contains(text_says) && text.contains(page_says), "{text}");
+        assert!(said.starts_with(text.trim_end()), "{said}");
+    }
     // The copy goes in again as a workbook, but for the column that was added.
     let (code, again) = answer(&mia, &["validate", &out("r.xlsx")]);
     assert_eq!(code, Some(1));
