@@ -78,6 +78,9 @@ pub enum Command {
     /// Look at everything that the node needs (folder, keys, disk, clock, certificate, gateway), and
     /// tell what to do where something is wrong.
     Doctor,
+    /// Print the link that opens the node's pages in a browser on this machine; it is good once, for
+    /// five minutes. `run` serves them where node.toml says, by `listen` of the console.
+    Console,
     /// Renew the node's certificate now; `run` and `witness` do it by themselves before it ends.
     Renew,
     /// Tell what the decree makes due, what came of it, and what it lacks.

@@ -45,6 +45,9 @@ pub struct Config {
     /// Whose statements are believed.
     #[serde(default)]
     pub trust: Trust,
+    /// The node's own window and door.
+    #[serde(default)]
+    pub console: Console,
 }
 
 /// Where the gateway is.
@@ -198,6 +201,15 @@ pub struct Trust {
     pub authority_quorum: u64,
 }
 
+/// The node's own window and door, for this machine alone; see [`crate::console`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Console {
+    /// Where `run` serves pages, the push API and metrics: `127.0.0.1:7480`; empty: nowhere. An
+    /// address that others could reach is refused.
+    pub listen: String,
+}
+
 /// A line of 64 kbit/s with seconds of delay takes so long to open a connection.
 fn patience() -> u64 {
     30
@@ -242,6 +254,7 @@ mod tests {
         assert_eq!(config.retry, Retry::default());
         assert_eq!(config.witness, Witness::default());
         assert_eq!(config.trust, Trust::default());
+        assert_eq!(config.console, Console::default());
     }
 
     /// What the sample says of sources stands behind `#`, so that it is tried here.

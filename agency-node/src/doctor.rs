@@ -22,21 +22,27 @@ use crate::{
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum State {
+pub(crate) enum State {
+    /// It works.
     Fine,
     /// It works, and will not for ever.
     Soon,
+    /// It does not.
     Wrong,
 }
 
 /// One check.
 #[derive(Debug, Serialize)]
-struct Check {
-    what: &'static str,
-    state: State,
-    found: String,
+pub(crate) struct Check {
+    /// What was looked at.
+    pub(crate) what: &'static str,
+    /// How it ended.
+    pub(crate) state: State,
+    /// What was found.
+    pub(crate) found: String,
+    /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 /// What was looked at.
@@ -77,8 +83,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the answer cannot be made.
 pub async fn doctor(node: &Node) -> Result<Reply, Failure> {
+    let mut checks = near(node, node.clock.now());
+    checks.extend(sources::all(node).await);
+    checks.extend([name(node).await, gateway(node).await]);
+    let worst = checks.iter().map(|check| check.state).max();
+    let exit = if worst == Some(State::Wrong) { Exit::Refused } else { Exit::Done };
+    Reply::new(exit, &Checks { checks })
+}
+
+/// What can be looked at on this machine alone.
+pub(crate) fn near(node: &Node, now: Timestamp) -> Vec<Check> {
     let credentials = Credentials::load(&node.home, node.identity());
-    let now = node.clock.now();
     let mut checks = vec![
         folder(node),
         keys(node),
@@ -88,13 +103,9 @@ pub async fn doctor(node: &Node) -> Result<Reply, Failure> {
         approval(node),
     ];
     checks.extend(credentials.as_ref().ok().map(|own| certificate(own, now)));
-    checks.extend(sources::all(node).await);
-    checks.push(name(node).await);
-    checks.push(gateway(node).await);
+    checks.extend(sources::unmet(node));
     checks.extend([waiting(node, now), standing(node)]);
-    let worst = checks.iter().map(|check| check.state).max();
-    let exit = if worst == Some(State::Wrong) { Exit::Refused } else { Exit::Done };
-    Reply::new(exit, &Checks { checks })
+    checks
 }
 
 fn fine(what: &'static str, found: impl Into<String>) -> Check {

@@ -3,11 +3,12 @@
 //!
 //! ```text
 //! node.toml  enrolment.json  enrolled.json
-//! keys/      tls.key, signing.key, witness.key: never leave this folder
+//! keys/      tls.key, signing.key, witness.key, console.key: never leave this folder
 //! inbox/     files to hand in            outbox/    batches, by state
 //! sent/      files that became a batch   receipts/  proof of what was accepted
 //! rejected/  files and batches that were refused, each with its report
-//! state/     the largest checkpoint seen, and cosigned; who witnesses the log; locks
+//! state/     the largest checkpoint seen, and cosigned; who witnesses the log; what was
+//!            pushed (jobs/); what is due; locks
 //! alarms/    what must not go unseen, with its evidence
 //! ```
 

@@ -108,6 +108,7 @@ pub fn init(request: Request) -> Result<Reply, Failure> {
         retry: Retry::default(),
         witness: Witness::default(),
         trust: Trust::default(),
+        console: crate::config::Console::default(),
     };
     home.create()?;
     home::create_dir(&home.join("keys"))?;

@@ -15,6 +15,7 @@
 //! | [`publish`] | the outbox to the gateway, each batch until it has its receipt |
 //! | [`receipt`] | a receipt is verified before it is filed |
 //! | [`reject`], [`report`] | what is refused is put aside with its report |
+//! | [`console`] | pages, the push API and metrics, for this machine alone |
 //! | [`renewal`] | the node's certificate, renewed before it ends |
 //! | [`witness`] | cosigns the log's checkpoints, compares them with others', keeps receipts up |
 //!
@@ -35,6 +36,7 @@ pub mod cli;
 pub mod config;
 pub mod connect;
 pub mod consent;
+pub mod console;
 pub mod credentials;
 pub mod diff;
 pub mod doctor;
@@ -59,6 +61,7 @@ pub mod renewal;
 pub mod report;
 pub mod schedule;
 mod secret;
+mod served;
 pub mod source;
 pub mod status;
 pub mod submit;
@@ -124,6 +127,7 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
         Command::Consent { command } => consent::consent(&node()?, command).await,
         Command::Versions(args) => versions::versions(&asker(&args.who)?, args).await,
         Command::Status => status::status(&node()?).await,
+        Command::Console => console::link(&node()?),
         Command::Doctor => doctor::doctor(&node()?).await,
         Command::Renew => renewal::renew(&node()?).await,
         Command::Obligations(args) => obligations::obligations(&asker(&args.who)?, &args).await,

@@ -62,7 +62,11 @@ impl Paper<'_> {
         Ok(true)
     }
 
-    fn page(&self) -> Result<String, Failure> {
+    /// The report as a page of its own.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn page(&self) -> Result<String, Failure> {
         let marked = self.sheet.map(|sheet| Marked::new(sheet, self.checked));
         let texts = i18n::SOURCES.texts(self.language);
         let Checked { report, lines, .. } = self.checked;

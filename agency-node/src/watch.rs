@@ -24,6 +24,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     config::Retry,
+    console::Console,
     handin::{self, Taken},
     node::Node,
     outbox::State,
@@ -42,6 +43,7 @@ pub async fn run(node: Node) -> Result<Reply, Failure> {
     let _alone = node.alone()?;
     let publisher = node.publisher()?;
     let duties = Duties::take_up(&node).await?;
+    let console = Console::open(&node).await?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let queued = Arc::new(Notify::new());
@@ -51,12 +53,14 @@ pub async fn run(node: Node) -> Result<Reply, Failure> {
     let outbox = pin!(hand_over(publisher, queued));
     let sources = pin!(sources);
     let duties = pin!(duties.run());
+    let console = pin!(console.run());
     println!("node ready");
     tokio::select! {
         ended = duties => ended?,
         ended = inbox => ended?,
         ended = outbox => ended?,
         never = sources => match never {},
+        () = console => {}
         _ = interrupt.recv() => info!("stopping: interrupted"),
         _ = terminate.recv() => info!("stopping: told to"),
     }

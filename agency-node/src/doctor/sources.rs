@@ -10,13 +10,12 @@ use crate::{
     schedule::{times::Times, told},
 };
 
-/// Looks at every source, and at what could not be had.
+/// Looks at every source, and asks it.
 pub(super) async fn all(node: &Node) -> Vec<Check> {
     let mut checks = vec![];
     for source in &node.config.sources {
         checks.push(self::source(node, source).await);
     }
-    checks.extend(unmet(node));
     checks
 }
 
@@ -57,7 +56,7 @@ fn of_source(source: &Source, failure: &Failure) -> Check {
 }
 
 /// What could not be had when it was due.
-fn unmet(node: &Node) -> Vec<Check> {
+pub(super) fn unmet(node: &Node) -> Vec<Check> {
     let failed = told::standing(node).into_iter().filter_map(|source| {
         let open = source.open?;
         let trouble = open.trouble?;

@@ -71,15 +71,23 @@ impl Folder {
 
 /// Length and time of change of a file that may be a batch; `None` for all else.
 fn stamp(path: &Path) -> Option<Stamp> {
-    let name = path.file_name()?.to_string_lossy();
-    let unfinished = path.extension().and_then(OsStr::to_str).is_some_and(|extension| {
-        UNFINISHED.iter().any(|ending| extension.eq_ignore_ascii_case(ending))
-    });
-    if name.starts_with(['.', '~']) || name.ends_with(SIDECAR) || unfinished {
+    if !takes(path) {
         return None;
     }
     let facts = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     Some((facts.len(), facts.modified().ok()))
+}
+
+/// May a file of this name be a batch? One that is hidden, unfinished, or says more of another is
+/// none.
+#[must_use]
+pub fn takes(path: &Path) -> bool {
+    let Some(name) = path.file_name() else { return false };
+    let name = name.to_string_lossy();
+    let unfinished = path.extension().and_then(OsStr::to_str).is_some_and(|extension| {
+        UNFINISHED.iter().any(|ending| extension.eq_ignore_ascii_case(ending))
+    });
+    !(name.starts_with(['.', '~']) || name.ends_with(SIDECAR) || unfinished)
 }
 
 /// The sidecar of a file.

@@ -12,24 +12,16 @@ use axum::{
     routing::{get, post},
 };
 use birge_proto::tlog::witness::REQUEST_BYTES;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio::net::TcpListener;
 
 use super::{
     Witness,
     answer::{Answer, Asker},
 };
+use crate::served;
 
 /// How long one connection may live.
 const CONNECTION: Duration = Duration::from_secs(60);
-/// How long the head of a request may take.
-const HEAD: Duration = Duration::from_secs(10);
-/// Connections at once.
-const CONNECTIONS: usize = 64;
 
 /// Serves for ever.
 pub(super) async fn serve(listener: TcpListener, witness: Arc<Witness>) {
@@ -38,23 +30,7 @@ pub(super) async fn serve(listener: TcpListener, witness: Arc<Witness>) {
         .route("/checkpoint", get(checkpoint))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES))
         .with_state(witness);
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors
-            continue;
-        };
-        let router = router.clone();
-        tokio::spawn(async move {
-            let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
-            server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
-            let service = TowerToHyperService::new(router);
-            let served = server.serve_connection(TokioIo::new(stream), service);
-            drop(timeout(CONNECTION, served).await);
-            drop(permit);
-        });
-    }
+    served::serve(listener, router, CONNECTION).await;
 }
 
 async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Response<Body> {

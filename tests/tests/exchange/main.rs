@@ -27,6 +27,7 @@
 //! | `recorded` | every refusal of somebody identified is a record |
 //! | `reminders` | who owes figures is told by mail, once a day, and mail stops nothing else |
 //! | `renewal` | certificates are renewed before they end, and after a long absence |
+//! | `console` | the node's pages and its push API: who gets in, one batch of what is pushed, for everybody |
 //! | `revisions` | what stands is changed by a revision, and how |
 //! | `versions` | what was known when: as-of, release to the public, withdrawal, consent |
 //! | `auditing` | what auditors list, export, mirror, report and hold is proved |
@@ -52,6 +53,7 @@ mod attacked;
 mod auditing;
 mod authority;
 mod clock;
+mod console;
 mod countries;
 mod crash;
 mod damage;

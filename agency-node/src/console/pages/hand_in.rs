@@ -1,0 +1,164 @@
+//! The form: a file is checked, or handed in through the inbox.
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Multipart, Path, State, multipart::MultipartError},
+    http::StatusCode,
+    response::Response,
+};
+use birge_proto::problem::{Kind, Problem};
+
+use super::{missing, rejected, said};
+use crate::{
+    batch::Said,
+    console::{
+        Shared, answer,
+        became::{Became, Folders},
+        blocking,
+        jobs::{self, Job},
+        key::random,
+        upload::{self, Upload},
+        words::Say,
+    },
+    handin::{self, Given},
+    i18n::Language,
+    output::Failure,
+    report::Paper,
+};
+
+/// Bytes of a field that is no file.
+const FIELD_BYTES: usize = 64;
+
+#[derive(Template)]
+#[template(path = "console/hand_in.html")]
+struct HandIn<'a> {
+    say: &'a Say,
+    title: String,
+    here: &'static str,
+    sources: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "console/handed_in.html")]
+struct HandedIn<'a> {
+    say: &'a Say,
+    title: String,
+    here: &'static str,
+    job: Job,
+    became: Became,
+    report: String,
+}
+
+/// `GET /hand-in`.
+pub(super) async fn form(
+    State(desk): State<Shared>,
+    Extension(language): Extension<Language>,
+) -> Response {
+    let say = Say::new(language);
+    let sources = desk.node.config.sources.iter().map(|source| source.name.clone()).collect();
+    let page = HandIn { say: &say, title: say.it("hand-in"), here: "hand-in", sources };
+    answer::page(StatusCode::OK, &page)
+}
+
+/// What a form sends: a file, and whose source's it is.
+async fn sent(desk: &Shared, mut form: Multipart) -> Result<(Upload, Option<String>), Failure> {
+    let wrong = |error: MultipartError| {
+        Failure::from(Problem::new(Kind::Malformed, error.body_text()).hint("send the form again"))
+    };
+    let (mut file, mut source) = (None, None);
+    while let Some(mut field) = form.next_field().await.map_err(wrong)? {
+        let name = field.file_name().map(str::to_owned);
+        match (field.name(), name) {
+            (Some("file"), Some(name)) if file.is_none() && !name.is_empty() => {
+                file = Some(upload::receive(&desk.node.home, &name, field).await?);
+            }
+            (Some("source"), None) => {
+                let mut text = vec![];
+                while let Some(piece) = field.chunk().await.map_err(wrong)? {
+                    if text.len() + piece.len() > FIELD_BYTES {
+                        return Err(Problem::new(Kind::TooLarge, "the source's name").into());
+                    }
+                    text.extend_from_slice(&piece);
+                }
+                source = Some(String::from_utf8_lossy(&text).into_owned());
+            }
+            _ => {}
+        }
+    }
+    let hint = "choose a file, then press the button again";
+    let file =
+        file.ok_or_else(|| Problem::new(Kind::Malformed, "no file was chosen").hint(hint))?;
+    let source = source.filter(|source| !source.is_empty());
+    jobs::mapping(&desk.node, source.as_deref())?;
+    Ok((file, source))
+}
+
+/// `POST /check`: the report on a file; nothing is handed in.
+pub(super) async fn check(
+    State(desk): State<Shared>,
+    Extension(language): Extension<Language>,
+    form: Multipart,
+) -> Response {
+    said(language, async {
+        let (upload, source) = sent(&desk, form).await?;
+        let _one = desk.checking.lock().await;
+        let page = blocking(&desk, move |desk| {
+            let mapping = jobs::mapping(&desk.node, source.as_deref())?;
+            let given = Given { file: upload.path.clone(), mapping };
+            let checked = handin::check(&desk.node, &given, Said::default())?;
+            let sheet = given.sheet(&desk.node)?;
+            let sheet = sheet.as_ref();
+            Paper { file: &upload.name, checked: &checked, sheet, language }.page()
+        });
+        Ok(rejected::report(page.await?))
+    })
+    .await
+}
+
+/// `POST /hand-in`: the file goes into the inbox.
+pub(super) async fn hand_in(
+    State(desk): State<Shared>,
+    Extension(language): Extension<Language>,
+    form: Multipart,
+) -> Response {
+    said(language, async {
+        let (upload, source) = sent(&desk, form).await?;
+        // Whoever hands a file in again wants it looked at again; what it says is taken once.
+        let key = hex::encode(random::<16>()?);
+        let _one = desk.filing.lock().await;
+        let job = blocking(&desk, move |desk| jobs::file(&desk.node, &upload, source, Some(&key)));
+        Ok(answer::see_other(&format!("/handed-in/{}", job.await?.id)))
+    })
+    .await
+}
+
+/// `GET /handed-in/JOB`: what became of it.
+pub(super) async fn handed_in(
+    State(desk): State<Shared>,
+    Extension(language): Extension<Language>,
+    Path(id): Path<String>,
+) -> Response {
+    said(language, async {
+        let found = blocking(&desk, move |desk| {
+            let Some(job) = jobs::one(&desk.node.home, &id)? else { return Ok(None) };
+            let became = Folders::read(&desk.node)?.became(&job)?;
+            let report = match &became {
+                Became::Rejected(name) => {
+                    let name = name.trim_end_matches(".report.json");
+                    let page = format!("{name}.report.html");
+                    let there = desk.node.home.join("rejected").join(&page).exists();
+                    rejected::address(&if there { page } else { format!("{name}.report.txt") })
+                }
+                _ => String::new(),
+            };
+            Ok(Some((job, became, report)))
+        });
+        let Some((job, became, report)) = found.await? else { return Ok(missing(language)) };
+        let say = Say::new(language);
+        let title = say.with("handed-in", "file", &job.name);
+        let page = HandedIn { say: &say, title, here: "hand-in", job, became, report };
+        Ok(answer::page(StatusCode::OK, &page))
+    })
+    .await
+}
