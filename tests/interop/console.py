@@ -14,6 +14,7 @@ import tempfile
 import urllib.parse
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -64,11 +65,15 @@ def look(driver, name):
         failures.append(f"{name}: {wide} pixels wide at 320")
 
 
+def wait(driver, condition, what):
+    """Waits for a condition; while a page goes and the next one comes there is none."""
+    WebDriverWait(driver, 30, ignored_exceptions=[WebDriverException]).until(condition, what)
+
+
 def shown(driver, text):
     """Waits for a text on the page."""
-    WebDriverWait(driver, 30).until(
-        lambda it: text in it.find_element(By.TAG_NAME, "body").text, f"{text!r} on the page"
-    )
+    on_page = lambda it: text in it.find_element(By.TAG_NAME, "body").text
+    wait(driver, on_page, f"{text!r} on the page")
 
 
 def submit(driver, file, action):
@@ -92,6 +97,7 @@ def walk(driver):
             look(driver, f"{language}-{page or 'home'}")
         driver.get(f"{origin}/batches")
         driver.find_element(By.CSS_SELECTOR, "tbody th a").click()
+        wait(driver, lambda it: "/batches/" in it.current_url, "a batch")
         look(driver, f"{language}-batch")
         driver.get(f"{origin}/rejected")
         driver.find_element(By.CSS_SELECTOR, "tbody td a").click()
@@ -101,7 +107,7 @@ def walk(driver):
         shown(driver, "seventeen")
         look(driver, f"{language}-check")
     submit(driver, good, "hand-in")
-    WebDriverWait(driver, 30).until(lambda it: "/handed-in/" in it.current_url, "where it went")
+    wait(driver, lambda it: "/handed-in/" in it.current_url, "where it went")
     look(driver, "handed-in")
 
 
