@@ -7,7 +7,7 @@
 //! | [`watch`] | waits for files without sleeping |
 //! | [`exchange`] | a gateway with its folder |
 //! | [`node`] | an agency node with its folder |
-//! | [`line`] | a line between both that can be cut |
+//! | [`mod@line`] | a line between both that can be cut |
 //! | [`postgres`] | a PostgreSQL, as a ministry's database |
 //! | [`named`] | a server's certificate and its authority |
 //! | [`person`] | a person with a password and an authenticator |
