@@ -11,7 +11,8 @@ use serde::Serialize;
 use tokio::net::{TcpStream, lookup_host};
 
 use crate::{
-    alarms, connect,
+    alarms,
+    connect::{self, dial::Dial},
     credentials::{self, Credentials, Enrolment},
     home,
     node::Node,
@@ -84,6 +85,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// When the answer cannot be made.
 pub async fn doctor(node: &Node) -> Result<Reply, Failure> {
     let mut checks = near(node, node.clock.now());
+    checks.push(renewal(node).await);
     checks.extend(sources::all(node).await);
     checks.extend([name(node).await, gateway(node).await]);
     let worst = checks.iter().map(|check| check.state).max();
@@ -258,6 +260,34 @@ async fn name(node: &Node) -> Check {
             "name",
             format!("{host} is {}, and does not answer", list.join(", ")),
             "see whether a firewall drops what goes there",
+        ),
+    }
+}
+
+/// Where a certificate is renewed: another port than the gateway's own.
+async fn renewal(node: &Node) -> Check {
+    let Ok(own) = Credentials::load(&node.home, node.identity()) else {
+        return wrong("renewal", "this node is not enrolled", "see enrolment");
+    };
+    let url = &own.enrolled.people_url;
+    let dial = connect::place(url).and_then(|(_, (host, port), _)| {
+        Dial::of(&node.config.gateway, &node.home.join(""), host, port)
+    });
+    let dial = match dial {
+        Ok(dial) => dial,
+        Err(failure) => return of("renewal", &failure),
+    };
+    match tokio::time::timeout(PATIENCE, dial.connect()).await {
+        Ok(Ok(_)) => fine("renewal", format!("{url}, where certificates are renewed, answers")),
+        Ok(Err(error)) => wrong(
+            "renewal",
+            format!("{url}, where certificates are renewed, cannot be reached: {error}"),
+            "open this port, too, in the firewall or the proxy",
+        ),
+        Err(_) => wrong(
+            "renewal",
+            format!("{url}, where certificates are renewed, does not answer"),
+            "open this port, too, in the firewall or the proxy",
         ),
     }
 }

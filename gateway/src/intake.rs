@@ -20,10 +20,10 @@ use birge_proto::{
 };
 use futures::Stream;
 use prost::bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 use self::{
-    arrival::{Arrivals, Memory},
+    arrival::{Arrival, Arrivals, Memory, Taken},
     decide::{Checked, Permitted, Standing},
     ready::Ready,
     receive::{Received, Signed},
@@ -114,19 +114,33 @@ impl Intake {
         if let Some(submission) = self.catalog.submission(&id)? {
             return Ok(self.accepted(submission, wire::Report::default()).await?);
         }
-        let taken_over = self.arrivals.take_over(agency, id, signed.held(), now);
-        let taken_over = taken_over.map_err(|problem| signed.known.refuse(problem))?;
         let batch = self.batches.take(agency, 1).await?;
-        let (before, memory) = match taken_over {
-            Some(taken_over) => taken_over,
-            None => {
-                let memory = self.memory.take(agency, signed.most_bytes() / MEMORY_UNIT).await?;
-                (vec![], Arc::new(memory))
+        let only_asks = signed.header.dry_run;
+        let taken = match only_asks {
+            // It is not to push out what is on its way.
+            true => None,
+            false => {
+                let taken = self.arrivals.take_over(agency, id, signed.held(), now);
+                taken.map_err(|problem| signed.known.refuse(problem))?
             }
         };
-        let turn = Arc::new((batch, Arc::clone(&memory)));
-        let arrival = self.arrivals.begin(agency, id, before, memory, now);
+        let taken = match taken {
+            Some(taken) => taken,
+            None => {
+                let most = signed.most_bytes() / MEMORY_UNIT;
+                Taken::nothing(self.memory.take(agency, most).await?)
+            }
+        };
+        let memory = Arc::clone(&taken.memory);
+        let arrival = match only_asks {
+            true => Arc::new(Arrival::of(id, taken, now)),
+            false => self.arrivals.begin(agency, id, taken, now),
+        };
         let received = Received::read(signed, &arrival, blocks, WHOLE_BATCH).await?;
+        let turn = Arc::new((batch, memory, arrival.checking().await));
+        if let Some(submission) = self.catalog.submission(&id)? {
+            return Ok(self.accepted(submission, wire::Report::default()).await?);
+        }
         let structures = self.catalog.read(|state| Arc::clone(&state.structures));
         let mut checked =
             blocking(&turn, move || Checked::check(&structures, received, now)).await?;
@@ -341,7 +355,7 @@ fn counts(counts: birge_proto::record::Counts) -> wire::Counts {
 /// Works on a thread of its own. The turn ends with the work, though nobody may wait for it any
 /// more.
 async fn blocking<T: Send + 'static>(
-    turn: &Arc<(OwnedSemaphorePermit, Memory)>,
+    turn: &Arc<(OwnedSemaphorePermit, Memory, OwnedMutexGuard<()>)>,
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     let failed = || Problem::new(Kind::Internal, "the batch could not be checked").into();

@@ -81,10 +81,11 @@ fn reissued(
     server_names: &[String],
     clock: &SharedClock,
 ) -> Result<Option<Issued>> {
-    let (identity, until) = holder(&keys.read(&format!("{name}.crt"))?, exchange)
+    let (identity, [from, until]) = holder(&keys.read(&format!("{name}.crt"))?, exchange)
         .with_context(|| format!("{name}.crt cannot be used"))?;
     let now = clock.now();
-    if until.duration_since(now) >= BEFORE {
+    // One that was issued while the clock was ahead is not good yet.
+    if from <= now && until.duration_since(now) >= BEFORE {
         return Ok(None);
     }
     let authority = Authority::load(&keys.path(""))?;
@@ -92,10 +93,12 @@ fn reissued(
     authority.reissue(&key, &identity, &exchange.trust_domain, server_names, now).map(Some)
 }
 
-/// Whose certificate it is, and when it ends.
-fn holder(pem: &str, exchange: &Exchange) -> Result<(Identity, Timestamp)> {
+/// Whose certificate it is, from when on it is good, and when it ends.
+fn holder(pem: &str, exchange: &Exchange) -> Result<(Identity, [Timestamp; 2])> {
     let der = CertificateDer::from_pem_slice(pem.as_bytes())?;
     let identity = Identity::from_certificate(&der, &exchange.trust_domain)?;
     let (_, certificate) = parse_x509_certificate(&der)?;
-    Ok((identity, Timestamp::from_second(certificate.validity().not_after.timestamp())?))
+    let validity = certificate.validity();
+    let from = Timestamp::from_second(validity.not_before.timestamp())?;
+    Ok((identity, [from, Timestamp::from_second(validity.not_after.timestamp())?]))
 }

@@ -20,12 +20,17 @@ use birge_proto::{
     tlog::cosignature::CosignatureVerifier,
 };
 
+use jiff::SignedDuration;
+
 use self::holders::{Candidate, Holders};
 pub use self::holds::Holds;
 pub use self::{
     log::Log,
     people::{Account, AccountState, People, RECOVERY_SECONDS, Token},
 };
+
+/// A certificate is renewed no sooner after it was renewed.
+const ONCE: SignedDuration = SignedDuration::from_hours(24);
 
 /// State that follows from the records.
 #[derive(Debug, Clone, Default)]
@@ -127,7 +132,9 @@ impl Registry {
             }
             Event::ParticipantRevoked { identity, serials } => {
                 self.revoked.extend(serials.iter().cloned());
-                self.participants.insert(identity.clone(), Participant::default());
+                // One may have been renewed since they were looked up.
+                let before = self.participants.insert(identity.clone(), Participant::default());
+                self.revoked.extend(before.into_iter().flat_map(|known| known.serials));
                 self.people.body_revoked(identity);
             }
             Event::Account { person, act } => {
@@ -198,16 +205,16 @@ impl Registry {
         self.holders.bar(candidate, self.participant(candidate.identity))
     }
 
-    /// Why a certificate may not be renewed, where it may not: its holder is enrolled, and each
-    /// statement of its holder is used once.
+    /// Why a certificate may not be renewed, where it may not: its holder is enrolled, and asks once
+    /// a day at most.
     #[must_use]
     pub fn bars_renewal(&self, identity: &Identity, asked: Option<&Authorised>) -> Option<String> {
         let Some(known) = self.participant(identity) else {
             return Some(format!("{identity} is not enrolled"));
         };
-        let stated = asked.map(|asked| asked.stated);
-        let used = known.renewed.zip(stated).is_some_and(|(last, stated)| last >= stated);
-        used.then(|| format!("{identity} asked for this already, or later"))
+        let (last, stated) = known.renewed.zip(asked.map(|asked| asked.stated))?;
+        (stated.duration_since(last) < ONCE)
+            .then(|| format!("{identity} asked for it at {last}, less than a day before"))
     }
 
     /// Serial numbers of every certificate that was revoked, in hex.

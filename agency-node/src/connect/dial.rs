@@ -54,6 +54,14 @@ impl Dial {
         let proxy = match gateway.proxy.as_str() {
             "" => None,
             url => {
+                if url.contains('@') {
+                    return Err(Failure::Usage(
+                        "the proxy's address holds a user or a password\nnext: put USER:PASSWORD \
+                         into a file of mode 600, and name it with proxy_credentials_file under \
+                         [gateway] in node.toml"
+                            .into(),
+                    ));
+                }
                 let parsed = url.parse().ok();
                 let parsed = parsed.filter(|uri: &Uri| {
                     uri.scheme_str() == Some("http") && uri.port_u16().is_some()
@@ -247,8 +255,11 @@ mod tests {
         let dial = Dial::of(&gateway, folder.path(), "exchange.gov.example".into(), 7443).unwrap();
         let error = dial.connect().await.unwrap_err().to_string();
         assert!(error.contains("the proxy") && error.contains(&port.to_string()), "{error}");
-        gateway.proxy = "proxy.gov.example".into();
-        assert!(Dial::of(&gateway, folder.path(), "a".into(), 1).is_err());
+        for wrong in ["proxy.gov.example", "http://node:secret@proxy.gov.example:3128"] {
+            gateway.proxy = wrong.into();
+            let told = Dial::of(&gateway, folder.path(), "a".into(), 1).unwrap_err().to_string();
+            assert!(told.contains("next:") && !told.contains("secret"), "{told}");
+        }
     }
 
     #[tokio::test]

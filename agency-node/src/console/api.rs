@@ -14,18 +14,20 @@ use serde_json::{Value, json};
 use super::{
     Desk, Shared, answer,
     became::Folders,
-    blocking, jobs,
+    blocking,
+    jobs::{self, Job},
     upload::{self, Upload},
 };
 use crate::{
     batch::Said,
     handin::{self, Given},
+    node::Node,
     output::Failure,
     report,
 };
 
 /// Jobs that a list shows.
-const SHOWN: usize = 100;
+const SHOWN: usize = 50;
 /// Characters of a key.
 const KEY_CHARS: usize = 255;
 
@@ -66,8 +68,16 @@ async fn push(
     }
     let _one = desk.filing.lock().await;
     let filed = blocking(&desk, move |desk| {
-        let job = jobs::file(&desk.node, &upload, asked.source, key.as_deref())?;
-        let told = Folders::read(&desk.node)?.tell(&job)?;
+        let (node, source) = (&desk.node, asked.source);
+        let under_way = match key {
+            Some(_) => None,
+            None => under_way(node, &upload, source.as_deref())?,
+        };
+        let job = match under_way {
+            Some(job) => job,
+            None => jobs::file(node, &upload, source, key.as_deref())?,
+        };
+        let told = Folders::read(node)?.tell(&job)?;
         Ok((job, told))
     });
     let (job, told) = filed.await.map_err(|failure| match &failure {
@@ -80,6 +90,15 @@ async fn push(
     let location = format!("/v1/batches/{}", job.id);
     answer::insert(response.headers_mut(), header::LOCATION, &location);
     Ok(response)
+}
+
+/// The job of the same content that is under way still. One that came to its end is over: the same
+/// figures may count again after others, and a file that was refused may pass by now.
+fn under_way(node: &Node, upload: &Upload, source: Option<&str>) -> Result<Option<Job>, Failure> {
+    let jobs = jobs::all(&node.home)?.into_iter();
+    let same = |job: &Job| job.digest == upload.digest && job.source.as_deref() == source;
+    let Some(newest) = jobs.into_iter().find(same) else { return Ok(None) };
+    Ok(Folders::read(node)?.is_under_way(&newest).then_some(newest))
 }
 
 /// The key that makes one thing of what is sent again.
@@ -128,8 +147,13 @@ async fn one(State(desk): State<Shared>, Path(id): Path<String>) -> Answer {
 async fn list(State(desk): State<Shared>) -> Answer {
     let told = blocking(&desk, |Desk { node, .. }| {
         let (jobs, folders) = (jobs::all(&node.home)?, Folders::read(node)?);
-        let told = jobs.iter().take(SHOWN).map(|job| folders.tell(job));
-        told.collect::<Result<Vec<_>, _>>()
+        // What cannot be told of one job keeps nothing back of the others.
+        let told = jobs.iter().take(SHOWN).map(|job| {
+            folders.tell(job).unwrap_or_else(|failure| {
+                json!({ "job": job.id, "name": job.name, "trouble": failure.to_string() })
+            })
+        });
+        Ok(told.collect::<Vec<_>>())
     });
     let jobs = told.await.map_err(|failure| answer::failure(&failure))?;
     Ok(answer::json(StatusCode::OK, &json!({ "jobs": jobs })))

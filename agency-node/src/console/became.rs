@@ -132,6 +132,12 @@ impl<'a> Folders<'a> {
         Ok(if known || moved() { Became::Received } else { Became::Gone })
     }
 
+    /// Is a job in the inbox or the outbox still?
+    pub(super) fn is_under_way(&self, job: &Job) -> bool {
+        let waits = self.waiting.iter().any(|it| job.made(&it.source));
+        waits || job.inbox(&self.node.home).join(&job.file).exists()
+    }
+
     fn sent(&self, job: &Job) -> Option<PathBuf> {
         let path = self.node.home.join("sent").join(&job.file);
         path.exists().then_some(path)

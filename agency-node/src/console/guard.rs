@@ -2,6 +2,8 @@
 //! name this machine (against names that are rebound), what changes something must come from a page
 //! of this origin or from a program, and each must show the key or a session made with it.
 
+use std::net::IpAddr;
+
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, Uri, header},
@@ -119,7 +121,9 @@ fn is_loopback(host: &str) -> bool {
         Some((name, port)) if digits(port) => name,
         _ => host,
     };
-    matches!(name, "127.0.0.1" | "[::1]") || name.eq_ignore_ascii_case("localhost")
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// Does what would change something come from a page of this origin, or, where programs ask, from
@@ -145,7 +149,9 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_named() {
-        for host in ["127.0.0.1", "127.0.0.1:7480", "localhost:1", "LOCALHOST", "[::1]:7480"] {
+        for host in
+            ["127.0.0.1", "127.0.0.1:7480", "127.0.0.2:1", "localhost:1", "LOCALHOST", "[::1]:7480"]
+        {
             assert!(is_loopback(host), "{host}");
         }
         for host in [

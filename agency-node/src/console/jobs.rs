@@ -21,7 +21,10 @@ use birge_proto::{
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::upload::{INCOMING, Upload};
+use super::{
+    key::random,
+    upload::{INCOMING, Upload},
+};
 use crate::{
     home::{self, Home},
     node::Node,
@@ -36,7 +39,7 @@ const DAYS: i64 = 90;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Job {
-    /// Its name: 32 hex digits, from the key that its sender gave, else from its content.
+    /// Its name: 32 hex digits, from the key that its sender gave, else by chance.
     pub(super) id: String,
     /// SHA-256 of the body in hex.
     pub(super) digest: String,
@@ -91,9 +94,8 @@ pub(super) fn mapping(node: &Node, source: Option<&str>) -> Result<Option<PathBu
     Ok(found.mapping.as_ref().map(|mapping| node.home.join(mapping)))
 }
 
-/// Files what was pushed, and hands it to the inbox. What was filed before under the same key, or
-/// without one with the same content, is not filed again. The caller sees to it that one is filed at a
-/// time.
+/// Files what was pushed, and hands it to the inbox. What was filed before under the same key is not
+/// filed again. The caller sees to it that one is filed at a time.
 ///
 /// # Errors
 /// When the key came with another body before, there is no such source, or the disk refuses.
@@ -107,7 +109,7 @@ pub(super) fn file(
     let home = &node.home;
     let named = match key {
         Some(key) => format!("key\0{key}"),
-        None => format!("content\0{}\0{}", source.as_deref().unwrap_or_default(), upload.digest),
+        None => format!("unkeyed\0{}", hex::encode(random::<16>()?)),
     };
     let id = hex::encode(&sha256(named.as_bytes())[..16]);
     if let Some(before) = one(home, &id)? {
@@ -253,7 +255,6 @@ mod tests {
         let other = file(&node, &upload(&node, "two").await, None, Some("k")).unwrap_err();
         assert!(other.to_string().contains("another file"), "{other}");
         let bare = file(&node, &upload(&node, "one").await, None, None).unwrap();
-        assert_eq!(file(&node, &upload(&node, "one").await, None, None).unwrap(), bare);
         assert_ne!(bare.id, first.id);
         assert_eq!(inbox(&node), 2);
         let unknown = file(&node, &upload(&node, "one").await, Some("x".into()), None);

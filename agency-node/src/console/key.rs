@@ -33,7 +33,7 @@ impl Purpose {
     pub(super) fn seconds(self) -> i64 {
         match self {
             Self::Open => 5 * 60,
-            Self::Session => 12 * 60 * 60,
+            Self::Session => 2 * 60 * 60,
         }
     }
 }
@@ -60,8 +60,8 @@ impl Key {
             fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
         if facts.permissions().mode() & 0o077 != 0 {
             return Err(Failure::Wrong(format!(
-                "others may read the console's key {0}\nnext: remove it, so that a new one is made; \
-                 whoever holds the old one could hand in batches",
+                "others may read the console's key {0}\nnext: remove it, and start `agency-node run` \
+                 again, which makes a new one; whoever holds the old one could hand in batches",
                 path.display()
             )));
         }
@@ -69,8 +69,8 @@ impl Key {
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Self::parse(text.trim()).ok_or_else(|| {
             Failure::Wrong(format!(
-                "the console's key {} is not 64 hex digits\nnext: remove it, so that a new one is \
-                 made",
+                "the console's key {} is not 64 hex digits\nnext: remove it, and start \
+                 `agency-node run` again, which makes a new one",
                 path.display()
             ))
         })

@@ -96,7 +96,11 @@ impl Comparisons {
     /// When what the node keeps cannot be used.
     pub async fn run(mut self) -> Result<(), Failure> {
         loop {
-            self.round().await?;
+            match self.round().await {
+                // Such as a disk that is full: all else goes on, and this does once there is room.
+                Err(Failure::Internal(error)) => warn!("checkpoints were not compared: {error:#}"),
+                ended => ended?,
+            }
             tokio::time::sleep(self.every).await;
         }
     }

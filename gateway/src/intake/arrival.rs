@@ -14,7 +14,7 @@ use birge_proto::{
 };
 use jiff::SignedDuration;
 use prost::bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 /// How long what came is kept.
@@ -33,7 +33,26 @@ pub(super) struct Arrival {
     begun: Timestamp,
     blocks: Mutex<Vec<Bytes>>,
     memory: Memory,
+    /// Held by the one stream that is checked and committed at a time.
+    checking: Arc<Turn>,
     taken_over: CancellationToken,
+}
+
+/// The right to check and commit a batch.
+pub(super) type Turn = tokio::sync::Mutex<()>;
+
+/// What a stream takes over from the one before.
+pub(super) struct Taken {
+    pub(super) blocks: Vec<Bytes>,
+    pub(super) memory: Memory,
+    pub(super) checking: Arc<Turn>,
+}
+
+impl Taken {
+    /// Nothing came before.
+    pub(super) fn nothing(memory: OwnedSemaphorePermit) -> Self {
+        Self { blocks: vec![], memory: Arc::new(memory), checking: Arc::default() }
+    }
 }
 
 impl Arrivals {
@@ -54,7 +73,7 @@ impl Arrivals {
         batch: BatchId,
         held: usize,
         now: Timestamp,
-    ) -> Result<Option<(Vec<Bytes>, Memory)>, Problem> {
+    ) -> Result<Option<Taken>, Problem> {
         let mut of = lock(&self.0);
         let before = of.remove(agency);
         of.retain(|_, arrival| now.duration_since(arrival.begun) < KEPT);
@@ -69,25 +88,19 @@ impl Arrivals {
         })?;
         before.taken_over.cancel();
         let blocks = lock(&before.blocks)[..held].to_vec();
-        Ok(Some((blocks, Arc::clone(&before.memory))))
+        let (memory, checking) = (Arc::clone(&before.memory), Arc::clone(&before.checking));
+        Ok(Some(Taken { blocks, memory, checking }))
     }
 
-    /// A batch of which these blocks are there, and others come.
+    /// A batch of which what was taken over is there, and the rest comes.
     pub(super) fn begin(
         &self,
         agency: &Identity,
         batch: BatchId,
-        blocks: Vec<Bytes>,
-        memory: Memory,
+        taken: Taken,
         now: Timestamp,
     ) -> Arc<Arrival> {
-        let arrival = Arc::new(Arrival {
-            batch,
-            begun: now,
-            blocks: Mutex::new(blocks),
-            memory,
-            taken_over: CancellationToken::new(),
-        });
+        let arrival = Arc::new(Arrival::of(batch, taken, now));
         lock(&self.0).insert(agency.clone(), Arc::clone(&arrival));
         arrival
     }
@@ -102,17 +115,24 @@ impl Arrivals {
 }
 
 impl Arrival {
+    /// A batch of which nothing is kept when its stream breaks.
+    pub(super) fn of(batch: BatchId, taken: Taken, now: Timestamp) -> Self {
+        let Taken { blocks, memory, checking } = taken;
+        let (blocks, taken_over) = (Mutex::new(blocks), CancellationToken::new());
+        Self { batch, begun: now, blocks, memory, checking, taken_over }
+    }
+
+    /// Waits for the right to check and commit it: whoever took it over may be at that still.
+    pub(super) async fn checking(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.checking).lock_owned().await
+    }
+
     /// Nothing came yet, and nothing of it is kept.
     #[cfg(test)]
     pub(super) async fn new() -> Self {
         let turns = Arc::new(tokio::sync::Semaphore::new(1));
-        Self {
-            batch: BatchId([0; 32]),
-            begun: Timestamp::UNIX_EPOCH,
-            blocks: Mutex::default(),
-            memory: Arc::new(turns.acquire_owned().await.expect("a permit")),
-            taken_over: CancellationToken::new(),
-        }
+        let memory = turns.acquire_owned().await.expect("a permit");
+        Self::of(BatchId([0; 32]), Taken::nothing(memory), Timestamp::UNIX_EPOCH)
     }
 
     /// How many blocks came.
@@ -168,12 +188,12 @@ mod tests {
 
         fn begin(&self, batch: BatchId) -> Arc<Arrival> {
             let memory = Arc::clone(&self.turns).try_acquire_owned().unwrap();
-            self.arrivals.begin(&self.agency, batch, vec![], Arc::new(memory), self.now)
+            self.arrivals.begin(&self.agency, batch, Taken::nothing(memory), self.now)
         }
 
         fn take_over(&self, batch: BatchId, held: usize) -> Result<Option<Vec<Bytes>>, Problem> {
             let taken = self.arrivals.take_over(&self.agency, batch, held, self.now)?;
-            Ok(taken.map(|(blocks, _)| blocks))
+            Ok(taken.map(|taken| taken.blocks))
         }
     }
 

@@ -30,8 +30,8 @@ pub(super) struct Gate {
     catalog: Arc<Catalog>,
     accounts: Arc<Accounts>,
     recorder: Recorder,
-    /// By certificate, so that a revoked one cannot use up what its successor needs; of a person
-    /// whatever it presents.
+    /// Of each identity, whatever it presents; a certificate that counts no more has its own, so that
+    /// it cannot use up what its successor needs.
     quota: DefaultKeyedRateLimiter<(Identity, String)>,
     /// Of persons whose session or token counts no more: what they still cause is little.
     void: DefaultKeyedRateLimiter<Identity>,
@@ -136,7 +136,8 @@ impl Gate {
     fn within_quota(&self, peer: &Peer) -> Result<(), Problem> {
         let of = |credential| self.quota.check_key(&(peer.identity.clone(), credential)).is_ok();
         let within = match &peer.credential {
-            Credential::Certificate(serial) => of(serial.clone()),
+            Credential::Certificate(serial) if !self.counts(peer) => of(serial.clone()),
+            Credential::Certificate(_) => of(String::new()),
             Credential::Bearer(_) if self.counts(peer) => of(String::new()),
             Credential::Bearer(_) => self.void.check_key(&peer.identity).is_ok(),
             Credential::Nothing => self.public.check().is_ok(),

@@ -18,8 +18,9 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 use super::gate::Gate;
 use crate::intake::Intake as WritePath;
 
-/// How long the next block may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the next block may take: on a line of 64 kbit/s that loses packets a large one takes
+/// minutes.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The service.
 pub(super) struct IntakeService {
@@ -84,7 +85,7 @@ where
     stream::unfold(Some(parts), move |state| async move {
         let mut parts = state?;
         let Ok(next) = timeout(patience, parts.next()).await else {
-            let detail = format!("nothing came for {} seconds", patience.as_secs());
+            let detail = format!("no whole block came for {} seconds", patience.as_secs());
             return Some((Err(Problem::new(Kind::Truncated, detail)), None));
         };
         let problem = match next {

@@ -17,6 +17,10 @@ const BLOCKS: usize = 128;
 /// Observations below which a block is not worth its own dictionaries.
 const LEAST_ROWS: usize = 4_096;
 
+/// Rows and bytes of a block that a slow line brings in minutes; larger ones are made only of tables
+/// that would be too many of these.
+const HANDY: (usize, usize) = (32_768, 512 << 10);
+
 /// Encodes a table as blocks of at most [`limits::BLOCK_ROWS`] observations, fewer of a small table,
 /// and where long texts would make a block larger than [`limits::BLOCK_BYTES`]. The same table
 /// always gives the same bytes.
@@ -37,19 +41,11 @@ pub fn to_blocks(table: &RawTable) -> Result<Vec<Vec<u8>>, WireError> {
             return Err(WireError::TooLarge { block: 0, what, found, most });
         }
     }
-    let rows = table.rows.div_ceil(BLOCKS).clamp(LEAST_ROWS, limits::BLOCK_ROWS);
-    let starts = (0..table.rows).step_by(rows);
-    let ranges: Vec<Range<usize>> =
-        starts.map(|start| start..table.rows.min(start + rows)).collect();
-    let encoded = side_by_side(&ranges, |range| {
-        let mut blocks = vec![];
-        encode(table, range.clone(), &mut blocks).map(|()| blocks)
-    });
-    let mut blocks: Vec<Vec<u8>> = vec![];
-    for encoded in encoded {
-        let before = blocks.len();
-        blocks.extend(encoded.map_err(|error| error.after(before))?);
+    let handy = in_blocks(table, HANDY)?;
+    if handy.len() <= limits::BLOCKS {
+        return Ok(handy);
     }
+    let blocks = in_blocks(table, (limits::BLOCK_ROWS, limits::BLOCK_BYTES))?;
     if blocks.len() > limits::BLOCKS {
         let (found, most) = (blocks.len(), limits::BLOCKS);
         return Err(WireError::TooLarge { block: most, what: "blocks", found, most });
@@ -57,9 +53,31 @@ pub fn to_blocks(table: &RawTable) -> Result<Vec<Vec<u8>>, WireError> {
     Ok(blocks)
 }
 
+/// The blocks of a table, of so many rows and, where there is more than one row, bytes at most.
+fn in_blocks(
+    table: &RawTable,
+    (most_rows, most_bytes): (usize, usize),
+) -> Result<Vec<Vec<u8>>, WireError> {
+    let rows = table.rows.div_ceil(BLOCKS).clamp(LEAST_ROWS, most_rows);
+    let starts = (0..table.rows).step_by(rows);
+    let ranges: Vec<Range<usize>> =
+        starts.map(|start| start..table.rows.min(start + rows)).collect();
+    let encoded = side_by_side(&ranges, |range| {
+        let mut blocks = vec![];
+        encode(table, range.clone(), most_bytes, &mut blocks).map(|()| blocks)
+    });
+    let mut blocks: Vec<Vec<u8>> = vec![];
+    for encoded in encoded {
+        let before = blocks.len();
+        blocks.extend(encoded.map_err(|error| error.after(before))?);
+    }
+    Ok(blocks)
+}
+
 fn encode(
     table: &RawTable,
     rows: Range<usize>,
+    most: usize,
     blocks: &mut Vec<Vec<u8>>,
 ) -> Result<(), WireError> {
     let all_present = rows.clone().all(|row| table.present.at(row));
@@ -70,7 +88,7 @@ fn encode(
         present: if all_present { vec![] } else { table.present.bytes(rows.clone()) },
     };
     let found = columns.encoded_len();
-    if found <= limits::BLOCK_BYTES {
+    if found <= most || (rows.len() == 1 && found <= limits::BLOCK_BYTES) {
         blocks.push(columns.encode_to_vec());
         return Ok(());
     }
@@ -79,8 +97,8 @@ fn encode(
         return Err(WireError::TooLarge { block, what: "bytes", found, most });
     }
     let middle = rows.start + rows.len() / 2;
-    encode(table, rows.start..middle, blocks)?;
-    encode(table, middle..rows.end, blocks)
+    encode(table, rows.start..middle, most, blocks)?;
+    encode(table, middle..rows.end, most, blocks)
 }
 
 /// The rows of one column with a dictionary of their own, entries in the order they occur.

@@ -151,7 +151,8 @@ fn a_node_on_a_full_disk_loses_nothing_and_goes_on_once_there_is_room() {
     .unwrap();
     assert!(file.exists());
     std::fs::remove_file(filler).unwrap();
-    mia.wait_receipts(1).unwrap();
+    let waited = mia.wait_receipts(1);
+    waited.unwrap_or_else(|error| panic!("{error:#}\n{}", process.tail()));
     process.stop().unwrap().expect_code(0).unwrap();
     let auditor = exchange.node("auditor/COA").unwrap();
     assert_eq!(accepted(&block_on(records(&exchange, &auditor)), "agency/MIA"), 1);

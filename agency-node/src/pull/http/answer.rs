@@ -5,15 +5,22 @@ use reqwest::{Response, header::CONTENT_TYPE};
 use crate::output::Failure;
 
 /// Endings that files of the inbox may have.
-const ENDINGS: [&str; 9] = ["csv", "tsv", "txt", "json", "xlsx", "xlsm", "xlsb", "xls", "ods"];
+const ENDINGS: [&str; 12] =
+    ["csv", "tsv", "txt", "json", "jsonl", "ndjson", "xml", "xlsx", "xlsm", "xlsb", "xls", "ods"];
 
 /// What servers call them. Media types of SDMX are those of its REST API.
-const TYPES: [(&str, &str); 8] = [
+const TYPES: [(&str, &str); 14] = [
     ("text/csv", "csv"),
     ("application/csv", "csv"),
     ("application/vnd.sdmx.data+csv", "csv"),
     ("text/tab-separated-values", "tsv"),
     ("application/json", "json"),
+    ("application/x-ndjson", "ndjson"),
+    ("application/vnd.sdmx.genericdata+xml", "xml"),
+    ("application/vnd.sdmx.structurespecificdata+xml", "xml"),
+    ("application/vnd.sdmx.data+xml", "xml"),
+    ("application/xml", "xml"),
+    ("text/xml", "xml"),
     ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"),
     ("application/vnd.ms-excel", "xls"),
     ("application/vnd.oasis.opendocument.spreadsheet", "ods"),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::super::taken;
 use crate::{
     home::{self, Home},
+    outbox::{Outbox, receipts},
     output::Failure,
 };
 
@@ -35,7 +36,14 @@ impl Validators {
         let bytes = fs::read(path(home, name)).ok();
         let kept: Option<Self> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let is_good = |kept: &Self| kept.of == digest(url);
-        let batch = became.is_some_and(|became| became.batch.is_some());
+        // One that the gateway refused has neither.
+        let outbox = Outbox::open(home)?;
+        let stands = |batch| -> Result<bool, Failure> {
+            let waits = outbox.waiting()?.iter().any(|entry| entry.batch == batch);
+            Ok(waits || receipts::path(home, batch).exists())
+        };
+        let batch = became.and_then(|became| became.batch).map(stands).transpose()?;
+        let batch = batch.unwrap_or_default();
         Ok(kept.filter(|kept| batch && is_good(kept)).unwrap_or_default())
     }
 
