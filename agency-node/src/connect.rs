@@ -5,6 +5,7 @@
 
 pub mod dial;
 pub mod https;
+pub(crate) mod judged;
 mod verdict;
 
 use std::{error::Error as StdError, io, sync::Arc, time::Duration};
@@ -19,15 +20,10 @@ use birge_proto::{
 };
 use hyper_util::rt::TokioIo;
 use rustls::{
-    ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::{
-        WantsClientCert, WebPkiServerVerifier,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
-    crypto::aws_lc_rs,
+    ClientConfig, ConfigBuilder, RootCertStore, client::WantsClientCert, crypto::aws_lc_rs,
     version::TLS13,
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt},
     time::timeout,
@@ -42,8 +38,11 @@ use tonic::{
 };
 use tower::service_fn;
 
-use self::dial::Dial;
 pub use self::verdict::problem;
+use self::{
+    dial::Dial,
+    judged::{Judged, Verdict},
+};
 use crate::{config::Gateway, credentials::Credentials, home::Home, output::Failure};
 
 /// How long the gateway is listened to before the node speaks.
@@ -252,68 +251,25 @@ fn believing(
     for authority in authorities {
         roots.add(authority.clone())?;
     }
-    let path = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone());
-    let verifier = GatewayOnly { path: path.build()?, trust_domain: trust_domain.to_owned() };
+    let trust_domain = trust_domain.to_owned();
+    let gateway_only = move |certificate: &CertificateDer<'_>, found: Verdict| {
+        found.and_then(|verified| is_gateway(certificate, &trust_domain).map(|()| verified))
+    };
+    let verifier = Judged::new(roots, provider.clone(), gateway_only)?;
     Ok(ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier)))
 }
 
-/// Checks the server's certificate as any client does, and then that it names the gateway:
-/// another participant's certificate comes from the same authority.
-#[derive(Debug)]
-struct GatewayOnly {
-    path: Arc<WebPkiServerVerifier>,
-    trust_domain: String,
-}
-
-impl ServerCertVerifier for GatewayOnly {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.path.verify_server_cert(
-            certificate,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        )?;
-        match Identity::from_certificate(certificate, &self.trust_domain) {
-            Ok(Identity { role: Role::Gateway, .. }) => Ok(verified),
-            Ok(other) => Err(rustls::Error::General(format!(
-                "the server is {other}, not the gateway of {}",
-                self.trust_domain
-            ))),
-            Err(error) => Err(rustls::Error::General(error.to_string())),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("TLS 1.3 is required".into()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.path.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.path.supported_verify_schemes()
+/// That a certificate names the gateway: another participant's comes from the same authority.
+fn is_gateway(certificate: &[u8], trust_domain: &str) -> Result<(), rustls::Error> {
+    match Identity::from_certificate(certificate, trust_domain) {
+        Ok(Identity { role: Role::Gateway, .. }) => Ok(()),
+        Ok(other) => Err(rustls::Error::General(format!(
+            "the server is {other}, not the gateway of {trust_domain}"
+        ))),
+        Err(error) => Err(rustls::Error::General(error.to_string())),
     }
 }
 

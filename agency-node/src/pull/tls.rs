@@ -4,16 +4,15 @@
 use std::{fs, path::Path, sync::Arc};
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::{
-        WebPkiServerVerifier,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
+    CertificateError, ClientConfig, RootCertStore, client::danger::ServerCertVerified,
     crypto::aws_lc_rs,
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
 
-use crate::output::Failure;
+use crate::{
+    connect::judged::{Judged, Verdict},
+    output::Failure,
+};
 
 /// TLS that believes the authority in `ca_file`, or those of the system; of any name, where
 /// `any_name` says so.
@@ -22,17 +21,19 @@ use crate::output::Failure;
 /// When there is no authority.
 pub(super) fn config(ca_file: Option<&Path>, any_name: bool) -> Result<ClientConfig, Failure> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let path =
-        WebPkiServerVerifier::builder_with_provider(roots(ca_file)?.into(), provider.clone())
-            .build()
-            .map_err(anyhow::Error::from)?;
+    // The path is judged before the name.
+    let judge = move |_: &CertificateDer<'_>, found: Verdict| match found {
+        Err(rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) if any_name => Ok(ServerCertVerified::assertion()),
+        found => found,
+    };
+    let verifier = Judged::new(roots(ca_file)?, provider.clone(), judge);
+    let verifier = Arc::new(verifier.map_err(anyhow::Error::from)?);
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(anyhow::Error::from)?;
-    let builder = match any_name {
-        false => builder.with_webpki_verifier(path),
-        true => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(path))),
-    };
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     Ok(builder.with_no_client_auth())
 }
 
@@ -64,51 +65,5 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Failure> {
     match roots.is_empty() {
         false => Ok(roots),
         true => Err(wrong("no BEGIN CERTIFICATE in it".into())),
-    }
-}
-
-/// Checks all but the server's name.
-#[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for AnyName {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        // The path is judged before the name.
-        match self.0.verify_server_cert(certificate, intermediates, server_name, ocsp_response, now)
-        {
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            other => other,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
     }
 }
