@@ -112,7 +112,8 @@ impl<'a> Folders<'a> {
                 .map(|filed| Became::Receipted(Box::new(filed.clone())))
                 .or_else(|| waits.map(|waits| Became::Waits(waits.clone())))
         };
-        if let Some(became) = told(None) {
+        let says = || job.says.as_deref().and_then(|says| told(Some(says)));
+        if let Some(became) = told(None).or_else(says) {
             return Ok(became);
         }
         if let Some(name) = self.reports.iter().find(|name| job.made(name)) {
@@ -124,7 +125,12 @@ impl<'a> Folders<'a> {
             let mapping = jobs::mapping(self.node, job.source.as_deref())?;
             let given = Given { file: sent, mapping };
             let batch = handin::check(self.node, &given, Said::default())?.batch;
-            return Ok(batch.and_then(|it| told(Some(it.content()))).unwrap_or(Became::Received));
+            let Some(batch) = batch else { return Ok(Became::Received) };
+            let became = told(Some(batch.content()));
+            if became.is_some() {
+                job.note(home, batch.content())?;
+            }
+            return Ok(became.unwrap_or(Became::Received));
         }
         let known = job.inbox(home).join(&job.file).exists();
         // Between two looks it may have left the inbox, for where the next look finds it.

@@ -51,6 +51,9 @@ pub(super) struct Job {
     pub(super) file: String,
     /// When it was taken.
     pub(super) received: Timestamp,
+    /// The digest of what its batch says, where another file had said the same before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) says: Option<String>,
 }
 
 impl Job {
@@ -64,6 +67,19 @@ impl Job {
     pub(super) fn made(&self, file: &str) -> bool {
         let stem = Path::new(&self.file).file_stem().and_then(OsStr::to_str);
         stem.is_some_and(|stem| file.starts_with(stem))
+    }
+
+    /// Notes what its batch says, so that the file is not read for it again.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(super) fn note(&self, home: &Home, says: &str) -> Result<(), Failure> {
+        Self { says: Some(says.to_owned()), ..self.clone() }.write(home)
+    }
+
+    fn write(&self, home: &Home) -> Result<(), Failure> {
+        let text = serde_json::to_vec_pretty(self).map_err(anyhow::Error::from)?;
+        home::write(&Self::file(home, &self.id), &text)
     }
 
     fn file(home: &Home, id: &str) -> PathBuf {
@@ -135,10 +151,10 @@ pub(super) fn file(
         source,
         received,
         id,
+        says: None,
     };
     home::rename(&upload.path, &Job::body(home, &job.id))?;
-    let text = serde_json::to_vec_pretty(&job).map_err(anyhow::Error::from)?;
-    home::write(&Job::file(home, &job.id), &text)?;
+    job.write(home)?;
     place(home, &job)?;
     Ok(job)
 }

@@ -17,7 +17,6 @@ use crate::{
         became::{Became, Folders},
         blocking,
         jobs::{self, Job},
-        key::random,
         upload::{self, Upload},
         words::Say,
     },
@@ -125,9 +124,8 @@ pub(super) async fn hand_in(
     said(language, async {
         let (upload, source) = sent(&desk, form).await?;
         // Whoever hands a file in again wants it looked at again; what it says is taken once.
-        let key = hex::encode(random::<16>()?);
         let _one = desk.filing.lock().await;
-        let job = blocking(&desk, move |desk| jobs::file(&desk.node, &upload, source, Some(&key)));
+        let job = blocking(&desk, move |desk| jobs::file(&desk.node, &upload, source, None));
         Ok(answer::see_other(&format!("/handed-in/{}", job.await?.id)))
     })
     .await
