@@ -216,6 +216,19 @@ mod tests {
         assert_eq!(fixture.take_over(ONE, 1).unwrap_err().kind, Kind::Truncated);
     }
 
+    #[tokio::test]
+    async fn who_takes_a_batch_over_waits_until_it_is_checked() {
+        let fixture = Fixture::new();
+        let older = fixture.begin(ONE);
+        older.push(Bytes::from_static(b"first"));
+        let checked = older.checking().await;
+        let taken = fixture.arrivals.take_over(&fixture.agency, ONE, 1, fixture.now).unwrap();
+        let newer = fixture.arrivals.begin(&fixture.agency, ONE, taken.unwrap(), fixture.now);
+        assert!(newer.checking().now_or_never().is_none(), "two would be checked in one memory");
+        drop(checked);
+        assert!(newer.checking().now_or_never().is_some());
+    }
+
     #[test]
     fn memory_is_free_again_when_another_batch_comes_or_a_day_went_by() {
         let mut fixture = Fixture::new();

@@ -43,6 +43,37 @@ fn who_is_revoked_takes_no_part_until_enrolled_again() {
 }
 
 #[test]
+fn a_certificate_is_renewed_once_a_day_and_revoked_with_the_others() {
+    let nsc: Identity = "agency/NSC".parse().unwrap();
+    let asked = |hour: i64| Authorised {
+        request: None,
+        stated: Timestamp::from_second(hour * 3_600).unwrap(),
+        key_id: String::new(),
+        signature: String::new(),
+    };
+    let mut registry = Registry::default();
+    assert!(registry.bars_renewal(&nsc, Some(&asked(0))).unwrap().contains("not enrolled"));
+    registry.apply(0, &enrolled("01"));
+    assert_eq!(registry.bars_renewal(&nsc, Some(&asked(0))), None);
+    let renewed = Event::CertificateRenewed {
+        identity: nsc.clone(),
+        serial: "02".into(),
+        certificate: String::new(),
+        asked: Some(asked(0)),
+    };
+    registry.apply(1, &record(renewed));
+    assert!(registry.participant(&nsc).unwrap().serials.contains("02"));
+    for (hour, barred) in [(0, true), (23, true), (24, false)] {
+        assert_eq!(registry.bars_renewal(&nsc, Some(&asked(hour))).is_some(), barred, "{hour}");
+    }
+    // Whoever revoked it had not seen the second.
+    let revoked = Event::ParticipantRevoked { identity: nsc.clone(), serials: vec!["01".into()] };
+    registry.apply(2, &record(revoked));
+    assert_eq!(registry.revoked().collect::<Vec<_>>(), ["01", "02"]);
+    assert!(registry.bars_renewal(&nsc, Some(&asked(48))).is_some());
+}
+
+#[test]
 fn what_the_authority_stated_is_put_together_again_until_it_is_revoked() {
     let authority = SigningKey::generate().unwrap();
     let nsc: Identity = "agency/NSC".parse().unwrap();

@@ -214,6 +214,27 @@ fn what_is_pushed_becomes_one_batch_and_its_sender_learns_what_became_of_it() {
     assert_eq!(desk.node.receipts().len(), 1);
 }
 
+/// Without a key nothing keeps a file from being looked at again, once it came to its end.
+#[test]
+fn what_came_to_its_end_can_be_pushed_again() {
+    let exchange = Exchange::start().unwrap();
+    let desk = Desk::start(&exchange);
+    let push = |text: &str, end| {
+        let pushed = desk.api("POST /v1/batches?name=figures.csv", &[], text).json();
+        let id = pushed["job"].as_str().unwrap().to_owned();
+        let told = desk.job(&id, &[end]);
+        assert_eq!(desk.job(&id, &[end]), told, "asked twice");
+        (id, told)
+    };
+    let wrong = figures(2020, "x");
+    assert_ne!(push(&wrong, "rejected").0, push(&wrong, "rejected").0);
+    let right = figures(2020, "120");
+    let (first, again) = (push(&right, "receipted"), push(&right, "receipted"));
+    assert_ne!(first.0, again.0);
+    assert_eq!(first.1["batch"], again.1["batch"], "it says the same");
+    assert_eq!(desk.node.receipts().len(), 1);
+}
+
 #[test]
 fn a_body_that_was_answered_for_outlives_a_kill() {
     let exchange = Exchange::start().unwrap();

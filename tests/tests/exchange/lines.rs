@@ -143,6 +143,17 @@ fn what_came_over_a_line_that_broke_is_not_sent_again() {
         Ok(line.is_cut().then_some(()))
     })
     .unwrap();
+    // That something is only asked meanwhile pushes nothing out.
+    let direct = nsc.dir().join("direct.toml");
+    let there = format!("localhost:{}", exchange.address().port());
+    let config = std::fs::read_to_string(nsc.config()).unwrap();
+    let config = config.replace(&format!("localhost:{}", line.port()), &there);
+    std::fs::write(&direct, config).unwrap();
+    let asked = nsc.dir().join("asked.csv");
+    std::fs::write(&asked, figures(2001)).unwrap();
+    let mut command = std::process::Command::new(nsc.program(&[]).unwrap().get_program());
+    command.arg("submit").arg(&asked).args(["--dry-run", "--config"]).arg(&direct);
+    Process::spawn("dry run", &mut command).unwrap().wait_end().unwrap().expect_code(0).unwrap();
     let before = line.sent();
     line.mend();
     nsc.wait_receipts(2).unwrap();
