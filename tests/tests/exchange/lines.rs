@@ -150,7 +150,7 @@ fn what_came_over_a_line_that_broke_is_not_sent_again() {
     let config = config.replace(&format!("localhost:{}", line.port()), &there);
     std::fs::write(&direct, config).unwrap();
     let asked = nsc.dir().join("asked.csv");
-    std::fs::write(&asked, figures(2001)).unwrap();
+    std::fs::write(&asked, figures(1990)).unwrap();
     let mut command = std::process::Command::new(nsc.program(&[]).unwrap().get_program());
     command.arg("submit").arg(&asked).args(["--dry-run", "--config"]).arg(&direct);
     Process::spawn("dry run", &mut command).unwrap().wait_end().unwrap().expect_code(0).unwrap();
