@@ -2,7 +2,6 @@
 //! folder of the person's, made from the invitation.
 
 mod folder;
-mod prompt;
 
 use std::path::PathBuf;
 
@@ -10,8 +9,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 pub use self::folder::{Folder, Invitation};
-use self::prompt::Prompt;
-use crate::output::{Exit, Failure, Reply};
+use crate::{
+    output::{Exit, Failure, Reply},
+    prompt::Prompt,
+};
 
 /// What a person does for its account.
 #[derive(Debug, Args)]

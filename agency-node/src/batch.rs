@@ -1,15 +1,17 @@
 //! From what was read to a signed batch: the rules, the manifest, the blocks, the signature.
 
+mod draft;
 mod said;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use birge_proto::{
     clock::Timestamp,
-    envelope::{MANIFEST_TYPE, SigningKey, sha256},
+    envelope::sha256,
     identity::AgencyId,
     manifest::{Action, BatchId, Manifest, Salt},
-    problem::{Kind, Problem},
     wire::SubmitHeader,
 };
 use birge_schemas::{
@@ -21,10 +23,9 @@ use birge_schemas::{
 };
 use jiff::{civil::Date, tz::TimeZone};
 
-pub use self::said::Said;
+pub use self::{draft::Draft, said::Said};
 use crate::{
     config,
-    outbox::Past,
     output::Failure,
     source::{Explained, Header, Input, Lines, only},
 };
@@ -100,6 +101,7 @@ pub fn check(
         reason: reason.clone(),
         cause: None,
         removes: removes.clone(),
+        justify: BTreeMap::new(),
     });
     let content = content_digest(&header, &said.removes, &blocks);
     let observations = table.rows as u64;
@@ -183,34 +185,16 @@ impl Unsigned {
         self.header.action == Action::Information
     }
 
-    /// The batch that said the same before, unless that was replaced or taken back since.
-    #[must_use]
-    pub fn already(&self, history: &[Past]) -> Option<BatchId> {
-        let place = history.iter().rposition(|past| past.content == self.content)?;
-        let appends = self.header.action == Action::Append;
-        let undone = history[place + 1..]
-            .iter()
-            .any(|later| self.touches(later) && !(appends && later.action == Action::Append));
-        (!undone).then(|| history[place].batch)
-    }
-
-    /// Signs the batch. Where nobody said what it revises, it is the newest batch of
-    /// `history` that touches any of its periods; what changes nothing revises nothing.
+    /// The batch described. What `sender` says of itself goes into it.
     ///
     /// # Errors
-    /// A refusal where no officer approves it (article 5(1)).
-    pub fn sign(
+    /// When the system gives no randomness.
+    pub fn draft(
         self,
         agency: &AgencyId,
-        key: &SigningKey,
         sender: &config::Batch,
-        history: &[Past],
         now: Timestamp,
-    ) -> Result<Signed, Failure> {
-        approved(sender)?;
-        let touched = |past: &&Past| !self.informs() && self.touches(past);
-        let newest = history.iter().rfind(touched).map(|past| past.batch);
-        let revises = self.said.revises.or(newest);
+    ) -> Result<Draft, Failure> {
         let Self { header, said, periods, observations, blocks, content } = self;
         let manifest = Manifest {
             dataset: header.dataset,
@@ -218,34 +202,18 @@ impl Unsigned {
             agency: agency.clone(),
             periods,
             action: header.action,
-            revises,
+            revises: said.revises,
             reason: said.reason,
             cause: said.cause,
             removes: said.removes,
             contact: sender.contact.clone(),
-            approved_by: sender.officer.clone(),
+            approved_by: String::new(),
             prepared: now,
             observations,
             blocks: blocks.iter().map(|block| BatchId::of(block)).collect(),
             salt: Salt::generate().map_err(anyhow::Error::from)?,
         };
-        let manifest = manifest.to_bytes().map_err(anyhow::Error::from)?;
-        let header = SubmitHeader {
-            signature: key.sign(MANIFEST_TYPE, &manifest),
-            key_id: key.verifying_key().id(),
-            manifest,
-            dry_run: false,
-            preview: false,
-            held: 0,
-            consent: None,
-        };
-        Ok(Signed { header, blocks, content })
-    }
-
-    fn touches(&self, past: &Past) -> bool {
-        past.action != Action::Information
-            && past.dataset == self.header.dataset
-            && past.periods.iter().any(|period| self.periods.contains(period))
+        Ok(Draft { manifest, blocks, content, justified: said.justify })
     }
 }
 
@@ -266,16 +234,6 @@ fn content_digest(header: &Header, removes: &[String], blocks: &[Vec<u8>]) -> St
     let blocks: Vec<_> = blocks.iter().map(|block| BatchId::of(block)).collect();
     let said = serde_json::json!([dataset, version, action, periods, removes, blocks]);
     hex::encode(sha256(said.to_string().as_bytes()))
-}
-
-/// A batch names the officer who approved it (article 5(1)).
-fn approved(sender: &config::Batch) -> Result<(), Failure> {
-    if !sender.officer.trim().is_empty() {
-        return Ok(());
-    }
-    let problem = Problem::new(Kind::NotPermitted, "nobody approved the batch")
-        .hint("name the responsible officer in node.toml: officer under [batch], the office held");
-    Err(problem.into())
 }
 
 /// The day of a moment, in universal time.

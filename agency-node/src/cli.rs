@@ -6,10 +6,13 @@ use birge_proto::{
     identity::Identity,
     manifest::{BatchId, Cause},
 };
+use birge_schemas::finding::{Code, UnknownCode};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
     account::Account,
+    approval::Approval,
+    approver::Approver,
     asker::As,
     audit::{
         Asked, disclosure::Disclosure, export::Form, hold::Hold, report::Report, simulate::Simulate,
@@ -72,6 +75,18 @@ pub enum Command {
         /// What about it.
         #[command(subcommand)]
         command: Consent,
+    },
+    /// Approve what an officer prepared, or send it back (article 5(1)).
+    Approval {
+        /// What about it.
+        #[command(subcommand)]
+        command: Approval,
+    },
+    /// Whose key approves, and how one hands over to the next.
+    Approver {
+        /// What about them.
+        #[command(subcommand)]
+        command: Approver,
     },
     /// Tell what waits, what was accepted or refused, what is due.
     Status,
@@ -162,6 +177,18 @@ pub struct Submit {
     /// chair is to consent to.
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub ask_consent: Option<PathBuf>,
+    /// Why what the rules warn of is right: CHANGE_LARGE="the census of 2022". It goes with the
+    /// batch, signed, and is recorded by its code alone. As often as needed.
+    #[arg(long, value_name = "CODE=TEXT", value_parser = justification)]
+    pub justify: Vec<(Code, String)>,
+}
+
+fn justification(text: &str) -> Result<(Code, String), String> {
+    let (code, why) = text.split_once('=').ok_or("expected CODE=TEXT")?;
+    match why.trim() {
+        "" => Err("expected a text behind the =".into()),
+        why => Ok((code.parse().map_err(|error: UnknownCode| error.to_string())?, why.to_owned())),
+    }
 }
 
 /// What a batch revises.

@@ -30,6 +30,9 @@ pub struct Config {
     /// What every batch says of its sender.
     #[serde(default)]
     pub batch: Batch,
+    /// Who must approve a batch before it is signed.
+    #[serde(default)]
+    pub approval: Approval,
     /// How the inbox is watched.
     #[serde(default)]
     pub inbox: Inbox,
@@ -98,6 +101,14 @@ impl Default for Batch {
     fn default() -> Self {
         Self { contact: "statistics unit".into(), officer: String::new() }
     }
+}
+
+/// Four eyes (article 5(1)); see [`crate::approval`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Approval {
+    /// Is a batch signed only once an approver's key has approved it?
+    pub required: bool,
 }
 
 /// How the inbox is watched.
@@ -250,6 +261,7 @@ mod tests {
         assert_eq!(config.gateway, Gateway::default());
         assert_eq!(config.batch.contact, Batch::default().contact);
         assert!(Batch::default().officer.is_empty() && !config.batch.officer.is_empty());
+        assert_eq!(config.approval, Approval::default());
         assert_eq!(config.inbox, Inbox::default());
         assert_eq!(config.retry, Retry::default());
         assert_eq!(config.witness, Witness::default());

@@ -12,7 +12,7 @@ use birge_proto::{
     envelope::CONSENT_TYPE,
     manifest::{BatchId, Cause, Manifest},
     problem::Kind,
-    wire::{Consent as WireConsent, submit_request::Part},
+    wire::{Consent as WireConsent, SubmitHeader, submit_request::Part},
 };
 use clap::Subcommand;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -84,27 +84,50 @@ struct Given {
 /// # Errors
 /// When no officer approves it, or the disk refuses.
 pub fn ask(node: &Node, batch: Unsigned, source: String, out: &Path) -> Result<Reply, Failure> {
+    if node.config.approval.required {
+        return Err(Failure::Usage(
+            "this node signs nothing that was not approved\nnext: hand the batch in without \
+             --ask-consent, then: agency-node approval give BATCH --key FILE --ask-consent FILE"
+                .into(),
+        ));
+    }
     let key = credentials::signing_key(&node.home, node.identity())?;
-    let history = node.outbox.history()?;
     let (agency, sender) = (&node.identity().body, &node.config.batch);
-    let Signed { header, blocks, content } =
-        batch.sign(agency, &key, sender, &history, node.clock.now())?;
+    let draft = batch.draft(agency, sender, node.clock.now())?;
+    let draft = draft.revising(&node.outbox.history()?).approved(&sender.officer)?;
+    let Signed { header, blocks, content } = draft.sign(&key, None)?;
+    let batch = BatchId::of(&header.manifest);
+    keep(node, &Slip::new(source, false, content), header, blocks, out)?;
+    Ok(asked(batch, out))
+}
+
+/// Keeps a signed batch until its consent comes, and writes what the chair is asked.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn keep(
+    node: &Node,
+    slip: &Slip,
+    header: SubmitHeader,
+    blocks: Vec<Vec<u8>>,
+    out: &Path,
+) -> Result<(), Failure> {
     let (batch, manifest) = (BatchId::of(&header.manifest), hex::encode(&header.manifest));
     home::create_dir(&node.home.join(AWAITING))?;
-    file::write(
-        &awaiting(node, batch),
-        &Slip { source, from_inbox: false, content },
-        header,
-        blocks,
-    )?;
-    write(out, &Request { batch, manifest })?;
+    file::write(&awaiting(node, batch), slip, header, blocks)?;
+    write(out, &Request { batch, manifest })
+}
+
+/// What is answered once the chair is asked.
+#[must_use]
+pub fn asked(batch: BatchId, out: &Path) -> Reply {
     let shown = out.display();
     let text = format!(
         "batch {batch} waits for the chair's consent; nothing was handed in\nNext, at the chair's: \
          agency-node consent show {shown}, then consent give"
     );
     let json = json!({ "batch": batch, "file": out });
-    Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })
+    Reply { exit: Exit::Done, text, aside: String::new(), json }
 }
 
 /// Does it.
@@ -236,19 +259,24 @@ fn read_request(path: &Path) -> Result<(BatchId, Manifest), Failure> {
     Ok((batch, manifest))
 }
 
-fn words(batch: BatchId, manifest: &Manifest) -> String {
+/// What a batch says, for whoever is to approve it or to consent to it.
+#[must_use]
+pub fn words(batch: BatchId, manifest: &Manifest) -> String {
     let revises = manifest.revises.map_or_else(|| "nothing".to_owned(), |batch| batch.to_string());
     let cause = manifest.cause.map_or("none was given", Cause::words);
+    let approved = match manifest.approved_by.as_str() {
+        "" => "approved by nobody yet".to_owned(),
+        office => format!("approved by {office}"),
+    };
     format!(
         "{} of {} for {}: {:?}, {} observations\nbatch    {batch}\nrevises  {revises}\ncause    \
-         {cause}\nreason   {}\napproved by {}, prepared {}",
+         {cause}\nreason   {}\n{approved}, prepared {}",
         manifest.dataset,
         manifest.agency,
         manifest.periods.join(", "),
         manifest.action,
         manifest.observations,
         manifest.reason.as_deref().unwrap_or("none was given"),
-        manifest.approved_by,
         manifest.prepared,
     )
 }

@@ -2,7 +2,7 @@
 //! stand at the gateway.
 
 use birge_proto::{
-    manifest::Action,
+    manifest::{Action, Manifest},
     wire::{AskRequest, Selection},
 };
 use birge_schemas::{
@@ -15,13 +15,36 @@ use birge_schemas::{
 use serde_json::json;
 
 use crate::{
-    batch::{Said, Unsigned},
+    batch::{Draft, Said, Unsigned},
     connect::Link,
     handin::{self, Given},
     node::Node,
     output::{Exit, Failure, Reply},
     query, report,
 };
+
+/// What is compared with what stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Offered<'a> {
+    dataset: &'a str,
+    action: Action,
+    periods: &'a [String],
+    blocks: &'a [Vec<u8>],
+}
+
+impl<'a> From<&'a Unsigned> for Offered<'a> {
+    fn from(batch: &'a Unsigned) -> Self {
+        let (dataset, action) = (batch.dataset(), batch.action());
+        Self { dataset, action, periods: batch.periods(), blocks: batch.blocks() }
+    }
+}
+
+impl<'a> From<&'a Draft> for Offered<'a> {
+    fn from(batch: &'a Draft) -> Self {
+        let Manifest { dataset, action, periods, .. } = &batch.manifest;
+        Self { dataset, action: *action, periods, blocks: &batch.blocks }
+    }
+}
 
 /// What a batch would make of one period.
 struct Change {
@@ -44,7 +67,7 @@ pub async fn diff(node: &Node, given: &Given) -> Result<Reply, Failure> {
     let Some(batch) = checked.batch.take() else {
         return Ok(report::invalid(&checked, node.config.language));
     };
-    let changes = changes(node, &link, &batch).await?;
+    let changes = changes(node, &link, Offered::from(&batch)).await?;
     let keeps = batch.action() == Action::Append;
     let mut text = vec![];
     for Change { period, difference, figures, .. } in &changes {
@@ -106,7 +129,7 @@ pub async fn replacing(node: &Node, link: &Link, batch: Unsigned) -> Result<Unsi
                 .into(),
         ));
     }
-    let changes = changes(node, link, &batch).await?;
+    let changes = changes(node, link, Offered::from(&batch)).await?;
     let gone: Vec<String> = changes.into_iter().flat_map(|change| change.gone).collect();
     if action == Action::Append && !gone.is_empty() {
         return Err(Failure::Wrong(format!(
@@ -119,22 +142,31 @@ pub async fn replacing(node: &Node, link: &Link, batch: Unsigned) -> Result<Unsi
     Ok(batch.replacing(gone))
 }
 
-async fn changes(node: &Node, link: &Link, batch: &Unsigned) -> Result<Vec<Change>, Failure> {
-    if !matches!(batch.action(), Action::Append | Action::Replace) {
+/// What a batch would add, change and take away, in a line for each period.
+///
+/// # Errors
+/// When the gateway is away, or the batch neither adds nor replaces.
+pub async fn told(node: &Node, link: &Link, batch: Offered<'_>) -> Result<Vec<String>, Failure> {
+    let changes = changes(node, link, batch).await?;
+    Ok(changes.iter().map(|it| format!("{}: {}", it.period, it.difference)).collect())
+}
+
+async fn changes(node: &Node, link: &Link, batch: Offered<'_>) -> Result<Vec<Change>, Failure> {
+    if !matches!(batch.action, Action::Append | Action::Replace) {
         return Err(Failure::Usage(
             "only a file that adds or replaces is compared with what stands\nnext: say A or R in \
              its ACTION"
                 .into(),
         ));
     }
-    let stands = split(&table(node, batch.dataset(), batch.blocks())?);
-    let periods = batch.periods();
+    let stands = split(&table(node, batch.dataset, batch.blocks)?);
+    let periods = batch.periods;
     let selection = Selection {
         dimension: "TIME_PERIOD".into(),
         codes: periods.to_vec(),
         ..Selection::default()
     };
-    let dataset = batch.dataset().to_owned();
+    let dataset = batch.dataset.to_owned();
     let request =
         AskRequest { dataset: dataset.clone(), selections: vec![selection], as_of: String::new() };
     let (provenance, blocks) = query::cells(link, request).await?;
@@ -147,9 +179,9 @@ async fn changes(node: &Node, link: &Link, batch: &Unsigned) -> Result<Vec<Chang
     }
     let stood = match blocks.is_empty() {
         true => std::collections::BTreeMap::new(),
-        false => split(&table(node, batch.dataset(), &blocks)?),
+        false => split(&table(node, batch.dataset, &blocks)?),
     };
-    let structure = structure(node, batch.dataset())?;
+    let structure = structure(node, batch.dataset)?;
     let changes = periods.iter().map(|period| {
         let nothing = || Slice::empty(structure, period.clone());
         let before = stood.get(period).cloned().unwrap_or_else(nothing);

@@ -13,7 +13,11 @@ use crate::{
     credentials, home,
     mapping::Mapping,
     node::Node,
-    outbox::{Entry, file::Slip},
+    outbox::{
+        Entry,
+        file::Slip,
+        prepared::{self, Prepared},
+    },
     output::Failure,
     reject,
     report::Paper,
@@ -25,6 +29,8 @@ use crate::{
 pub enum Taken {
     /// It became a batch that waits.
     Queued(BatchId),
+    /// It became a batch that waits for approval; its name so far.
+    Prepared(BatchId),
     /// It says what a batch said before; no second one was made.
     Already(BatchId),
     /// It breaks rules, or would change nothing, and lies under `rejected/` with its report.
@@ -39,6 +45,8 @@ pub enum Taken {
 pub enum Queued {
     /// It waits.
     New(Entry),
+    /// It waits for approval; its name so far.
+    Prepared(BatchId),
     /// It says what this batch said before.
     Already(BatchId),
 }
@@ -115,7 +123,8 @@ pub fn check(node: &Node, given: &Given, said: Said) -> Result<Checked, Failure>
     Ok(batch::check(&node.structures, agency, input, said.or(beside), node.clock.now()))
 }
 
-/// Signs a batch and queues it. `source` names the file that it was made from.
+/// Signs a batch and queues it; where the node asks for approval, it waits for that instead.
+/// `source` names the file that it was made from.
 ///
 /// # Errors
 /// When the node signs nothing, no officer approves it, or the disk refuses.
@@ -126,16 +135,22 @@ pub fn queue(
     from_inbox: bool,
 ) -> Result<Queued, Failure> {
     let key = credentials::signing_key(&node.home, node.identity())?;
+    let (agency, sender) = (&node.identity().body, &node.config.batch);
+    let draft = batch.draft(agency, sender, node.clock.now())?;
     let _lock = node.home.lock("outbox.lock")?;
     let history = node.outbox.history()?;
-    if let Some(before) = batch.already(&history) {
+    let prepared = prepared::all(&node.home)?;
+    let known: Vec<_> =
+        history.iter().cloned().chain(prepared.iter().map(Prepared::past)).collect();
+    if let Some(before) = draft.already(&known) {
         return Ok(Queued::Already(before));
     }
-    let (agency, sender) = (&node.identity().body, &node.config.batch);
-    let signed = batch.sign(agency, &key, sender, &history, node.clock.now())?;
+    if node.config.approval.required {
+        return prepared::keep(&node.home, draft, source, from_inbox).map(Queued::Prepared);
+    }
+    let signed = draft.revising(&history).approved(&sender.officer)?.sign(&key, None)?;
     let Signed { header, blocks, content } = signed;
-    let slip = Slip { source, from_inbox, content };
-    node.outbox.enqueue(&slip, header, blocks).map(Queued::New)
+    node.outbox.enqueue(&Slip::new(source, from_inbox, content), header, blocks).map(Queued::New)
 }
 
 /// Takes a file out of the inbox: into the outbox, or aside with its report.
@@ -162,6 +177,7 @@ pub fn take(node: &Node, file: &Path) -> Result<Taken, Failure> {
     let source = kept.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let taken = match queue(node, batch, source, true)? {
         Queued::New(entry) => Taken::Queued(entry.batch),
+        Queued::Prepared(batch) => Taken::Prepared(batch),
         Queued::Already(before) => Taken::Already(before),
     };
     match given.source(node) {

@@ -21,7 +21,7 @@ use serde::Serialize;
 use tonic::transport::Uri;
 
 use crate::{
-    config::{Batch, Config, Gateway, Inbox, Retry, Trust, Witness},
+    config::{Approval, Batch, Config, Gateway, Inbox, Retry, Trust, Witness},
     credentials::Enrolment,
     home::{self, Home},
     i18n::Language,
@@ -103,6 +103,7 @@ pub fn init(request: Request) -> Result<Reply, Failure> {
             contact: contact.unwrap_or(standard.contact),
             officer: officer.unwrap_or(standard.officer),
         },
+        approval: Approval::default(),
         inbox: Inbox::default(),
         sources: vec![],
         retry: Retry::default(),

@@ -19,7 +19,8 @@
 //! | [`renewal`] | the node's certificate, renewed before it ends |
 //! | [`witness`] | cosigns the log's checkpoints, compares them with others', keeps receipts up |
 //!
-//! What people ask of a node: [`submit`] (and validate), [`diff`], [`withdraw`], [`consent`],
+//! What people ask of a node: [`submit`] (and validate), [`diff`], [`approval`] and [`approver`] (four
+//! eyes), [`withdraw`], [`consent`],
 //! [`versions`], [`status`], [`doctor`], [`obligations`], [`query`],
 //! [`audit`], [`alarms`], [`people`] (whom the body has named), [`init`]; and without one,
 //! [`account`] (a person's own). What all of it stands on: [`cli`], [`config`], [`credentials`],
@@ -29,6 +30,8 @@
 
 pub mod account;
 pub mod alarms;
+pub mod approval;
+pub mod approver;
 pub mod asker;
 pub mod audit;
 pub mod batch;
@@ -52,6 +55,7 @@ pub mod outbox;
 pub mod output;
 pub mod people;
 pub mod policy;
+mod prompt;
 pub mod publish;
 pub mod pull;
 pub mod query;
@@ -73,6 +77,8 @@ pub mod withdraw;
 pub mod witness;
 
 use crate::{
+    approval::Approval,
+    approver::Approver,
     asker::{As, Asker},
     batch::Said,
     cli::{Alarms, Audit, Cli, Command, Revises},
@@ -104,13 +110,15 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
             dry_run,
             preview,
             ask_consent,
+            justify,
         }) => {
             let current = revises == Some(Revises::Current);
             let revises = match revises {
                 Some(Revises::Batch(batch)) => Some(batch),
                 Some(Revises::Current) | None => None,
             };
-            let said = Said { revises, reason, cause, removes: vec![] };
+            let justify = justify.into_iter().collect();
+            let said = Said { revises, reason, cause, removes: vec![], justify };
             match ask_consent {
                 Some(_) if current => Err(Failure::Usage(
                     "--revises current is not for --ask-consent, which works without the \
@@ -125,6 +133,15 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
         Command::Diff(given) => diff::diff(&node()?, &given).await,
         Command::Withdraw(args) => withdraw::withdraw(&node()?, args).await,
         Command::Consent { command } => consent::consent(&node()?, command).await,
+        // Neither needs a node: an approver may sit elsewhere.
+        Command::Approver { command: Approver::New { office, out } } => {
+            approver::make(&office, &out)
+        }
+        Command::Approval { command: Approval::Sign { file, key, out } } => {
+            approval::sign(&file, key.as_deref(), &out)
+        }
+        Command::Approver { command } => approver::approver(&node()?, command),
+        Command::Approval { command } => approval::approval(&node()?, command).await,
         Command::Versions(args) => versions::versions(&asker(&args.who)?, args).await,
         Command::Status => status::status(&node()?).await,
         Command::Console => console::link(&node()?),

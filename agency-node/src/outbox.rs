@@ -2,6 +2,7 @@
 //! from one to the next by a rename. There is no other book-keeping that could disagree.
 //!
 //! ```text
+//! outbox/prepared/   to be approved before it is signed, where the node asks for that
 //! outbox/queued/     signed, not yet handed over
 //! outbox/sent/       handed over at least once, no receipt filed yet: to be sent again
 //! outbox/receipted/  accepted; receipts/<batch>.json is its receipt
@@ -9,6 +10,7 @@
 //! A name is `<number>-<batch>.batch`; batches are sent in the order of their numbers.
 
 pub mod file;
+pub mod prepared;
 pub mod receipts;
 
 use std::{

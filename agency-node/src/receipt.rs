@@ -195,6 +195,8 @@ pub(crate) mod tests {
                 late: false,
                 cause: None,
                 consent: None,
+                approved: None,
+                justified: vec![],
                 digest: "00".into(),
                 ruling: Ruling {
                     decree,

@@ -14,7 +14,7 @@ use crate::{
     batch::Checked,
     home::{self, Home},
     i18n::{self, Language},
-    outbox::file::Slip,
+    outbox::{file::Slip, prepared::Prepared},
     output::{self, Failure},
     report::{self, Paper},
     source::{Lines, folder},
@@ -91,11 +91,37 @@ pub fn batch(
         "report": report::json(&refusal.report, &lines),
     });
     write(&to, &text, &json)?;
-    let sent = home.join("sent").join(&slip.source);
-    if slip.from_inbox && sent.exists() {
-        move_with_sidecar(&sent, &to)?;
-    }
+    put_beside(home, slip, &to)?;
     Ok(to)
+}
+
+/// Writes why a batch that waited for approval is sent back, and puts the file that it was made
+/// from, where it is still under `sent/`, beside it.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn returned(
+    home: &Home,
+    waits: &Prepared,
+    reason: &str,
+    language: Language,
+) -> Result<PathBuf, Failure> {
+    let (batch, slip) = (waits.batch.to_string(), &waits.slip);
+    let to = home::free_path(&home.join("rejected"), Path::new(&slip.source), &batch[..8]);
+    let told = [("batch", &*batch), ("reason", reason.trim())];
+    let text = i18n::SOURCES.texts(language).tell("approval-returned", &told);
+    write(&to, &text, &json!({ "batch": waits.batch, "returned": reason.trim() }))?;
+    put_beside(home, slip, &to)?;
+    Ok(to)
+}
+
+/// Moves the file that a batch was made from, where it is still under `sent/`.
+fn put_beside(home: &Home, slip: &Slip, to: &Path) -> Result<(), Failure> {
+    let sent = home.join("sent").join(&slip.source);
+    match slip.from_inbox && sent.exists() {
+        true => move_with_sidecar(&sent, to),
+        false => Ok(()),
+    }
 }
 
 fn write(beside: &Path, text: &str, json: &serde_json::Value) -> Result<(), Failure> {

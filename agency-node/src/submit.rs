@@ -119,6 +119,7 @@ pub async fn hand_over(
 ) -> Result<Reply, Failure> {
     let (batch, before) = match handin::queue(node, batch, source, false)? {
         Queued::New(entry) => (entry.batch, false),
+        Queued::Prepared(batch) => return Ok(answer::prepared(node, batch)),
         Queued::Already(batch) => (batch, true),
     };
     deliver_queued(node, publisher, batch, before).await
@@ -199,13 +200,14 @@ async fn ask(
     let texts = i18n::SOURCES.texts(language);
     let key = credentials::signing_key(&node.home, node.identity())?;
     let history = node.outbox.history()?;
-    if let Some(before) = batch.already(&history) {
+    let (agency, sender) = (&node.identity().body, &node.config.batch);
+    let draft = batch.draft(agency, sender, node.clock.now())?;
+    if let Some(before) = draft.already(&history) {
         let text = texts.tell("submit-same", &[("batch", &before.to_string())]);
         let json = json!({ "dryRun": true, "batch": before, "handedInBefore": true });
         return Ok(Reply { exit: Exit::Done, text, aside: String::new(), json });
     }
-    let (agency, sender) = (&node.identity().body, &node.config.batch);
-    let signed = batch.sign(agency, &key, sender, &history, node.clock.now())?;
+    let signed = draft.revising(&history).approved(&sender.officer)?.sign(&key, None)?;
     let answer = Publisher::dry_run(link, signed.header, signed.blocks, preview).await?;
     let report = answer.report.as_ref().map(Report::from_wire).unwrap_or_default();
     let outcome = match answer.outcome() {

@@ -49,8 +49,9 @@ pub async fn run(node: Node) -> Result<Reply, Failure> {
     let queued = Arc::new(Notify::new());
     let (events, watcher) = watch(&node)?;
     let sources = schedule::run(node.clone());
+    let scan = node.config.inbox.scan();
     let inbox = pin!(take_files(node, events, Arc::clone(&queued)));
-    let outbox = pin!(hand_over(publisher, queued));
+    let outbox = pin!(hand_over(publisher, scan, queued));
     let sources = pin!(sources);
     let duties = pin!(duties.run());
     let console = pin!(console.run());
@@ -155,6 +156,7 @@ fn tell(file: &std::path::Path, taken: Result<Taken, Failure>) {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     match taken {
         Ok(Taken::Queued(batch)) => info!("{name} is queued as batch {batch}"),
+        Ok(Taken::Prepared(batch)) => info!("{name} waits for approval as batch {batch}"),
         Ok(Taken::Already(batch)) => info!("{name} says what batch {batch} said: nothing to do"),
         Ok(Taken::Rejected { errors }) => {
             warn!("{name} breaks rules ({errors} errors): see rejected/{name}.report.txt");
@@ -175,15 +177,20 @@ pub(crate) fn delays(retry: &Retry) -> impl Iterator<Item = Duration> + use<> {
         .build()
 }
 
-/// Hands over what waits, for ever; waits longer and longer while the gateway is away.
-async fn hand_over(publisher: Publisher, queued: Arc<Notify>) -> Result<(), Failure> {
+/// Hands over what waits, for ever; waits longer and longer while the gateway is away. Other
+/// processes queue batches, too, and do not say so: every `scan` it looks for them.
+async fn hand_over(
+    publisher: Publisher,
+    scan: Duration,
+    queued: Arc<Notify>,
+) -> Result<(), Failure> {
     let retry = publisher.retry.clone();
     let mut delays = self::delays(&retry);
     loop {
         match hand_over_all(&publisher).await {
             Ok(()) => {
                 delays = self::delays(&retry);
-                queued.notified().await;
+                let _ = tokio::time::timeout(scan, queued.notified()).await;
             }
             Err(failure) => {
                 let delay = delays.next().unwrap_or(Duration::from_secs(retry.longest_seconds));

@@ -111,7 +111,7 @@ fn unsigned(
         explained: Explained::default(),
     };
     let said =
-        Said { revises: Some(batch), reason: Some(reason), cause: Some(cause), removes: vec![] };
+        Said { revises: Some(batch), reason: Some(reason), cause: Some(cause), ..Said::default() };
     let (agency, now) = (&node.identity().body, node.clock.now());
     let checked = batch::check(&node.structures, agency, Ok(input), said, now);
     let language = node.config.language;

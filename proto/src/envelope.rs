@@ -16,6 +16,12 @@ pub const MANIFEST_TYPE: &str = "application/vnd.birge.manifest+json;version=1";
 /// Payload type of a consent of the working group's chair: the name of the batch (decree, article
 /// 5(2)).
 pub const CONSENT_TYPE: &str = "application/vnd.birge.consent+json;version=1";
+/// Payload type of an approval within an agency: the name of the batch (decree, article 5(1)).
+pub const APPROVAL_TYPE: &str = "application/vnd.birge.approval+json;version=1";
+/// Payload type of a line in an agency's register of approvers.
+pub const APPROVER_TYPE: &str = "application/vnd.birge.approver+json;version=1";
+/// Payload type of the covering letter of a batch.
+pub const LETTER_TYPE: &str = "application/vnd.birge.letter+json;version=1";
 /// Payload type of a decree's bundle.
 pub const DECREE_TYPE: &str = "application/vnd.birge.decree+json;version=1";
 /// Payload type of a statement of the authority.

@@ -7,6 +7,7 @@
 //! | [`problem`] | every refusal, with its gRPC and HTTP status |
 //! | [`envelope`] | signed bytes: DSSE pre-authentication encoding, Ed25519 |
 //! | [`manifest`] | what an agency signs of a batch |
+//! | [`letter`] | what accompanies a batch: approval, justifications |
 //! | [`record`] | what the journal records, and its commitment |
 //! | [`statement`] | what the authority says of keys |
 //! | [`signatories`] | the authority's keys, and how many of them sign a decree |
@@ -19,6 +20,7 @@ mod canonical;
 pub mod clock;
 pub mod envelope;
 pub mod identity;
+pub mod letter;
 pub mod limits;
 pub mod manifest;
 pub mod problem;

@@ -21,6 +21,8 @@ pub const PASSWORD_CHARS: usize = 12;
 pub const MESSAGE_BYTES: usize = BLOCK_BYTES + (1 << 20);
 /// Bytes of a manifest.
 pub const MANIFEST_BYTES: usize = 1 << 20;
+/// Bytes of a covering letter.
+pub const LETTER_BYTES: usize = 1 << 18;
 /// Columns of a block: dimensions and attributes.
 pub const COLUMNS: usize = 64;
 /// Bytes of one string in a column (a code or a comment).

@@ -279,10 +279,10 @@ pub enum ManifestError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn manifest() -> Manifest {
+    pub(crate) fn manifest() -> Manifest {
         Manifest {
             dataset: "TRAFFICKING".into(),
             version: "1.0.0".into(),

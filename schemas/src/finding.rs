@@ -2,10 +2,10 @@
 
 mod report;
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use birge_proto::wire;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 pub use self::report::Report;
 
@@ -122,11 +122,25 @@ codes! {
     Derived = "DERIVED", Info, "the mapping";
 }
 
-impl Code {
-    fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|code| code.as_str() == text)
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text).ok_or(UnknownCode)
     }
 }
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|error| D::Error::custom(format!("{text:?}: {error}")))
+    }
+}
+
+/// A text that is no code of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected the code of a finding, such as CHANGE_LARGE")]
+pub struct UnknownCode;
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -226,7 +240,7 @@ impl Finding {
     }
 
     fn from_wire(finding: &wire::Finding) -> Option<Self> {
-        let code = Code::parse(&finding.code)?;
+        let code = finding.code.parse().ok()?;
         Some(Self {
             code,
             severity: code.severity(),

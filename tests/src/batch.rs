@@ -100,6 +100,7 @@ impl Batch {
             preview: false,
             held: 0,
             consent: None,
+            letter: None,
         };
         Ok(Signed { header, blocks: self.blocks.clone() })
     }

@@ -103,15 +103,28 @@ fn detail(event: &Event) -> String {
             let what = written["what"].as_str().unwrap_or_default();
             format!("{person}: {what}")
         }
-        Event::SubmissionAccepted { batch, counts, late, action, cause, consent, .. } => {
+        Event::SubmissionAccepted {
+            batch,
+            counts,
+            late,
+            action,
+            cause,
+            consent,
+            approved,
+            justified,
+            ..
+        } => {
             let withdrawal = if *action == Action::Withdraw { "withdrawal, " } else { "" };
             let Counts { imported, updated, deleted, .. } = counts;
             let cause = cause.map(|cause| format!(", {}", cause.as_str())).unwrap_or_default();
             let late = if *late { ", late" } else { "" };
             let consent = if consent.is_some() { ", with consent" } else { "" };
+            let approved = approved.iter().map(|key| format!(", approved with key {key}"));
+            let justified = justified.iter().map(|code| format!(", {code} justified"));
+            let said = approved.chain(justified).collect::<String>();
             format!(
                 "{withdrawal}batch {batch}: {imported} new, {updated} changed, {deleted} \
-                 deleted{cause}{late}{consent}"
+                 deleted{cause}{late}{consent}{said}"
             )
         }
         Event::PublicReleased { periods, batch, .. } => {

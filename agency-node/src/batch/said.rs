@@ -1,6 +1,6 @@
 //! What is said of a batch beside its file.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use birge_proto::manifest::{BatchId, Cause};
 use birge_schemas::finding::{Code, Finding, Report};
@@ -20,6 +20,8 @@ pub struct Said {
     pub cause: Option<Cause>,
     /// Keys that disappear by a replacement.
     pub removes: Vec<String>,
+    /// Why what the rules warn of is right, by the finding's code.
+    pub justify: BTreeMap<Code, String>,
 }
 
 impl Said {
@@ -35,7 +37,7 @@ impl Said {
         let text = fs::read_to_string(&path).map_err(|error| error.to_string());
         text.and_then(|text| toml::from_str(&text).map_err(|error| error.to_string())).map_err(
             |error| {
-                let expected = "revises, reason, cause and removes, as TOML";
+                let expected = "revises, reason, cause, removes and justify, as TOML";
                 only(Finding::new(Code::Format, expected, error).column(path.to_string_lossy()))
             },
         )
@@ -49,6 +51,7 @@ impl Said {
             reason: self.reason.or(other.reason),
             cause: self.cause.or(other.cause),
             removes: if self.removes.is_empty() { other.removes } else { self.removes },
+            justify: other.justify.into_iter().chain(self.justify).collect(),
         }
     }
 }

@@ -1,7 +1,12 @@
 use std::sync::Arc;
 
+use birge_proto::{
+    envelope::{MANIFEST_TYPE, SigningKey},
+    letter::Letter,
+};
+
 use super::*;
-use crate::source::csv;
+use crate::{outbox::Past, source::csv};
 
 const HEAD: &str = "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,SEX,AGE,CITIZENSHIP,\
                     UNIT_MEASURE,TIME_PERIOD,OBS_VALUE,OBS_STATUS\n";
@@ -32,17 +37,19 @@ fn unsigned(rows: &str) -> Unsigned {
     batch.unwrap_or_else(|| panic!("{report}"))
 }
 
-fn sender() -> config::Batch {
-    config::Batch { officer: "head of statistics".into(), ..config::Batch::default() }
+fn draft(rows: &str) -> Draft {
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    unsigned(rows).draft(&"MIA".parse().unwrap(), &config::Batch::default(), now).unwrap()
 }
 
-fn past(batch: &Unsigned, id: u8) -> Past {
+fn past(rows: &str, id: u8) -> Past {
+    let draft = draft(rows);
     Past {
         batch: BatchId([id; 32]),
-        dataset: batch.header.dataset.clone(),
-        periods: batch.periods.clone(),
-        action: batch.header.action,
-        content: batch.content.clone(),
+        dataset: draft.manifest.dataset,
+        periods: draft.manifest.periods,
+        action: draft.manifest.action,
+        content: draft.content,
     }
 }
 
@@ -70,32 +77,40 @@ fn a_blank_is_told_as_it_was_written() {
 #[test]
 fn a_signed_batch_says_what_was_read_and_what_it_revises() {
     let key = SigningKey::generate().unwrap();
-    let batch = unsigned(&(rows("A", "2023", "4") + &rows("A", "2022", "4")));
-    let history = [past(&unsigned(&rows("A", "2022", "4")), 1), past(&batch, 2)];
-    let mut elsewhere = past(&batch, 3);
+    let both = rows("A", "2023", "4") + &rows("A", "2022", "4");
+    let mut elsewhere = past(&both, 3);
     elsewhere.periods = vec!["2019".into()];
-    let history = [&history[..], &[elsewhere]].concat();
-    let now = "2026-01-01T00:00:00Z".parse().unwrap();
-    let (agency, sender) = ("MIA".parse().unwrap(), sender());
-    let signed = batch.sign(&agency, &key, &sender, &history, now).unwrap();
+    let history = [past(&rows("A", "2022", "4"), 1), past(&both, 2), elsewhere];
+    let draft = draft(&both).revising(&history).approved("head of statistics").unwrap();
+    let signed = draft.sign(&key, None).unwrap();
     let header = &signed.header;
     key.verifying_key().verify(MANIFEST_TYPE, &header.manifest, &header.signature).unwrap();
     let manifest = Manifest::parse(&header.manifest).unwrap();
     assert_eq!(manifest.periods, ["2022", "2023"]);
+    assert_eq!(manifest.approved_by, "head of statistics");
     assert_eq!(manifest.revises, Some(BatchId([2; 32])));
     assert_eq!((manifest.observations, manifest.blocks.len()), (6, 1));
     assert_eq!(manifest.blocks[0], BatchId::of(&signed.blocks[0]));
+    assert_eq!(header.letter, None, "nothing accompanies it");
+}
+
+#[test]
+fn why_a_warning_is_right_goes_with_the_batch() {
+    let key = SigningKey::generate().unwrap();
+    let mut draft = draft(&rows("A", "2023", "4")).approved("head of statistics").unwrap();
+    draft.justified.insert(Code::ChangeLarge, "a census".into());
+    let header = draft.sign(&key, None).unwrap().header;
+    let (batch, manifest) =
+        (BatchId::of(&header.manifest), Manifest::parse(&header.manifest).unwrap());
+    let letter = header.letter.unwrap();
+    let letter = Letter::verify(&letter, batch, &manifest, &key.verifying_key()).unwrap();
+    assert_eq!(letter.justifications["CHANGE_LARGE"], "a census");
 }
 
 #[test]
 fn what_nobody_approved_is_not_signed() {
-    let key = SigningKey::generate().unwrap();
-    let agency = "MIA".parse().unwrap();
-    let now = "2026-01-01T00:00:00Z".parse().unwrap();
     for officer in ["", " "] {
-        let sender = config::Batch { officer: officer.into(), ..sender() };
-        let batch = unsigned(&rows("A", "2023", "4"));
-        let failure = batch.sign(&agency, &key, &sender, &[], now).unwrap_err();
+        let failure = draft(&rows("A", "2023", "4")).approved(officer).unwrap_err();
         let reply = failure.reply();
         assert_eq!(reply.exit, crate::output::Exit::Refused);
         for part in ["nobody approved", "name the responsible officer in node.toml"] {
@@ -106,31 +121,25 @@ fn what_nobody_approved_is_not_signed() {
 
 #[test]
 fn what_changes_nothing_revises_nothing_and_is_not_revised() {
-    let key = SigningKey::generate().unwrap();
-    let (agency, sender) = ("MIA".parse().unwrap(), sender());
-    let now = "2026-01-01T00:00:00Z".parse().unwrap();
     let (informs, adds) = (rows("I", "2023", "4"), rows("A", "2023", "4"));
-    let history = [past(&unsigned(&adds), 1), past(&unsigned(&informs), 2)];
-    let revises = |rows: &str| {
-        let signed = unsigned(rows).sign(&agency, &key, &sender, &history, now).unwrap();
-        Manifest::parse(&signed.header.manifest).unwrap().revises
-    };
+    let history = [past(&adds, 1), past(&informs, 2)];
+    let revises = |rows: &str| draft(rows).revising(&history).manifest.revises;
     assert_eq!(revises(&adds), Some(BatchId([1; 32])));
     assert_eq!(revises(&informs), None);
 }
 
 #[test]
 fn the_same_content_is_known_again_until_it_was_undone() {
-    let batch = unsigned(&rows("A", "2023", "4"));
-    let (same, replaced) = (past(&batch, 1), past(&unsigned(&rows("R", "2023", "4")), 2));
-    assert_eq!(batch.already(&[]), None);
-    assert_eq!(batch.already(std::slice::from_ref(&same)), Some(same.batch));
-    let mut more = past(&batch, 3);
+    let (adds, replaces) = (rows("A", "2023", "4"), rows("R", "2023", "4"));
+    let (same, replaced) = (past(&adds, 1), past(&replaces, 2));
+    let already = |history: &[Past]| draft(&adds).already(history);
+    assert_eq!(already(&[]), None);
+    assert_eq!(already(std::slice::from_ref(&same)), Some(same.batch));
+    let mut more = past(&adds, 3);
     more.content = "another".into();
-    assert_eq!(batch.already(&[same.clone(), more.clone()]), Some(same.batch));
-    assert_eq!(batch.already(&[same, replaced.clone()]), None);
-    let replacing = unsigned(&rows("R", "2023", "4"));
-    assert_eq!(replacing.already(&[replaced, more]), None);
+    assert_eq!(already(&[same.clone(), more.clone()]), Some(same.batch));
+    assert_eq!(already(&[same, replaced.clone()]), None);
+    assert_eq!(draft(&replaces).already(&[replaced, more]), None);
 }
 
 #[test]

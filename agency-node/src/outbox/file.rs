@@ -5,6 +5,7 @@
 //! many bytes: the slip as JSON, then each `SubmitRequest` (header, blocks, end).
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
@@ -15,6 +16,7 @@ use birge_proto::{
     manifest::{BatchId, Manifest},
     wire::{End, SubmitHeader, SubmitRequest, submit_request::Part},
 };
+use birge_schemas::finding::Code;
 use prost::Message;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +35,17 @@ pub struct Slip {
     /// removals and observations, in hex:
     /// the same for the same file handed in again.
     pub content: String,
+    /// Why what the rules warn of is right, while the batch is not signed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub justified: BTreeMap<Code, String>,
+}
+
+impl Slip {
+    /// Of a batch that is signed.
+    #[must_use]
+    pub fn new(source: String, from_inbox: bool, content: String) -> Self {
+        Self { source, from_inbox, content, justified: BTreeMap::new() }
+    }
 }
 
 /// Writes a batch; when this returns it is on disk.
@@ -187,11 +200,12 @@ pub(crate) mod tests {
             preview: false,
             held: 0,
             consent: None,
+            letter: None,
         }
     }
 
     pub(crate) fn slip(content: &str) -> Slip {
-        Slip { source: "a.csv".into(), from_inbox: true, content: content.into() }
+        Slip::new("a.csv".into(), true, content.into())
     }
 
     fn read_all(path: &Path) -> Result<Vec<Part>, Failure> {

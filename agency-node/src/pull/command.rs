@@ -167,6 +167,12 @@ async fn take(node: &Node, file: PathBuf) -> Result<(Exit, Option<BatchId>, Stri
             let then = format!("queued as batch {batch}, which `agency-node run` hands in");
             (Exit::Done, Some(batch), then)
         }
+        Some(Taken::Prepared(batch)) => {
+            let then = format!(
+                "batch {batch} waits for approval\nnext, the approver: agency-node approval show {batch}"
+            );
+            (Exit::Done, Some(batch), then)
+        }
         Some(Taken::Already(batch)) => {
             let then = format!("the same as batch {batch} said: nothing to do");
             (Exit::Done, Some(batch), then)

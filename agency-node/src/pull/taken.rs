@@ -58,7 +58,7 @@ pub fn note(node: &Node, file: &Path, taken: &Taken) -> Result<(), Failure> {
         return Ok(());
     };
     let (batch, errors, already) = match taken {
-        Taken::Queued(batch) => (Some(*batch), 0, false),
+        Taken::Queued(batch) | Taken::Prepared(batch) => (Some(*batch), 0, false),
         Taken::Already(batch) => (Some(*batch), 0, true),
         Taken::Rejected { errors } => (None, *errors, false),
     };

@@ -1,6 +1,6 @@
 //! What `submit` answers.
 
-use birge_proto::{problem::Problem, record::Outcome, wire};
+use birge_proto::{manifest::BatchId, problem::Problem, record::Outcome, wire};
 use birge_schemas::finding::Report;
 use serde_json::{Value, json};
 
@@ -59,6 +59,18 @@ pub(super) fn accepted(node: &Node, filed: &Filed, report: &Report, before: bool
         texts.tell("text-batch", &[("batch", &filed.batch.to_string())]),
         texts.tell("submit-receipt", &receipt),
     ];
+    Reply { exit: Exit::Done, text: text.join("\n"), aside: String::new(), json }
+}
+
+/// What is answered when a batch waits for approval.
+pub(super) fn prepared(node: &Node, batch: BatchId) -> Reply {
+    let texts = i18n::SOURCES.texts(node.config.language);
+    let name = batch.to_string();
+    let text = [
+        texts.tell("submit-prepared", &[("batch", &name)]),
+        texts.tell("text-next", &[("what", &texts.tell("submit-approve", &[("batch", &name)]))]),
+    ];
+    let json = json!({ "prepared": batch });
     Reply { exit: Exit::Done, text: text.join("\n"), aside: String::new(), json }
 }
 

@@ -143,6 +143,7 @@ impl Scene {
             preview: false,
             held: 0,
             consent: None,
+            letter: None,
         };
         let blocks = blocks.into_iter().map(Into::into).collect();
         let body = submission::Submission { header, blocks }.to_body();
@@ -165,6 +166,8 @@ impl Scene {
             late: false,
             cause: None,
             consent: None,
+            approved: None,
+            justified: vec![],
             digest: hex::encode(body.digest()),
             ruling,
         };

@@ -6,6 +6,7 @@ use birge_proto::{
     clock::Timestamp,
     envelope::{CONSENT_TYPE, VerifyingKey},
     identity::{AgencyId, Identity, Role},
+    letter::Letter,
     manifest::{Action, BatchId, Manifest},
     problem::{Kind, Problem},
     record::{KeySignature, Ruling},
@@ -35,6 +36,7 @@ use crate::{
 pub(super) struct Checked {
     pub(super) header: SubmitHeader,
     pub(super) key: VerifyingKey,
+    pub(super) letter: Option<Letter>,
     pub(super) blocks: Vec<Bytes>,
     pub(super) valid: ValidBatch,
     pub(super) known: Known,
@@ -46,14 +48,14 @@ impl Checked {
         received: Received,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
-        let Received { signed: Signed { header, manifest, key, known }, blocks } = received;
+        let Received { signed: Signed { header, manifest, key, letter, known }, blocks } = received;
         let raw = from_blocks(&blocks)
             .map_err(|error| known.refuse(Problem::new(Kind::Malformed, error.to_string())))?;
         let today = now.to_zoned(TimeZone::UTC).date();
         let valid =
             ValidBatch::new(structures, manifest, BatchId::of(&header.manifest), &raw, today)
                 .map_err(|report| invalid(&known, report))?;
-        Ok(Self { header, key, blocks, valid, known })
+        Ok(Self { header, key, letter, blocks, valid, known })
     }
 
     pub(super) fn manifest(&self) -> &Manifest {

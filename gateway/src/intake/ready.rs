@@ -7,6 +7,7 @@ use std::{
 
 use birge_proto::{
     envelope::VerifyingKey,
+    letter::Letter,
     manifest::{Action, BatchId, Manifest},
     problem::{Kind, Problem},
     record::{Counts, DecreeName, Event, Outcome, Protection},
@@ -14,7 +15,7 @@ use birge_proto::{
 };
 
 use birge_schemas::{
-    finding::Report,
+    finding::{Code, Report},
     history::{progress, revision},
 };
 
@@ -158,6 +159,8 @@ impl Ready {
             late: *late,
             cause: manifest.cause,
             consent: consent.clone(),
+            approved: checked.letter.as_ref().and_then(approver),
+            justified: checked.letter.as_ref().map(justified).unwrap_or_default(),
             digest: hex::encode(batch.digest()),
             ruling: ruling.clone(),
         };
@@ -178,6 +181,19 @@ impl Ready {
     pub(super) fn again(self) -> Checked {
         self.permitted.checked
     }
+}
+
+/// Name of the key that approved the batch; the letter was verified.
+fn approver(letter: &Letter) -> Option<String> {
+    let key = hex::decode(&letter.approval.as_ref()?.key).ok()?;
+    VerifyingKey::from_bytes(&key).ok().map(|key| key.id())
+}
+
+/// Of which findings the agency says why they are right. A code that this gateway does not know is
+/// free text to it, and enters no record.
+fn justified(letter: &Letter) -> Vec<String> {
+    let known = |code: &&String| code.parse::<Code>().is_ok();
+    letter.justifications.keys().filter(known).cloned().collect()
 }
 
 /// What the rules find that look at what stood.

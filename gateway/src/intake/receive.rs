@@ -5,6 +5,7 @@ use std::time::Duration;
 use birge_proto::{
     envelope::{MANIFEST_TYPE, VerifyingKey, sha256},
     identity::Identity,
+    letter::Letter,
     limits,
     manifest::{BatchId, Manifest},
     problem::{Kind, Problem},
@@ -31,6 +32,8 @@ pub(super) struct Signed {
     pub(super) header: SubmitHeader,
     pub(super) manifest: Manifest,
     pub(super) key: VerifyingKey,
+    /// What accompanies it.
+    pub(super) letter: Option<Letter>,
     pub(super) known: Known,
 }
 
@@ -68,7 +71,11 @@ impl Signed {
             );
             return Err(known.refuse(bad(&detail)));
         }
-        Ok(Self { header, manifest, key, known })
+        let batch = BatchId::of(&header.manifest);
+        let letter = header.letter.as_ref();
+        let letter = letter.map(|sent| Letter::verify(sent, batch, &manifest, &key)).transpose();
+        let letter = letter.map_err(|error| known.refuse(bad(&error.to_string())))?;
+        Ok(Self { header, manifest, key, letter, known })
     }
 
     pub(super) fn id(&self) -> BatchId {
@@ -204,7 +211,8 @@ mod tests {
             salt: birge_proto::manifest::Salt::generate().unwrap(),
         };
         let key = SigningKey::generate().unwrap().verifying_key();
-        Signed { header: SubmitHeader::default(), manifest, key, known: Known::default() }
+        let (header, known) = (SubmitHeader::default(), Known::default());
+        Signed { header, manifest, key, letter: None, known }
     }
 
     /// Blocks that come one by one, each in time, and never to an end.

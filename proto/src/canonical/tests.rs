@@ -159,6 +159,8 @@ fn records(text: &str, number: u64, request: &Value) -> Vec<Record> {
             late: true,
             cause: None,
             consent: Some(KeySignature { key_id: text(), signature: text() }),
+            approved: Some(text()),
+            justified: vec![text()],
             digest: text(),
             ruling: ruling(),
         },

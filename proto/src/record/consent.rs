@@ -108,6 +108,8 @@ mod tests {
             late: false,
             cause: None,
             consent: Some(consent),
+            approved: None,
+            justified: vec![],
             digest: String::new(),
             ruling,
         };

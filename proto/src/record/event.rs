@@ -122,6 +122,13 @@ pub enum Event {
         /// batch's name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         consent: Option<KeySignature>,
+        /// Key of whoever approved it within the agency (article 5(1)), where that was signed: the
+        /// first 8 bytes of its SHA-256, in hex.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved: Option<String>,
+        /// Codes of the findings that the agency says are right; its reasons lie in the body.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        justified: Vec<String>,
         /// SHA-256 of the body.
         digest: String,
         /// Why it was permitted.

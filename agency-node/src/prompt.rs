@@ -8,46 +8,60 @@ use birge_proto::limits::PASSWORD_CHARS;
 use crate::output::Failure;
 
 /// Asks for secrets.
-pub(super) struct Prompt {
+pub(crate) struct Prompt {
     terminal: bool,
 }
 
 impl Prompt {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { terminal: io::stdin().is_terminal() }
     }
 
     /// Tells something that is no answer of the command.
-    pub(super) fn tell(&self, words: &str) {
+    pub(crate) fn tell(&self, words: &str) {
         eprintln!("{words}");
     }
 
     /// Password and one-time password.
-    pub(super) fn proof(&mut self) -> Result<[String; 2], Failure> {
+    pub(crate) fn proof(&mut self) -> Result<[String; 2], Failure> {
         Ok([self.secret("Password")?, self.code()?])
     }
 
     /// The one-time password.
-    pub(super) fn code(&mut self) -> Result<String, Failure> {
+    pub(crate) fn code(&mut self) -> Result<String, Failure> {
         self.secret("Code of the authenticator")
     }
 
     /// The operator's half of a recovery.
-    pub(super) fn second(&mut self) -> Result<String, Failure> {
+    pub(crate) fn second(&mut self) -> Result<String, Failure> {
         self.secret("The operator's code")
     }
 
+    /// What opens an approver's key.
+    pub(crate) fn passphrase(&mut self) -> Result<String, Failure> {
+        self.secret("Passphrase of the key")
+    }
+
+    /// What is to open an approver's key.
+    pub(crate) fn passphrase_chosen(&mut self) -> Result<String, Failure> {
+        self.chosen_as("passphrase")
+    }
+
     /// A password that is chosen: on a terminal it is typed twice.
-    pub(super) fn chosen(&mut self) -> Result<String, Failure> {
-        let chosen = self.secret("New password")?;
+    pub(crate) fn chosen(&mut self) -> Result<String, Failure> {
+        self.chosen_as("password")
+    }
+
+    fn chosen_as(&mut self, what: &str) -> Result<String, Failure> {
+        let chosen = self.secret(&format!("New {what}"))?;
         let length = chosen.chars().count();
         if length < PASSWORD_CHARS {
             return Err(Failure::Usage(format!(
-                "the password has {length} characters, expected {PASSWORD_CHARS} at least\nnext: \
+                "the {what} has {length} characters, expected {PASSWORD_CHARS} at least\nnext: \
                  try again"
             )));
         }
-        if self.terminal && self.secret("New password once more")? != chosen {
+        if self.terminal && self.secret(&format!("New {what} once more"))? != chosen {
             return Err(Failure::Usage(String::from("the two differ\nnext: try again")));
         }
         Ok(chosen)
