@@ -33,7 +33,7 @@ use std::{
 
 use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
 use birge_proto::limits;
-use tokio::{net::TcpListener, time::interval};
+use tokio::{net::TcpListener, sync::Notify, time::interval};
 use tracing::{info, warn};
 
 use self::key::{Key, Purpose};
@@ -56,6 +56,10 @@ struct Desk {
     filing: tokio::sync::Mutex<()>,
     /// Held while a file is checked, which takes memory.
     checking: tokio::sync::Mutex<()>,
+    /// Held while a key is opened, which takes memory and time: nobody tries many passphrases.
+    approving: tokio::sync::Mutex<()>,
+    /// Told when a batch is queued.
+    queued: Arc<Notify>,
 }
 
 type Shared = Arc<Desk>;
@@ -68,9 +72,9 @@ impl Console {
     ///
     /// # Errors
     /// When the address is none of this machine alone, nobody can listen there, or there is no key.
-    pub async fn open(node: &Node) -> Result<Self, Failure> {
+    pub async fn open(node: &Node, queued: Arc<Notify>) -> Result<Self, Failure> {
         let Some(address) = address(&node.config.console.listen)? else { return Ok(Self(None)) };
-        let desk = desk(node)?;
+        let desk = desk(node, queued)?;
         let listener = TcpListener::bind(address).await.map_err(|error| {
             Failure::Wrong(format!(
                 "the console cannot listen at {address}: {error}\nnext: correct [console] listen in \
@@ -90,7 +94,7 @@ impl Console {
 }
 
 /// Takes up the console's work where it was left.
-fn desk(node: &Node) -> Result<Desk, Failure> {
+fn desk(node: &Node, queued: Arc<Notify>) -> Result<Desk, Failure> {
     jobs::recover(&node.home)?;
     Ok(Desk {
         node: node.clone(),
@@ -98,6 +102,8 @@ fn desk(node: &Node) -> Result<Desk, Failure> {
         opened: Mutex::default(),
         filing: tokio::sync::Mutex::default(),
         checking: tokio::sync::Mutex::default(),
+        approving: tokio::sync::Mutex::default(),
+        queued,
     })
 }
 

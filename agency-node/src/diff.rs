@@ -142,13 +142,17 @@ pub async fn replacing(node: &Node, link: &Link, batch: Unsigned) -> Result<Unsi
     Ok(batch.replacing(gone))
 }
 
-/// What a batch would add, change and take away, in a line for each period.
+/// What a batch would add, change and take away, period by period.
 ///
 /// # Errors
 /// When the gateway is away, or the batch neither adds nor replaces.
-pub async fn told(node: &Node, link: &Link, batch: Offered<'_>) -> Result<Vec<String>, Failure> {
+pub async fn differences(
+    node: &Node,
+    link: &Link,
+    batch: Offered<'_>,
+) -> Result<Vec<(String, Difference)>, Failure> {
     let changes = changes(node, link, batch).await?;
-    Ok(changes.iter().map(|it| format!("{}: {}", it.period, it.difference)).collect())
+    Ok(changes.into_iter().map(|it| (it.period, it.difference)).collect())
 }
 
 async fn changes(node: &Node, link: &Link, batch: Offered<'_>) -> Result<Vec<Change>, Failure> {

@@ -12,6 +12,7 @@ use tokio::net::{TcpStream, lookup_host};
 
 use crate::{
     alarms,
+    approver::Register,
     connect::{self, dial::Dial},
     credentials::{self, Credentials, Enrolment},
     home,
@@ -226,11 +227,28 @@ fn certificate(own: &Credentials, now: Timestamp) -> Check {
 }
 
 fn approval(node: &Node) -> Check {
+    let (what, required) = ("approval", node.config.approval.required);
+    let approvers = match Register::load(&node.home) {
+        Ok(register) => register.approvers().len(),
+        Err(failure) => return of(what, &failure),
+    };
+    if required {
+        let next = "make a key with `agency-node approver new`, and name it";
+        return match approvers {
+            0 => wrong(what, "nobody may approve, so that nothing is handed in", next),
+            count => fine(what, format!("nothing is signed without it; {count} may approve")),
+        };
+    }
     if node.identity().role == Role::Agency && node.config.batch.officer.trim().is_empty() {
         let next = "name the office held in node.toml: officer under [batch]";
-        return wrong("approval", "nobody approves what is handed in (article 5(1))", next);
+        return wrong(what, "nobody approves what is handed in (article 5(1))", next);
     }
-    fine("approval", "who approves batches is named, where any are handed in")
+    if approvers > 0 {
+        let found = format!("{approvers} may approve, and nobody is asked: batches go without it");
+        let next = "say required = true under [approval] in node.toml".to_owned();
+        return Check { what, state: State::Soon, found, next: Some(next) };
+    }
+    fine(what, "who approves batches is named, where any are handed in")
 }
 
 async fn name(node: &Node) -> Check {

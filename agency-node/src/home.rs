@@ -9,6 +9,7 @@
 //! rejected/  files and batches that were refused, each with its report
 //! state/     the largest checkpoint seen, and cosigned; who witnesses the log; what was
 //!            pushed (jobs/); what is due; locks
+//! approvers.jsonl  who may approve, and who could when
 //! alarms/    what must not go unseen, with its evidence
 //! ```
 

@@ -12,7 +12,7 @@ use crate::{
     node::Node,
     obligations::word_of,
     outbox::{
-        State,
+        State, prepared,
         receipts::{self, Grade},
     },
     output::{Exit, Failure, Reply},
@@ -25,6 +25,8 @@ struct Status {
     identity: String,
     enrolled: bool,
     inbox: usize,
+    /// Waiting for approval.
+    prepared: usize,
     queued: usize,
     sent: usize,
     receipts: usize,
@@ -69,6 +71,9 @@ impl fmt::Display for Status {
             Some(trouble) => writeln!(f, "gateway    {}: {trouble}", self.gateway.url)?,
         }
         writeln!(f, "inbox      {} files", self.inbox)?;
+        if self.prepared > 0 {
+            writeln!(f, "approval   {} wait for it: agency-node approval list", self.prepared)?;
+        }
         writeln!(f, "outbox     {} queued, {} sent without a receipt yet", self.queued, self.sent)?;
         let sequenced = self.receipts - self.witnessed;
         writeln!(
@@ -139,6 +144,7 @@ pub async fn status(node: &Node) -> Result<Reply, Failure> {
         identity: node.identity().to_string(),
         enrolled: node.home.join("enrolled.json").exists(),
         inbox: waiting(node)?,
+        prepared: prepared::all(&node.home)?.len(),
         queued: node.outbox.entries(State::Queued)?.len(),
         sent: node.outbox.entries(State::Sent)?.len(),
         witnessed: receipts.iter().filter(|filed| filed.grade == Grade::Witnessed).count(),

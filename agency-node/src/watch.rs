@@ -43,10 +43,10 @@ pub async fn run(node: Node) -> Result<Reply, Failure> {
     let _alone = node.alone()?;
     let publisher = node.publisher()?;
     let duties = Duties::take_up(&node).await?;
-    let console = Console::open(&node).await?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let queued = Arc::new(Notify::new());
+    let console = Console::open(&node, Arc::clone(&queued)).await?;
     let (events, watcher) = watch(&node)?;
     let sources = schedule::run(node.clone());
     let scan = node.config.inbox.scan();

@@ -1,9 +1,10 @@
 """The node's console in a real browser: every page, in every language, before axe-core's eyes.
 
-console.py LINK AXE SCREENSHOTS WRONG GOOD LANGUAGE...
+console.py LINK AXE SCREENSHOTS WRONG GOOD KEY PASSPHRASE LANGUAGE...
 
 No rule of axe-core may find anything of moderate impact or worse, light or dark, wide or narrow; no
-request may leave the console's origin; a wrong file shows its findings; a sound one is handed in.
+request may leave the console's origin; a wrong file shows its findings; a sound one is handed in; what
+waits for approval is approved with the key.
 """
 
 import json
@@ -19,7 +20,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-link, axe, screenshots, wrong, good, *languages = sys.argv[1:]
+link, axe, screenshots, wrong, good, key, passphrase, *languages = sys.argv[1:]
 origin = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(link))
 rules = pathlib.Path(axe).read_text()
 pictures = pathlib.Path(screenshots)
@@ -103,9 +104,21 @@ def walk(driver):
         driver.find_element(By.CSS_SELECTOR, "tbody td a").click()
         shown(driver, "OBS_VALUE")
         look(driver, f"{language}-report")
+        driver.get(f"{origin}/")
+        driver.find_element(By.CSS_SELECTOR, "a[href^='/approvals/']").click()
+        wait(driver, lambda it: "/approvals/" in it.current_url, "what waits for approval")
+        look(driver, f"{language}-approval")
+        approval = driver.current_url
         submit(driver, wrong, "check")
         shown(driver, "seventeen")
         look(driver, f"{language}-check")
+    for typed, then in (("mistyped", "passphrase is another"), (passphrase, "MIG_STOCK")):
+        driver.get(approval)
+        driver.find_element(By.ID, "key").send_keys(key)
+        driver.find_element(By.ID, "passphrase").send_keys(typed)
+        driver.find_element(By.CSS_SELECTOR, "form[action$='/give'] button").click()
+        shown(driver, then)
+    wait(driver, lambda it: "/batches/" in it.current_url, "the batch that was approved")
     submit(driver, good, "hand-in")
     wait(driver, lambda it: "/handed-in/" in it.current_url, "where it went")
     look(driver, "handed-in")
@@ -129,7 +142,9 @@ with tempfile.TemporaryDirectory() as profile:
         failures += [
             f"the browser complains: {entry['message']}"
             for entry in driver.get_log("browser")
-            if entry["level"] == "SEVERE" and "404" not in entry["message"]
+            if entry["level"] == "SEVERE"
+            # A page that is not there, and a passphrase that is not the key's, are asked for.
+            and not re.search(r"status of (404|403)", entry["message"])
         ]
     finally:
         driver.quit()

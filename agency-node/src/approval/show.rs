@@ -5,6 +5,7 @@ use std::{cmp::Reverse, fmt::Write};
 
 use birge_schemas::{
     finding::{Code, Severity},
+    history::Difference,
     structure::{Structure, Structures},
     table::{RawColumn, RawTable},
     validate::{Context, Validation, validate},
@@ -152,7 +153,10 @@ pub async fn show(node: &Node, waits: &Prepared) -> Result<Reply, Failure> {
         let made_of = node.home.join("sent").join(&waits.slip.source);
         let _ = write!(text, "\nmade of  {}", made_of.display());
     }
-    let changes = changes(node, &draft).await;
+    let changes = match changes(node, &draft).await {
+        Ok(changes) => changes.iter().map(|(period, it)| format!("{period}: {it}")).collect(),
+        Err(why) => vec![format!("not compared: {why}")],
+    };
     text += "\nagainst what stands:";
     for line in &changes {
         let _ = write!(text, "\n  {line}");
@@ -167,16 +171,18 @@ pub async fn show(node: &Node, waits: &Prepared) -> Result<Reply, Failure> {
     Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })
 }
 
-/// What a batch changes, period by period; or why that is not known.
-pub async fn changes(node: &Node, draft: &Draft) -> Vec<String> {
+/// What a batch changes of what stands, period by period.
+///
+/// # Errors
+/// Why that is not known.
+pub async fn changes(node: &Node, draft: &Draft) -> Result<Vec<(String, Difference)>, String> {
     let compared = match node.link() {
-        Ok((link, _)) => diff::told(node, &link, draft.into()).await,
+        Ok((link, _)) => diff::differences(node, &link, draft.into()).await,
         Err(failure) => Err(failure),
     };
-    compared.unwrap_or_else(|failure| {
-        let why = failure.to_string();
-        vec![format!("not compared: {}", why.lines().next().unwrap_or_default())]
-    })
+    let first =
+        |failure: Failure| failure.to_string().lines().next().unwrap_or_default().to_owned();
+    compared.map_err(first)
 }
 
 /// Tells which batches wait.

@@ -12,6 +12,7 @@ use crate::{
     outbox::{
         Entry, State,
         file::BatchFile,
+        prepared::{self, Prepared},
         receipts::{self, Filed},
     },
     output::Failure,
@@ -24,6 +25,8 @@ const REPORT: &str = ".report.json";
 pub(super) enum Became {
     /// In the inbox, or about to be.
     Received,
+    /// It became a batch that waits for approval.
+    Prepared(Box<Prepared>),
     /// It became a batch that waits.
     Waits(Waiting),
     /// It became a batch that was accepted.
@@ -59,6 +62,8 @@ impl Waiting {
 /// The node's folders, read once.
 pub(super) struct Folders<'a> {
     node: &'a Node,
+    /// Batches that wait for approval.
+    pub(super) prepared: Vec<Prepared>,
     pub(super) waiting: Vec<Waiting>,
     pub(super) receipts: Vec<Filed>,
     /// Names of reports for programs under `rejected/`.
@@ -71,6 +76,7 @@ impl<'a> Folders<'a> {
     /// # Errors
     /// When one cannot be read.
     pub(super) fn read(node: &'a Node) -> Result<Self, Failure> {
+        let prepared = prepared::all(&node.home)?;
         let entries = node.outbox.waiting()?;
         let waiting = entries.into_iter().filter_map(|entry| {
             // One that is gone by now has its receipt or its report.
@@ -84,7 +90,8 @@ impl<'a> Folders<'a> {
                 observations: manifest.observations,
             })
         });
-        let mut own = Self { node, waiting: waiting.collect(), receipts: vec![], reports: vec![] };
+        let waiting = waiting.collect();
+        let mut own = Self { node, prepared, waiting, receipts: vec![], reports: vec![] };
         own.receipts = receipts::all(&node.home)?;
         own.receipts.reverse();
         let rejected = fs::read_dir(node.home.join("rejected")).map_err(anyhow::Error::from)?;
@@ -108,9 +115,12 @@ impl<'a> Folders<'a> {
             };
             let filed = self.receipts.iter().find(|it| of(&it.source, &it.content));
             let waits = self.waiting.iter().find(|it| of(&it.source, &it.content));
+            let mut prepared = self.prepared.iter();
+            let prepared = prepared.find(|it| of(&it.slip.source, &it.slip.content));
             filed
                 .map(|filed| Became::Receipted(Box::new(filed.clone())))
                 .or_else(|| waits.map(|waits| Became::Waits(waits.clone())))
+                .or_else(|| prepared.map(|it| Became::Prepared(Box::new(it.clone()))))
         };
         let says = || job.says.as_deref().and_then(|says| told(Some(says)));
         if let Some(became) = told(None).or_else(says) {
@@ -141,7 +151,8 @@ impl<'a> Folders<'a> {
     /// Is a job in the inbox or the outbox still?
     pub(super) fn is_under_way(&self, job: &Job) -> bool {
         let waits = self.waiting.iter().any(|it| job.made(&it.source));
-        waits || job.inbox(&self.node.home).join(&job.file).exists()
+        let prepared = self.prepared.iter().any(|it| job.made(&it.slip.source));
+        waits || prepared || job.inbox(&self.node.home).join(&job.file).exists()
     }
 
     fn sent(&self, job: &Job) -> Option<PathBuf> {
@@ -174,6 +185,12 @@ impl<'a> Folders<'a> {
         });
         match &became {
             Became::Received | Became::Gone => {}
+            Became::Prepared(waits) => {
+                told["prepared"] = json!(waits.batch);
+                told["dataset"] = json!(waits.manifest.dataset);
+                told["periods"] = json!(waits.manifest.periods);
+                told["observations"] = json!(waits.manifest.observations);
+            }
             Became::Waits(waits) => {
                 told["batch"] = json!(waits.entry.batch);
                 told["dataset"] = json!(waits.dataset);
@@ -189,7 +206,7 @@ impl<'a> Folders<'a> {
             }
             Became::Rejected(name) => {
                 let report = self.report(name)?;
-                for part in ["batch", "problem", "report"] {
+                for part in ["batch", "problem", "report", "returned"] {
                     if !report[part].is_null() {
                         told[part] = report[part].clone();
                     }
@@ -219,6 +236,7 @@ impl Became {
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Received => "received",
+            Self::Prepared(_) => "prepared",
             Self::Waits(waits) => waits.word(),
             Self::Receipted(_) => "receipted",
             Self::Rejected(_) => "rejected",

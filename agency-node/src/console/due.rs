@@ -116,7 +116,7 @@ mod tests {
     async fn without_the_gateway_the_last_answer_is_told_with_its_moment() {
         let folder = tempfile::tempdir().unwrap();
         let node = node(&folder.path().join("mia"));
-        let desk = Arc::new(desk(&node).unwrap());
+        let desk = Arc::new(desk(&node, Arc::default()).unwrap());
         let told = due(&desk).await.unwrap();
         assert!(told.due.is_none() && told.trouble.is_some());
         let asked = "2026-01-01T00:00:00Z".parse().unwrap();

@@ -35,6 +35,7 @@ fn text(Desk { node, .. }: &Desk) -> Result<String, Failure> {
         "batches",
         "Batches and files by state.",
         &[
+            ("{state=\"prepared\"}", count(folders.prepared.len())),
             ("{state=\"queued\"}", count(waits(Stands::Queued))),
             ("{state=\"sent\"}", count(waits(Stands::Sent))),
             ("{state=\"receipted\"}", count(folders.receipts.len())),
@@ -87,7 +88,7 @@ mod tests {
         let file = node.home.join("inbox/a.csv");
         fs::write(&file, CSV).unwrap();
         handin::take(&node, &file).unwrap();
-        let text = text(&Arc::new(desk(&node).unwrap())).unwrap();
+        let text = text(&Arc::new(desk(&node, Arc::default()).unwrap())).unwrap();
         assert!(text.contains("\nbirge_node_batches{state=\"queued\"} 1\n"), "{text}");
         assert!(text.contains("\nbirge_node_alarms 0\n"), "{text}");
         assert!(!text.contains("last_receipt"), "{text}");

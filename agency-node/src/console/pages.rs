@@ -1,5 +1,6 @@
 //! What people see: pages made here, without any script.
 
+mod approvals;
 mod batches;
 mod hand_in;
 mod home;
@@ -30,6 +31,9 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/batches", get(batches::list))
         .route("/batches/{batch}", get(batches::one))
         .route("/batches/{batch}/{file}", get(batches::receipt))
+        .route("/approvals/{batch}", get(approvals::one))
+        .route("/approvals/{batch}/give", get(approvals::one).post(approvals::give))
+        .route("/approvals/{batch}/return", get(approvals::one).post(approvals::send_back))
         .route("/rejected", get(rejected::list))
         .route("/rejected/{file}", get(rejected::one))
         .route("/hand-in", get(hand_in::form).post(hand_in::hand_in))

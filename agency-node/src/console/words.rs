@@ -1,7 +1,8 @@
 //! In which language the console speaks, and its texts.
 
 use axum::http::{HeaderMap, Uri, header};
-use birge_proto::clock::Timestamp;
+use birge_proto::{clock::Timestamp, manifest::Action};
+use birge_schemas::{finding::Code, history::Difference};
 use jiff::tz::TimeZone;
 
 use super::guard;
@@ -51,6 +52,27 @@ impl Say {
     /// What the state of a file means for whoever handed it in.
     pub(super) fn became(&self, word: &str) -> String {
         self.it(&format!("became-{word}"))
+    }
+
+    /// What a batch does to what stands.
+    pub(super) fn action(&self, action: &Action) -> String {
+        self.it(&format!("approval-{action:?}"))
+    }
+
+    /// What a batch changes of a period.
+    pub(super) fn change(&self, period: &str, difference: &Difference) -> String {
+        let Difference { added, removed, changed, unchanged, .. } = difference;
+        let before = changed + removed + unchanged;
+        let counts = [added, removed, changed, &before].map(ToString::to_string);
+        let names = ["added", "removed", "changed", "before"].into_iter();
+        let counts = names.zip(counts.iter().map(String::as_str));
+        let told: Vec<_> = counts.chain([("period", period)]).collect();
+        self.texts.tell("console-approval-change", &told)
+    }
+
+    /// What a finding means.
+    pub(super) fn finding(&self, code: &Code) -> String {
+        self.texts.say(&format!("finding-{code}"))
     }
 
     /// The state of a period.

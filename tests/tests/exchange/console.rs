@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    path::Path,
     process::Command,
 };
 
@@ -19,6 +20,8 @@ use birge_tests::{
 };
 use serde_json::Value;
 
+use crate::support::types;
+
 /// The statistics office's figures of one year.
 fn figures(year: usize, value: &str) -> String {
     format!(
@@ -29,6 +32,8 @@ fn figures(year: usize, value: &str) -> String {
          dataflow,BIRGE:MIG_STOCK(1.0.0),A,A,KG,MIG_STOCK,_T,_T,_T,PS,{year},250,A\n"
     )
 }
+
+const PASSPHRASE: &str = "a passphrase of some length";
 
 /// A node that runs with its console.
 struct Desk {
@@ -95,6 +100,25 @@ impl Desk {
             Ok(states.contains(&state.as_str()).then_some(told))
         })
         .unwrap()
+    }
+
+    /// The same desk, at a node that signs nothing without its approver.
+    fn with_approver(self, key: &Path) -> Self {
+        let file = key.to_str().unwrap();
+        let (code, said, _) = types(
+            &["approver", "new", "--office", "head", "--out", file, "--output", "json"],
+            &[PASSPHRASE],
+        );
+        assert_eq!(code, Some(0));
+        let made: Value = serde_json::from_str(&said).unwrap();
+        let public_key = made["publicKey"].as_str().unwrap();
+        let name = ["approver", "name", "--office", "head", "--public-key", public_key];
+        let name = [&name[..], &["--ground", "order 12"]].concat();
+        self.node.command(&name).unwrap().expect_code(0).unwrap();
+        self.node.set("approval", "required", true).unwrap();
+        self.process.stop().unwrap();
+        let process = self.node.run().unwrap();
+        Self { process, ..self }
     }
 
     /// The link that `agency-node console` prints.
@@ -277,6 +301,14 @@ fn the_pages_can_be_used_by_everybody() {
     let refused = desk.node.rejected().join("wrong.csv.report.html");
     watch::until(desk.node.dir(), "the report", || Ok(refused.exists().then_some(()))).unwrap();
     let files = tempfile::tempdir().unwrap();
+    let key = files.path().join("head.key");
+    let desk = desk.with_approver(&key);
+    desk.node.hand_in("prepared.csv", figures(2019, "120").as_bytes()).unwrap();
+    let prepared = desk.node.dir().join("outbox/prepared");
+    watch::until(desk.node.dir(), "what waits for approval", || {
+        Ok((!watch::files_below(&prepared).is_empty()).then_some(()))
+    })
+    .unwrap();
     let wrong = files.path().join("mistyped.csv");
     fs::write(&wrong, figures(2022, "seventeen")).unwrap();
     let good = files.path().join("handed.csv");
@@ -284,10 +316,16 @@ fn the_pages_can_be_used_by_everybody() {
     let mut browser = Command::new(python());
     browser.arg(workspace().join("tests/interop/console.py")).arg(desk.link()).arg(&axe);
     browser.arg(workspace().join("target/screenshots")).arg(&wrong).arg(&good);
+    browser.arg(&key).arg(PASSPHRASE);
     browser.args(Language::ALL.map(Language::code));
     let output = browser.output().unwrap();
     let (told, failed) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}\n{failed}");
+    // What was approved in the browser; what was handed in there waits now.
     desk.node.wait_receipts(2).unwrap();
+    watch::until(desk.node.dir(), "what was handed in to wait for approval", || {
+        Ok((watch::files_below(&prepared).len() == 1).then_some(()))
+    })
+    .unwrap();
 }

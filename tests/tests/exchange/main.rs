@@ -35,6 +35,7 @@
 //! | `starting` | a gateway on an old copy of its data writes nothing |
 //! | `names` | names of persons in records are erased and the log holds |
 //! | `people` | persons sign in, and nobody does in another's name |
+//! | `approval` | nothing is signed that the approver's key has not approved |
 //! | `sources` | a database is asked, and what it gives goes the way of any file |
 //! | `words` | exit codes, and what is said with them |
 //! | `witness_node` | a node cosigns one history, and finds a second one |
@@ -49,6 +50,7 @@
 
 mod access;
 mod admission;
+mod approval;
 mod attacked;
 mod auditing;
 mod authority;

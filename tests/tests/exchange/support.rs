@@ -1,6 +1,10 @@
 //! What several modules use.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    process::{Child, Command, Stdio},
+};
 
 use birge_proto::{
     identity::Identity,
@@ -10,6 +14,7 @@ use birge_proto::{
 };
 use birge_tests::{
     batch::{self, Batch, Signed},
+    binaries::binaries,
     client::{self, Client, Credentials},
     exchange::Exchange,
     node::Node,
@@ -50,6 +55,24 @@ pub(crate) fn year(period: u16, women: u32) -> Batch {
 /// under way.
 pub(crate) fn bulky(first: u16) -> Batch {
     batch::large(first..first + 4, 90_000, 4_096).unwrap()
+}
+
+/// A command of a person, who types in lines: how it ended, and what it said.
+pub(crate) fn types(arguments: &[&str], lines: &[&str]) -> (Option<i32>, String, String) {
+    let mut child = start(arguments);
+    let mut input = child.stdin.take().unwrap();
+    input.write_all((lines.join("\n") + "\n").as_bytes()).unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// Begins a command of a person, who may type.
+pub(crate) fn start(arguments: &[&str]) -> Child {
+    let mut command = Command::new(&binaries().unwrap().node);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
 }
 
 /// Signs with the key that the node keeps.

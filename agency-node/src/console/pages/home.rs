@@ -15,6 +15,7 @@ use crate::{
     },
     doctor::{self, Check},
     i18n::Language,
+    outbox::prepared::Prepared,
     output::Failure,
 };
 
@@ -37,6 +38,8 @@ struct Now {
     alarms: Vec<Alarm>,
     checks: Vec<Check>,
     inbox: usize,
+    /// Batches that wait for approval.
+    prepared: Vec<Prepared>,
     waiting: Vec<Waiting>,
     receipts: usize,
     rejected: usize,
@@ -64,6 +67,7 @@ pub(super) async fn home(
                 inbox: folders.in_inbox()?,
                 receipts: folders.receipts.len(),
                 rejected: folders.reports.len(),
+                prepared: folders.prepared,
                 waiting: folders.waiting,
             })
         });

@@ -1,32 +1,11 @@
 //! The commands of a body, of a person and of the operator, each a process of its own.
 
-use std::{
-    io::{BufRead, BufReader, Write},
-    process::{Child, Command, Stdio},
-};
+use std::io::{BufRead, BufReader, Write};
 
 use birge_proto::clock::{Clock, SystemClock};
-use birge_tests::binaries::binaries;
 
 use super::*;
-use crate::support::wait_covered;
-
-/// A command of a person, who types in lines.
-fn types(arguments: &[&str], lines: &[&str]) -> (Option<i32>, String, String) {
-    let mut child = start(arguments);
-    let mut input = child.stdin.take().unwrap();
-    input.write_all((lines.join("\n") + "\n").as_bytes()).unwrap();
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
-}
-
-fn start(arguments: &[&str]) -> Child {
-    let mut command = Command::new(&binaries().unwrap().node);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().unwrap()
-}
+use crate::support::{start, types, wait_covered};
 
 /// The time `steps` one-time passwords from now: each is good once, and one step to either side.
 fn step(steps: i64) -> Timestamp {
