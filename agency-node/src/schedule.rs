@@ -6,8 +6,10 @@
 //! | [`times`] | when a source is due, and for which period |
 //! | [`mod@plan`] | what there is to do now: pure |
 //! | [`state`] | what was asked, as a file that outlives a crash |
+//! | [`missed`] | periods that were passed over, to be asked for by hand |
 //! | [`told`] | how each source stands, for `status` and `doctor` |
 
+pub mod missed;
 pub mod plan;
 pub mod state;
 pub mod times;
@@ -95,6 +97,8 @@ async fn step(node: &Node, source: &Source, times: &Times) -> Result<Duration, F
     match pulled {
         Ok(pulled) => {
             tell(source, asked.period.as_deref(), pulled.as_ref());
+            let passed = times.passed(due, |time| state.is_open(time));
+            pass_over(node, source, asked.period.clone(), passed).await?;
             state.met(due, now, asked.period, pulled);
         }
         Err(failure) => {
@@ -121,6 +125,25 @@ fn tell(source: &Source, period: Option<&str>, pulled: Option<&Pulled>) {
         None => "it has what it gave before".into(),
     };
     info!("the source {} was asked{period}: {came}", source.name);
+}
+
+/// Tells of periods that were due while the node was off, and are not asked for.
+async fn pass_over(
+    node: &Node,
+    source: &Source,
+    asked: Option<String>,
+    passed: Vec<String>,
+) -> Result<(), Failure> {
+    if !passed.is_empty() {
+        let (name, periods) = (&source.name, passed.join(", "));
+        warn!("the source {name} was not asked for {periods}: agency-node pull {name} --period");
+    }
+    let (home, name) = (node.home.clone(), source.name.clone());
+    let note = spawn_blocking(move || {
+        missed::add(&home, &name, passed)?;
+        asked.map_or(Ok(()), |period| missed::settle(&home, &name, &period))
+    });
+    note.await.map_err(anyhow::Error::from)?
 }
 
 /// Does a file of this name lie wherever files of the inbox go?

@@ -55,13 +55,24 @@ fn of_source(source: &Source, failure: &Failure) -> Check {
     Check { found, ..check }
 }
 
-/// What could not be had when it was due.
+/// What could not be had when it was due, and what was due while the node was off.
 pub(super) fn unmet(node: &Node) -> Vec<Check> {
-    let failed = told::standing(node).into_iter().filter_map(|source| {
-        let open = source.open?;
-        let trouble = open.trouble?;
-        let found = format!("{} was due on {}: {trouble}", source.name, open.due);
-        Some(of("schedule", &Failure::Wrong(found)))
-    });
-    failed.collect()
+    let mut checks = vec![];
+    for source in told::standing(node) {
+        let name = &source.name;
+        if let Some((due, trouble)) = source.open.and_then(|open| Some((open.due, open.trouble?))) {
+            let found = format!("{name} was due on {due}: {trouble}");
+            checks.push(of("schedule", &Failure::Wrong(found)));
+        }
+        if !source.missed.is_empty() {
+            let periods = source.missed.iter().cloned().collect::<Vec<_>>().join(", ");
+            let found = format!("{name} was not asked for {periods}, due while the node was off");
+            checks.push(wrong(
+                "schedule",
+                found,
+                format!("agency-node pull {name} --period PERIOD"),
+            ));
+        }
+    }
+    checks
 }

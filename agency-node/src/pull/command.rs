@@ -15,6 +15,7 @@ use crate::{
     home,
     node::Node,
     output::{Exit, Failure, Reply},
+    schedule::missed,
     submit::{self, Validate},
 };
 
@@ -85,6 +86,9 @@ pub async fn pull(node: &Node, asked: &Pull) -> Result<Reply, Failure> {
         Some(_) => (Exit::Done, None, format!("written to {}", pulled.file.display())),
         None => take(node, pulled.file.clone()).await?,
     };
+    if let Some(period) = period.period.as_ref().filter(|_| asked.out.is_none()) {
+        missed::settle(&node.home, &source.name, period)?;
+    }
     let told = Told { source: source.name.clone(), period: period.period, pulled, batch, then };
     Reply::new(exit, &told)
 }

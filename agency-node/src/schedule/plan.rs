@@ -21,7 +21,7 @@ pub enum Next {
 }
 
 /// What there is to do at `now`. Of several times that passed unmet the newest alone is made up
-/// for; none is met twice.
+/// for, and the others are told ([`super::missed`]); none is met twice.
 #[must_use]
 pub fn plan(state: &State, times: &Times, now: Timestamp) -> Next {
     let next = times.next(now);

@@ -75,11 +75,18 @@ async fn each_time_is_met_once_whatever_the_clock_does() {
     }
     // Off over two times: the newest alone is made up for.
     assert_eq!(look("2026-04-20T12:00:00Z").await, [MARCH]);
+    let told = standing(&node)[0].to_string();
+    assert!(told.contains("MISSED   2026-02:"), "{told}");
+    missed::settle(&node.home, "own", "2026-02").unwrap();
+    assert!(!standing(&node)[0].to_string().contains("MISSED"));
     // Forward by years, and back: that time is met, and those until then are, too, as they come.
     let jumped = look("2031-07-01T00:00:00Z").await;
     assert_eq!(jumped, [MARCH, "own_2031-05_20310605T000000Z.csv"].map(String::from));
+    let missed = || missed::of(&node.home, "own").unwrap();
+    assert!(missed().contains("2026-04") && missed().len() == 61, "{:?}", missed());
     assert_eq!(look("2026-04-21T00:00:00Z").await.len(), 2);
     assert_eq!(look("2026-05-05T00:00:00Z").await.len(), 3);
+    assert!(!missed().contains("2026-04"), "its time has come");
     assert_eq!(look("2031-07-01T00:00:00Z").await.len(), 3);
 }
 

@@ -12,6 +12,9 @@ use crate::{
     pull::{self, Asked},
 };
 
+/// Times before the one that is met that are looked at.
+const LOOKED_AT: usize = 400;
+
 /// The times of a source.
 #[derive(Debug, Clone)]
 pub struct Times {
@@ -67,6 +70,26 @@ impl Times {
     pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
         let now = now.to_zoned(self.zone.clone());
         Some(self.cron.find_next_occurrence(&now, false).ok()?.timestamp())
+    }
+
+    /// Periods of the times before `due` that are `open`, newest first, but for the one that is asked
+    /// for at `due`. They are looked for among the last times that there were.
+    #[must_use]
+    pub fn passed(&self, due: Timestamp, open: impl Fn(Timestamp) -> bool) -> Vec<String> {
+        let mut periods = vec![self.asked(due).period];
+        let mut time = due.to_zoned(self.zone.clone());
+        for _ in 0..LOOKED_AT {
+            let Ok(before) = self.cron.find_previous_occurrence(&time, false) else { break };
+            if !open(before.timestamp()) {
+                break;
+            }
+            let period = self.asked(before.timestamp()).period;
+            if !periods.contains(&period) {
+                periods.push(period);
+            }
+            time = before;
+        }
+        periods.into_iter().skip(1).flatten().collect()
     }
 
     /// What is asked for at a time.

@@ -1,11 +1,12 @@
 //! How each source stands, for people.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use birge_proto::clock::Timestamp;
 use serde::Serialize;
 
 use super::{
+    missed,
     state::{Last, Open, State},
     times::Times,
 };
@@ -28,6 +29,8 @@ pub struct Standing {
     /// What is not met yet.
     pub open: Option<Open>,
     became: Option<Became>,
+    /// Periods that were passed over.
+    pub missed: BTreeSet<String>,
     /// Why nothing can be told of it, or it is never asked.
     pub trouble: Option<String>,
     #[serde(skip)]
@@ -53,6 +56,7 @@ pub fn standing(node: &Node) -> Vec<Standing> {
                 last: None,
                 open: None,
                 became: None,
+                missed: BTreeSet::new(),
                 lines: vec![trouble.clone()],
                 trouble: Some(trouble),
             })
@@ -90,11 +94,21 @@ fn of(node: &Node, source: &Source) -> Result<Option<Standing>, Failure> {
             ),
         });
     }
+    let missed = missed::of(&node.home, &source.name)?;
+    if !missed.is_empty() {
+        let periods = missed.iter().cloned().collect::<Vec<_>>().join(", ");
+        let name = &source.name;
+        lines.push(format!(
+            "MISSED   {periods}: due while the node was off\nnext: agency-node pull {name} --period \
+             PERIOD"
+        ));
+    }
     let next = times.as_ref().and_then(|times| times.next(node.clock.now()));
     match (&times, next) {
         (Some(_), Some(next)) => lines.push(format!("next     {}", shown(next))),
         (Some(_), None) => lines.push("next     never: no day is as its schedule says".into()),
         (None, _) => {}
     }
-    Ok(Some(Standing { name: source.name.clone(), next, last, open, became, trouble: None, lines }))
+    let name = source.name.clone();
+    Ok(Some(Standing { name, next, last, open, became, missed, trouble: None, lines }))
 }

@@ -39,8 +39,7 @@ pub(crate) fn run() -> Result<()> {
     let mapping = Mapping::parse(&mapping.replace(of_all, GROUPS)).map_err(anyhow::Error::msg)?;
     let structures = of_every_country()?;
     let agency: AgencyId = "MFA".parse()?;
-    let (key, sender) =
-        (SigningKey::generate()?, config::Batch { officer: "head".into(), ..Default::default() });
+    let key = SigningKey::generate()?;
 
     let start = Instant::now();
     let input = mapping.read(&structures, &file).map_err(|failure| anyhow::anyhow!("{failure}"))?;
@@ -50,8 +49,10 @@ pub(crate) fn run() -> Result<()> {
     let Some(batch) = checked.batch else { bail!("not valid: {}", checked.report) };
     let rules = start.elapsed().as_secs_f64() - read;
     let observations = batch.observations();
-    let signed =
-        batch.sign(&agency, &key, &sender, &[], now).map_err(|f| anyhow::anyhow!("{f}"))?;
+    let signed = batch
+        .draft(&agency, &config::Batch::default(), now)
+        .and_then(|draft| draft.approved("head")?.sign(&key, None))
+        .map_err(|failure| anyhow::anyhow!("{failure}"))?;
     let ours = start.elapsed().as_secs_f64();
     let bytes: usize = signed.blocks.iter().map(Vec::len).sum();
     println!(
