@@ -16,6 +16,7 @@ use birge_proto::{
 };
 use birge_schemas::{
     finding::{Code, Finding, Report},
+    side_by_side::side_by_side,
     structure::Structures,
     table::RawTable,
     validate::{Context, Validation, validate},
@@ -51,6 +52,8 @@ pub struct Unsigned {
     periods: Vec<String>,
     observations: u64,
     blocks: Vec<Vec<u8>>,
+    /// Their digests.
+    digests: Vec<BatchId>,
     content: String,
 }
 
@@ -103,9 +106,10 @@ pub fn check(
         removes: removes.clone(),
         justify: BTreeMap::new(),
     });
-    let content = content_digest(&header, &said.removes, &blocks);
+    let digests = side_by_side(&blocks, |block| BatchId::of(block));
+    let content = content_digest(&header, &said.removes, &digests);
     let observations = table.rows as u64;
-    let batch = Unsigned { header, said, periods, observations, blocks, content };
+    let batch = Unsigned { header, said, periods, observations, blocks, digests, content };
     Checked { report, lines, explained, batch: Some(batch) }
 }
 
@@ -168,7 +172,7 @@ impl Unsigned {
     pub fn replacing(mut self, removes: Vec<String>) -> Self {
         self.header.action = Action::Replace;
         self.said.removes = removes;
-        self.content = content_digest(&self.header, &self.said.removes, &self.blocks);
+        self.content = content_digest(&self.header, &self.said.removes, &self.digests);
         self
     }
 
@@ -195,7 +199,7 @@ impl Unsigned {
         sender: &config::Batch,
         now: Timestamp,
     ) -> Result<Draft, Failure> {
-        let Self { header, said, periods, observations, blocks, content } = self;
+        let Self { header, said, periods, observations, blocks, digests, content } = self;
         let manifest = Manifest {
             dataset: header.dataset,
             version: header.version,
@@ -210,7 +214,7 @@ impl Unsigned {
             approved_by: String::new(),
             prepared: now,
             observations,
-            blocks: blocks.iter().map(|block| BatchId::of(block)).collect(),
+            blocks: digests,
             salt: Salt::generate().map_err(anyhow::Error::from)?,
         };
         Ok(Draft { manifest, blocks, content, justified: said.justify })
@@ -229,9 +233,8 @@ fn periods_of(table: &RawTable) -> Vec<String> {
     periods
 }
 
-fn content_digest(header: &Header, removes: &[String], blocks: &[Vec<u8>]) -> String {
+fn content_digest(header: &Header, removes: &[String], blocks: &[BatchId]) -> String {
     let Header { dataset, version, action, periods, .. } = header;
-    let blocks: Vec<_> = blocks.iter().map(|block| BatchId::of(block)).collect();
     let said = serde_json::json!([dataset, version, action, periods, removes, blocks]);
     hex::encode(sha256(said.to_string().as_bytes()))
 }

@@ -18,6 +18,7 @@ pub mod sdmx_ml;
 pub mod sheet;
 pub mod template;
 pub mod text;
+mod whole;
 pub mod workbook;
 
 use std::{ffi::OsStr, fs, path::Path};
@@ -177,12 +178,13 @@ pub fn bytes(path: &Path) -> Result<Result<Vec<u8>, Report>, Failure> {
             path.display()
         ))
     };
-    let length = fs::metadata(path).map_err(unreadable)?.len();
+    let facts = fs::metadata(path).map_err(unreadable)?;
+    let length = facts.len();
     if length > limits::FILE_BYTES {
         let expected = format!("at most {} bytes in one file", limits::FILE_BYTES);
         return Ok(Err(only(Finding::new(Code::Format, expected, format!("{length} bytes")))));
     }
-    Ok(Ok(fs::read(path).map_err(unreadable)?))
+    Ok(Ok(whole::read(path, &facts).map_err(unreadable)?))
 }
 
 /// Is a file JSON, by its ending?

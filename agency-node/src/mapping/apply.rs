@@ -6,6 +6,7 @@ use birge_schemas::{
     codelist::CodeList,
     crosswalk::Crosswalks,
     finding::{Code, Finding, Report},
+    side_by_side::side_by_side,
     structure::{AttributeKind, Structure, Structures},
     table::{Bitmap, RawColumn},
 };
@@ -200,8 +201,11 @@ impl Making<'_> {
         if let Some(value) = part.value.as_ref().and_then(Measure::figure) {
             self.explained.column(VALUE, &value.from, &[]);
         }
-        for (id, origin) in &part.columns {
-            let column = self.column(id, origin, &rows.origins)?;
+        let columns: Vec<_> = part.columns.iter().collect();
+        let made = side_by_side(&columns, |(id, origin)| self.column(id, origin, &rows.origins));
+        for ((id, origin), made) in columns.into_iter().zip(made) {
+            let (column, ambiguous) = made?;
+            self.explain(id, origin, ambiguous);
             let count = rows.count();
             rows.push_column(of_margin(self.structure, column, origin, part, count)?);
         }
@@ -252,10 +256,17 @@ impl Making<'_> {
         Ok(kept)
     }
 
-    /// The column of a dimension or attribute, for rows made of these.
-    fn column(&mut self, id: &str, origin: &Origin, rows: &[u32]) -> Result<RawColumn, String> {
-        let constant =
-            |text: String| RawColumn { id: id.to_owned(), dictionary: vec![text], index: vec![] };
+    /// The column of a dimension or attribute, for rows made of these; and what may be several
+    /// codes.
+    fn column(
+        &self,
+        id: &str,
+        origin: &Origin,
+        rows: &[u32],
+    ) -> Result<(RawColumn, Vec<Ambiguous>), String> {
+        let constant = |text: String| {
+            (RawColumn { id: id.to_owned(), dictionary: vec![text], index: vec![] }, vec![])
+        };
         match origin {
             Origin::Constant(Constant { constant: text }) => Ok(constant(text.clone())),
             Origin::FileName(FileName { pattern, says }) => {
@@ -276,16 +287,21 @@ impl Making<'_> {
                     texts.ok_or_else(|| format!("{} is a column of figures", column.from))?;
                 let mut ambiguous = vec![];
                 let made = recoding.column(id, texts, rows, &mut ambiguous);
-                let through = column.codes.iter().map(|codes| match codes {
-                    Codes::Named(walk) => walk.as_str(),
-                    Codes::Own(_) => "the mapping's own codes",
-                });
-                self.explained.column(id, &column.from, &through.collect::<Vec<_>>());
-                for Ambiguous { text, codes } in ambiguous {
-                    self.explained.ambiguous(id, &text, &codes);
-                }
-                Ok(made)
+                Ok((made, ambiguous))
             }
+        }
+    }
+
+    /// Notes of what a column was made, and through what.
+    fn explain(&mut self, id: &str, origin: &Origin, ambiguous: Vec<Ambiguous>) {
+        let Origin::Column(column) = origin else { return };
+        let through = column.codes.iter().map(|codes| match codes {
+            Codes::Named(walk) => walk.as_str(),
+            Codes::Own(_) => "the mapping's own codes",
+        });
+        self.explained.column(id, &column.from, &through.collect::<Vec<_>>());
+        for Ambiguous { text, codes } in ambiguous {
+            self.explained.ambiguous(id, &text, &codes);
         }
     }
 

@@ -16,20 +16,23 @@ const ROW_BITS: u32 = 32;
 pub(super) struct Cells(Vec<u128>);
 
 impl Cells {
-    /// Every row that has a key.
+    /// Every row that has a key. Runs of rows are sorted side by side and then merged.
     pub(super) fn of(shape: &Shape<'_>) -> Self {
-        let rows = shape.raw.rows;
-        let mut entries: Vec<u128> = (0..rows as u128).collect();
-        let columns = shape.codes.iter().enumerate();
-        for (dimension, codes) in columns {
-            let placed = |code| shape.structure.keys.with(Key(0), dimension, code).0 << ROW_BITS;
-            add(&mut entries, codes, placed);
-        }
-        add(&mut entries, &shape.period, |period| u128::from(period) << ROW_BITS);
+        let mut entries = vec![0; shape.raw.rows];
+        let run = entries.len().div_ceil(threads()).max(limits::BLOCK_ROWS);
+        let runs = entries.chunks_mut(run).zip((0..).step_by(run));
+        let runs: Vec<_> = runs.map(|(entries, first)| (first, Mutex::new(entries))).collect();
+        side_by_side(&runs, |(first, entries)| {
+            let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
+            fill(shape, *first, &mut entries);
+            entries.sort_unstable();
+        });
+        drop(runs);
+        // This sort finds the runs.
+        entries.sort();
         if !shape.keyed.is_full() {
             entries.retain(|entry| shape.keyed.at(row(*entry)));
         }
-        sort(&mut entries);
         Self(entries)
     }
 
@@ -94,28 +97,27 @@ impl Cursor<'_> {
     }
 }
 
-fn add(entries: &mut [u128], codes: &Codes, placed: impl Fn(u16) -> u128) {
+/// Keys and rows from a row on.
+fn fill(shape: &Shape<'_>, first: usize, entries: &mut [u128]) {
+    entries.iter_mut().zip(first as u128..).for_each(|(entry, row)| *entry = row);
+    for (dimension, codes) in shape.codes.iter().enumerate() {
+        let placed = |code| shape.structure.keys.with(Key(0), dimension, code).0 << ROW_BITS;
+        add(entries, first, codes, placed);
+    }
+    add(entries, first, &shape.period, |period| u128::from(period) << ROW_BITS);
+}
+
+fn add(entries: &mut [u128], first: usize, codes: &Codes, placed: impl Fn(u16) -> u128) {
     match codes {
         Codes::One(code) => {
             let one = placed(*code);
             entries.iter_mut().for_each(|entry| *entry |= one);
         }
         Codes::Each(codes) => {
+            let codes = codes.iter().skip(first);
             entries.iter_mut().zip(codes).for_each(|(entry, code)| *entry |= placed(*code));
         }
     }
-}
-
-/// Sorts, in runs side by side that are then merged.
-fn sort(entries: &mut [u128]) {
-    let run = entries.len().div_ceil(threads()).max(limits::BLOCK_ROWS);
-    let runs: Vec<_> = entries.chunks_mut(run).map(Mutex::new).collect();
-    side_by_side(&runs, |run| {
-        run.lock().unwrap_or_else(PoisonError::into_inner).sort_unstable();
-    });
-    drop(runs);
-    // This sort finds the runs.
-    entries.sort();
 }
 
 fn key(entry: u128) -> Key {
