@@ -18,6 +18,7 @@ use crate::{
         Asked, disclosure::Disclosure, export::Form, hold::Hold, report::Report, simulate::Simulate,
     },
     consent::Consent,
+    form,
     handin::Given,
     mapping,
     obligations::Obligations,
@@ -56,6 +57,8 @@ pub enum Command {
     Run,
     /// Check a file against the rules, without the gateway.
     Validate(Validate),
+    /// Make a form: a workbook for an office to fill in, which needs no mapping.
+    Form(form::command::Asked),
     /// What a source's own columns and codes mean in the common template. It needs no node.
     Mapping {
         /// What about it.

@@ -10,7 +10,9 @@ use clap::Args;
 use crate::{
     batch::{self, Checked, Said, Signed, Unsigned},
     config::Source,
-    credentials, home,
+    credentials,
+    form::{self, Form},
+    home,
     mapping::Mapping,
     node::Node,
     outbox::{
@@ -21,7 +23,7 @@ use crate::{
     output::Failure,
     reject,
     report::Paper,
-    source::{self, sheet::Sheet},
+    source::{self, Input, sheet::Sheet},
 };
 
 /// What came of a file of the inbox.
@@ -75,6 +77,36 @@ impl Given {
         self.file.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
+    /// Reads the file: as a form, else by the mapping that explains it, else as a batch in the
+    /// common template.
+    fn read(&self, node: &Node) -> Result<Result<Input, Report>, Failure> {
+        let structures = &node.structures;
+        if let Some(form) = self.form(node)? {
+            return Ok(form.and_then(|form| form.input(structures)));
+        }
+        match self.mapping(node)? {
+            Some(mapping) => mapping.read(structures, &self.file),
+            None => source::read(structures, &self.file),
+        }
+    }
+
+    /// The form in the file; none if it is none. What keeps it from being read is a report.
+    fn form(&self, node: &Node) -> Result<Option<Result<Form, Report>>, Failure> {
+        form::read::of_file(&node.structures, &self.file)
+    }
+
+    /// The form in the file, given back with what was found marked in it; none if it is no form.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a workbook cannot hold it.
+    pub fn marked(&self, node: &Node, checked: &Checked) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(Ok(form)) = self.form(node)? else { return Ok(None) };
+        let Some(structure) = node.structures.get(&form.head.dataset) else { return Ok(None) };
+        let (found, contact) = (form.found(checked), &node.config.batch.contact);
+        let bytes = form::make::workbook(&node.structures, structure, &form, Some(&found), contact);
+        Ok(Some(bytes.map_err(anyhow::Error::from)?))
+    }
+
     /// The file as a table, for whoever is told what is wrong with it; none if it is none.
     ///
     /// # Errors
@@ -82,6 +114,9 @@ impl Given {
     pub fn sheet(&self, node: &Node) -> Result<Option<Sheet>, Failure> {
         if source::is_json(&self.file) {
             return Ok(None);
+        }
+        if let Some(Ok(form)) = self.form(node)? {
+            return Ok(form.sheet(&node.structures));
         }
         let layout = self.mapping(node)?.map(|mapping| mapping.format).unwrap_or_default();
         let Ok(bytes) = source::bytes(&self.file)? else { return Ok(None) };
@@ -114,10 +149,9 @@ impl Given {
 /// # Errors
 /// When there is no file, it may not be read, or the mapping that explains it is wrong.
 pub fn check(node: &Node, given: &Given, said: Said) -> Result<Checked, Failure> {
-    let (input, beside) = match (Said::beside(&given.file), given.mapping(node)?) {
-        (Ok(beside), Some(mapping)) => (mapping.read(&node.structures, &given.file)?, beside),
-        (Ok(beside), None) => (source::read(&node.structures, &given.file)?, beside),
-        (Err(report), _) => (Err(report), Said::default()),
+    let (input, beside) = match Said::beside(&given.file) {
+        Ok(beside) => (given.read(node)?, beside),
+        Err(report) => (Err(report), Said::default()),
     };
     let agency = &node.identity().body;
     Ok(batch::check(&node.structures, agency, input, said.or(beside), node.clock.now()))
@@ -169,7 +203,9 @@ pub fn take(node: &Node, file: &Path) -> Result<Taken, Failure> {
     let Some(batch) = checked.batch.take() else {
         let (name, sheet) = (given.name(), given.sheet(node)?);
         let (sheet, language) = (sheet.as_ref(), node.config.language);
-        let paper = Paper { file: &name, checked: &checked, sheet, language };
+        let form = given.marked(node, &checked)?;
+        let form = form.as_deref();
+        let paper = Paper { file: &name, checked: &checked, sheet, form, language };
         reject::file(&node.home, file, &paper)?;
         return Ok(Taken::Rejected { errors: checked.report.errors });
     };

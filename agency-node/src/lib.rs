@@ -9,6 +9,7 @@
 //! | [`pull`] | what a database or an address gives to the inbox, as a file |
 //! | [`handin`] | a file to the outbox: read, checked, signed, queued |
 //! | [`source`] | a file to a table: encodings, CSV, workbooks, JSON, SDMX-ML, the common template, the inbox |
+//! | [`form`] | workbooks for offices to fill in, and those that come back |
 //! | [`mapping`] | a table in a source's own codes to the common template |
 //! | [`batch`] | columns to a signed batch, by the rules |
 //! | [`outbox`] | batches on their way, as files that outlive a crash; filed receipts |
@@ -43,6 +44,7 @@ pub mod console;
 pub mod credentials;
 pub mod diff;
 pub mod doctor;
+pub mod form;
 pub mod handin;
 pub mod home;
 pub mod i18n;
@@ -100,6 +102,7 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
         }
         Command::Run => watch::run(node()?).await,
         Command::Validate(asked) => submit::validate(&node()?, &asked),
+        Command::Form(asked) => form::command::form(&node()?, &asked).await,
         Command::Mapping { command } => mapping::command::mapping(&command),
         Command::Pull(asked) => pull::command::pull(&node()?, &asked).await,
         Command::Submit(cli::Submit {

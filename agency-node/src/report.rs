@@ -29,6 +29,8 @@ pub struct Paper<'a> {
     pub checked: &'a Checked,
     /// The file as a table, where it is one.
     pub sheet: Option<&'a Sheet>,
+    /// The file in its own layout with the findings marked, where it is a form of the node's.
+    pub form: Option<&'a [u8]>,
     /// In which language.
     pub language: Language,
 }
@@ -51,11 +53,17 @@ impl Paper<'_> {
     }
 
     /// Writes a copy of the file with a column that says on each line what was found there: a
-    /// workbook where the name ends in `.xlsx`, else CSV. Of a file that is no table there is none.
+    /// workbook where the name ends in `.xlsx`, else CSV. A form keeps its own layout. Of a file
+    /// that is no table there is none.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn annotate(&self, path: &Path) -> Result<bool, Failure> {
+        let is_workbook = path.extension().is_some_and(|own| own.eq_ignore_ascii_case("xlsx"));
+        if let Some(form) = self.form.filter(|_| is_workbook) {
+            home::write(path, form)?;
+            return Ok(true);
+        }
         let Some(sheet) = self.sheet else { return Ok(false) };
         let marked = Marked::new(sheet, self.checked);
         annotated::write(path, &marked, &i18n::SOURCES.texts(self.language))?;

@@ -110,6 +110,8 @@ codes! {
     TextBroken = "TEXT_BROKEN", Warning, "sdmx rule 1";
     /// Rows of the source that its mapping leaves out.
     RowsLeftOut = "ROWS_LEFT_OUT", Info, "the mapping";
+    /// Rows of a form that nobody filled in.
+    NotFilled = "NOT_FILLED", Warning, "the form";
     /// Figures of the source that are not divided as others are.
     SplitAbsent = "SPLIT_ABSENT", Info, "the mapping";
     /// Rows of the source that were added up.

@@ -61,8 +61,14 @@ pub(super) fn failure(failure: &Failure) -> Response<Body> {
 
 /// What a failure says to whoever asked. What a file system says of paths is for the log alone.
 fn as_problem(failure: &Failure) -> Problem {
-    if let Failure::Refused(own) = failure {
-        return (**own).clone();
+    match failure {
+        Failure::Refused(own) => return (**own).clone(),
+        // What was asked for cannot be.
+        Failure::Usage(text) => {
+            let (detail, next) = text.split_once("\nnext: ").unwrap_or((text, "try again"));
+            return Problem::new(Kind::Malformed, detail).hint(next);
+        }
+        _ => {}
     }
     tracing::error!("the console could not answer: {failure}");
     let full = |error: &anyhow::Error| {

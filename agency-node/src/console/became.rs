@@ -126,10 +126,13 @@ impl<'a> Folders<'a> {
         if let Some(became) = told(None).or_else(says) {
             return Ok(became);
         }
-        if let Some(name) = self.reports.iter().find(|name| job.made(name)) {
+        let home = &self.node.home;
+        let known = job.inbox(home).join(&job.file).exists();
+        // The report is written before the file goes aside.
+        let report = self.reports.iter().find(|name| job.made(name));
+        if let Some(name) = report.filter(|_| !known) {
             return Ok(Became::Rejected(name.clone()));
         }
-        let home = &self.node.home;
         if let Some(sent) = self.sent(job) {
             // It says what another file said before: which batch that became, its content tells.
             let mapping = jobs::mapping(self.node, job.source.as_deref())?;
@@ -142,7 +145,6 @@ impl<'a> Folders<'a> {
             }
             return Ok(became.unwrap_or(Became::Received));
         }
-        let known = job.inbox(home).join(&job.file).exists();
         // Between two looks it may have left the inbox, for where the next look finds it.
         let moved = || fs::exists(home.join("rejected").join(&job.file)).unwrap_or(false);
         Ok(if known || moved() { Became::Received } else { Became::Gone })

@@ -20,6 +20,7 @@ use super::{Shared, answer, guard::SESSION, key::Purpose, words::Say};
 use crate::{i18n::Language, output::Failure};
 
 const TEXT: &str = "text/plain; charset=utf-8";
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// The pages.
 pub(super) fn routes() -> Router<Shared> {
@@ -39,6 +40,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/hand-in", get(hand_in::form).post(hand_in::hand_in))
         // The form, too, for whoever chooses another language on what a check answered.
         .route("/check", get(hand_in::form).post(hand_in::check))
+        .route("/form", get(hand_in::make_form))
         .route("/handed-in/{job}", get(hand_in::handed_in))
         .fallback(nowhere)
 }

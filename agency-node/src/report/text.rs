@@ -77,6 +77,7 @@ pub(super) fn rule(code: Code, texts: &Texts) -> String {
         }
         (None, "split by sex") => texts.say("rule-sex"),
         (None, "the mapping") => texts.say("rule-mapping"),
+        (None, "the form") => texts.say("rule-form"),
         (None, other) => other.to_owned(),
     }
 }

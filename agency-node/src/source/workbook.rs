@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use birge_schemas::finding::{Code, Finding, Report};
-use calamine::{Data, Reader, Sheets, open_workbook_auto_from_rs};
+use calamine::{Data, Reader, Sheets, Xlsx, open_workbook_auto_from_rs};
 
 use super::{
     layout::Layout,
@@ -46,7 +46,11 @@ pub fn sheet(
     if !names.contains(&name) {
         return Err(format(&format!("one of the sheets {}", names.join(", ")), name));
     }
-    if let Some(extent) = extent(&mut workbook, &name).filter(|extent| *extent > CELLS) {
+    let extent = match &mut workbook {
+        Sheets::Xlsx(workbook) => extent(workbook, &name),
+        _ => None,
+    };
+    if let Some(extent) = extent.filter(|extent| *extent > CELLS) {
         let expected = format!("a sheet of at most {CELLS} cells: a cell far off may hold a space");
         return Err(format(&expected, format!("{extent} from the first to the last")));
     }
@@ -91,9 +95,13 @@ fn is_empty(row: &[Data]) -> bool {
     row.iter().all(|cell| matches!(cell, Data::Empty))
 }
 
+/// May the cells of a sheet be laid out in memory?
+pub fn fits(workbook: &mut Xlsx<Cursor<Vec<u8>>>, name: &str) -> bool {
+    extent(workbook, name).is_none_or(|extent| extent <= CELLS)
+}
+
 /// Cells from a sheet's first to its last, where that can be told without laying it out.
-fn extent(workbook: &mut Sheets<Cursor<Vec<u8>>>, name: &str) -> Option<u64> {
-    let Sheets::Xlsx(workbook) = workbook else { return None };
+fn extent(workbook: &mut Xlsx<Cursor<Vec<u8>>>, name: &str) -> Option<u64> {
     let mut cells = workbook.worksheet_cells_reader(name).ok()?;
     let (mut first, mut last): (Place, Place) = ((u32::MAX, u32::MAX), (0, 0));
     while let Ok(Some(cell)) = cells.next_cell() {
@@ -115,7 +123,8 @@ fn number(cell: &Data, numerals: Numerals) -> String {
 
 /// A cell as text: numbers in full, days and moments as ISO 8601 writes them, errors as the
 /// spreadsheet shows them.
-fn text(cell: &Data) -> String {
+#[must_use]
+pub fn text(cell: &Data) -> String {
     match cell {
         Data::DateTime(moment) if moment.is_datetime() => {
             let (year, month, day, hour, minute, second, _) = moment.to_ymd_hms_milli();

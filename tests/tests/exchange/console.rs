@@ -260,6 +260,30 @@ fn what_came_to_its_end_can_be_pushed_again() {
 }
 
 #[test]
+fn a_form_is_made_in_the_console() {
+    let exchange = Exchange::start().unwrap();
+    let desk = Desk::start(&exchange);
+    let address = desk.address;
+    let cookie = desk.session();
+    // A workbook is no text: what comes is looked at by its head.
+    let ask = |path: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = format!("Host: {address}\r\n{cookie}\r\nConnection: close");
+        write!(stream, "GET {path} HTTP/1.1\r\n{head}\r\n\r\n").unwrap();
+        let mut answer = vec![];
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let made = ask("/form?dataset=MIG_STOCK&period=2024");
+    assert!(made.starts_with("HTTP/1.1 200"), "{made}");
+    assert!(made.contains("MIG_STOCK_2024.xlsx") && made.contains("\r\n\r\nPK"), "{made}");
+    for wrong in ["/form?dataset=NOTHING&period=2024", "/form?dataset=MIG_STOCK&period=%0d%0aX"] {
+        let told = ask(wrong);
+        assert!(told.starts_with("HTTP/1.1 400"), "{told}");
+    }
+}
+
+#[test]
 fn a_body_that_was_answered_for_outlives_a_kill() {
     let exchange = Exchange::start().unwrap();
     let mut desk = Desk::start(&exchange);

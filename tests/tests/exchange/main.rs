@@ -35,6 +35,7 @@
 //! | `starting` | a gateway on an old copy of its data writes nothing |
 //! | `names` | names of persons in records are erased and the log holds |
 //! | `people` | persons sign in, and nobody does in another's name |
+//! | `forms` | workbooks for offices go out and come back |
 //! | `approval` | nothing is signed that the approver's key has not approved |
 //! | `sources` | a database is asked, and what it gives goes the way of any file |
 //! | `words` | exit codes, and what is said with them |
@@ -65,6 +66,7 @@ mod disk;
 mod doctor;
 mod enactment;
 mod figures;
+mod forms;
 mod harmonisation;
 mod law;
 mod lines;

@@ -1,15 +1,19 @@
-//! The form: a file is checked, or handed in through the inbox.
+//! The form: a file is checked, or handed in through the inbox; and workbooks for offices.
+
+use std::sync::Arc;
 
 use askama::Template;
 use axum::{
     Extension,
-    extract::{Multipart, Path, State, multipart::MultipartError},
-    http::StatusCode,
+    extract::{Multipart, Path, Query, State, multipart::MultipartError},
+    http::{StatusCode, header},
     response::Response,
 };
 use birge_proto::problem::{Kind, Problem};
+use birge_schemas::structure::Structure;
+use serde::Deserialize;
 
-use super::{missing, rejected, said};
+use super::{XLSX, missing, rejected, said};
 use crate::{
     batch::Said,
     console::{
@@ -20,6 +24,7 @@ use crate::{
         upload::{self, Upload},
         words::Say,
     },
+    form::command,
     handin::{self, Given},
     i18n::Language,
     output::Failure,
@@ -36,6 +41,8 @@ struct HandIn<'a> {
     title: String,
     here: &'static str,
     sources: Vec<String>,
+    /// Datasets of which forms can be made: id and name.
+    datasets: Vec<(String, String)>,
 }
 
 #[derive(Template)]
@@ -56,8 +63,48 @@ pub(super) async fn form(
 ) -> Response {
     let say = Say::new(language);
     let sources = desk.node.config.sources.iter().map(|source| source.name.clone()).collect();
-    let page = HandIn { say: &say, title: say.it("hand-in"), here: "hand-in", sources };
+    let named = |structure: &Arc<Structure>| {
+        let (id, names) = (structure.id.clone(), &structure.names);
+        let name = names.get(language.code()).or_else(|| names.get("en"));
+        (id.clone(), name.cloned().unwrap_or(id))
+    };
+    let datasets = desk.node.structures.iter().map(named).collect();
+    let page = HandIn { say: &say, title: say.it("hand-in"), here: "hand-in", sources, datasets };
     answer::page(StatusCode::OK, &page)
+}
+
+/// Of what a form is to be made.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    dataset: String,
+    period: String,
+}
+
+/// `GET /form`: a form for an office to fill in.
+pub(super) async fn make_form(
+    State(desk): State<Shared>,
+    Extension(language): Extension<Language>,
+    Query(Wanted { dataset, period }): Query<Wanted>,
+) -> Response {
+    said(language, async {
+        let period = period.trim().to_owned();
+        let name = format!("attachment; filename=\"{dataset}_{period}.xlsx\"");
+        let wanted = command::Wanted {
+            dataset,
+            period,
+            language: Some(language),
+            areas: vec![],
+            selections: vec![],
+            replaces: false,
+            rows: command::ROWS,
+        };
+        // Dataset and period are known by now, so that the name is plain.
+        let bytes = command::made(&desk.node, &wanted).await?.bytes;
+        let mut response = answer::text(StatusCode::OK, XLSX, bytes);
+        answer::insert(response.headers_mut(), header::CONTENT_DISPOSITION, &name);
+        Ok(response)
+    })
+    .await
 }
 
 /// What a form sends: a file, and whose source's it is.
@@ -108,7 +155,7 @@ pub(super) async fn check(
             let checked = handin::check(&desk.node, &given, Said::default())?;
             let sheet = given.sheet(&desk.node)?;
             let sheet = sheet.as_ref();
-            Paper { file: &upload.name, checked: &checked, sheet, language }.page()
+            Paper { file: &upload.name, checked: &checked, sheet, form: None, language }.page()
         });
         Ok(rejected::report(page.await?))
     })

@@ -46,7 +46,7 @@ const BESIDE: [(&str, &str, &str); 5] = [
     (".report.txt", "report-text", super::TEXT),
     (".report.csv", "report-csv", "text/csv; charset=utf-8"),
     (".findings.csv", "copy", "text/csv; charset=utf-8"),
-    (".findings.xlsx", "copy", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    (".findings.xlsx", "copy", super::XLSX),
 ];
 
 /// `GET /rejected`.
