@@ -71,6 +71,18 @@ pub enum Command {
     Pull(Pull),
     /// Hand in a file now.
     Submit(Submit),
+    /// Write all batches that wait into one file, to be carried to the gateway where there is no
+    /// line.
+    Export {
+        /// Where: on a stick, say.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Take what was carried back: receipts, and what was refused.
+    Import {
+        /// What `gateway import` wrote.
+        answers: PathBuf,
+    },
     /// Take back a batch that was wrong.
     Withdraw(Withdraw),
     /// The chair's consent to revise frozen periods.

@@ -21,7 +21,7 @@
 //! | [`witness`] | cosigns the log's checkpoints, compares them with others', keeps receipts up |
 //!
 //! What people ask of a node: [`submit`] (and validate), [`diff`], [`approval`] and [`approver`] (four
-//! eyes), [`withdraw`], [`consent`],
+//! eyes), [`carry`] (without a line), [`withdraw`], [`consent`],
 //! [`versions`], [`status`], [`doctor`], [`obligations`], [`query`],
 //! [`audit`], [`alarms`], [`people`] (whom the body has named), [`init`]; and without one,
 //! [`account`] (a person's own). What all of it stands on: [`cli`], [`config`], [`credentials`],
@@ -36,6 +36,7 @@ pub mod approver;
 pub mod asker;
 pub mod audit;
 pub mod batch;
+pub mod carry;
 pub mod cli;
 pub mod config;
 pub mod connect;
@@ -134,6 +135,8 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
             }
         }
         Command::Diff(given) => diff::diff(&node()?, &given).await,
+        Command::Export { out } => carry::export(&node()?, &out),
+        Command::Import { answers } => carry::import(&node()?, &answers),
         Command::Withdraw(args) => withdraw::withdraw(&node()?, args).await,
         Command::Consent { command } => consent::consent(&node()?, command).await,
         // Neither needs a node: an approver may sit elsewhere.

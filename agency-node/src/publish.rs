@@ -27,7 +27,7 @@ use crate::{
         receipts::{self, Filed},
     },
     output::Failure,
-    receipt::{self, Sent},
+    receipt::{self, BadReceipt, Checked, Sent},
     reject::{self, Refusal},
 };
 
@@ -68,6 +68,33 @@ pub enum Delivery {
     Refused(Box<Refusal>),
 }
 
+/// A batch of the outbox.
+struct Own {
+    entry: Entry,
+    manifest: Manifest,
+    slip: Slip,
+}
+
+/// An answer whose receipt is to be checked.
+struct Accepted {
+    own: Own,
+    answer: wire::SubmitResponse,
+    report: Report,
+}
+
+enum Answered {
+    Accepted(Box<Accepted>),
+    Refused(Box<Refusal>),
+}
+
+/// Tells of a receipt that does not hold.
+fn bad(batch: BatchId, error: &BadReceipt) -> Failure {
+    Failure::Wrong(format!(
+        "batch {batch}: {error}\nnext: nothing was filed and the batch stays in the outbox; tell the \
+         operator and the Chamber of Accounts"
+    ))
+}
+
 impl Publisher {
     /// Hands over one batch and files its receipt, or puts it aside if it is refused. The
     /// caller holds the lock `publish`.
@@ -90,7 +117,9 @@ impl Publisher {
             let texts = i18n::SOURCES.texts(self.language);
             let problem = Problem::new(Kind::InvalidBatch, texts.say("refusal-informs"))
                 .hint(texts.say("refusal-informs-next"));
-            return self.put_aside(&entry, &slip, Refusal::new(problem, Report::default()));
+            let refusal = Refusal::new(problem, Report::default());
+            let refused = self.put_aside(&entry, &slip, refusal)?;
+            return Ok(Delivery::Refused(Box::new(refused)));
         }
         let held = if again { self.held(entry.batch).await? } else { 0 };
         if held > 0 {
@@ -100,38 +129,89 @@ impl Publisher {
             );
         }
         let answer = match self.send(file, held).await {
-            Ok(answer) => answer,
-            Err(Failure::Refused(problem)) if at_fault(problem.kind) => {
-                let problem = with_way_out(*problem, manifest.revises, self.language);
-                let refusal = Refusal::new(problem, Report::default());
-                return self.put_aside(&entry, &slip, refusal);
-            }
+            Ok(answer) => Ok(answer),
+            Err(Failure::Refused(problem)) => Err(*problem),
             Err(failure) => return Err(failure),
         };
-        let report = answer.report.as_ref().map(Report::from_wire).unwrap_or_default();
-        if answer.outcome() == wire::Outcome::Error {
-            let errors = i18n::SOURCES.texts(self.language).say("refusal-errors");
-            let problem = Problem::new(Kind::InvalidBatch, errors);
-            return self.put_aside(&entry, &slip, Refusal::new(problem, report));
-        }
-        let sent =
-            Sent { identity: &self.identity, batch: entry.batch, manifest: &manifest, slip: &slip };
-        let bad = |error| {
-            Failure::Wrong(format!(
-                "batch {}: {error}\nnext: nothing was filed and the batch stays in the outbox; \
-                 tell the operator and the Chamber of Accounts",
-                entry.batch
-            ))
+        let own = Own { entry, manifest, slip };
+        let answer = match self.taken(own, answer)? {
+            Answered::Refused(refusal) => return Ok(Delivery::Refused(refusal)),
+            Answered::Accepted(accepted) => *accepted,
         };
-        let note = receipt::checkpoint(&answer).map_err(bad)?;
+        let Accepted { own, answer, report } = answer;
+        let note = receipt::checkpoint(&answer).map_err(|error| bad(own.entry.batch, &error))?;
         match self.memory.recognise(&self.link, &note).await {
             Ok(_) | Err(Distrust::Checkpoint(_)) => {} // the check tells what does not hold
             Err(distrust) => return Err(distrust.into()),
         }
-        let policy = self.memory.policy()?;
-        let checked = receipt::check(sent, &answer, &policy, self.clock.now()).map_err(bad)?;
+        let checked = self.checked(&own, &answer)?;
         self.memory.reconcile(&self.link, &checked.checkpoint).await?;
-        self.outbox.receipt(entry, &checked.filed, &checked.proof, &checked.policy)?;
+        self.file(own, checked, report)
+    }
+
+    /// Files the receipt of a batch, or puts the batch aside, by an answer that was carried here.
+    /// What the log shows is compared once there is a line. The caller holds the lock `publish`.
+    ///
+    /// # Errors
+    /// When the batch is not at fault, or a receipt does not hold. The batch stays in the outbox.
+    pub fn carried(
+        &self,
+        entry: Entry,
+        answer: Result<wire::SubmitResponse, Problem>,
+    ) -> Result<Delivery, Failure> {
+        let path = receipts::path(&self.home, entry.batch);
+        if self.outbox.settle(&entry)? {
+            let filed = Box::new(receipts::read(&path)?);
+            return Ok(Delivery::Accepted { filed, report: Report::default() });
+        }
+        let entry = self.outbox.mark_sent(entry)?;
+        let BatchFile { manifest, slip, .. } = BatchFile::open(&entry.path)?;
+        match self.taken(Own { entry, manifest, slip }, answer)? {
+            Answered::Refused(refusal) => Ok(Delivery::Refused(refusal)),
+            Answered::Accepted(accepted) => {
+                let Accepted { own, answer, report } = *accepted;
+                let checked = self.checked(&own, &answer)?;
+                self.file(own, checked, report)
+            }
+        }
+    }
+
+    /// Puts a batch aside that was refused through its own fault.
+    fn taken(
+        &self,
+        own: Own,
+        answer: Result<wire::SubmitResponse, Problem>,
+    ) -> Result<Answered, Failure> {
+        let refused = |refusal| {
+            let refused = self.put_aside(&own.entry, &own.slip, refusal);
+            refused.map(|refusal| Answered::Refused(Box::new(refusal)))
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(problem) if at_fault(problem.kind) => {
+                let problem = with_way_out(problem, own.manifest.revises, self.language);
+                return refused(Refusal::new(problem, Report::default()));
+            }
+            Err(problem) => return Err(problem.into()),
+        };
+        let report = answer.report.as_ref().map(Report::from_wire).unwrap_or_default();
+        if answer.outcome() == wire::Outcome::Error {
+            let errors = i18n::SOURCES.texts(self.language).say("refusal-errors");
+            return refused(Refusal::new(Problem::new(Kind::InvalidBatch, errors), report));
+        }
+        Ok(Answered::Accepted(Box::new(Accepted { own, answer, report })))
+    }
+
+    fn checked(&self, own: &Own, answer: &wire::SubmitResponse) -> Result<Checked, Failure> {
+        let Own { entry, manifest, slip } = own;
+        let sent = Sent { identity: &self.identity, batch: entry.batch, manifest, slip };
+        let policy = self.memory.policy()?;
+        receipt::check(sent, answer, &policy, self.clock.now())
+            .map_err(|error| bad(entry.batch, &error))
+    }
+
+    fn file(&self, own: Own, checked: Checked, report: Report) -> Result<Delivery, Failure> {
+        self.outbox.receipt(own.entry, &checked.filed, &checked.proof, &checked.policy)?;
         Ok(Delivery::Accepted { filed: Box::new(checked.filed), report })
     }
 
@@ -193,10 +273,10 @@ impl Publisher {
         Ok(answer.map_err(|status| connect::problem(&status))?.into_inner())
     }
 
-    fn put_aside(&self, entry: &Entry, slip: &Slip, refusal: Refusal) -> Result<Delivery, Failure> {
+    fn put_aside(&self, entry: &Entry, slip: &Slip, refusal: Refusal) -> Result<Refusal, Failure> {
         reject::batch(&self.home, entry.batch, slip, &refusal, self.language)?;
         self.outbox.reject(entry)?;
-        Ok(Delivery::Refused(Box::new(refusal)))
+        Ok(refusal)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod authority;
 mod decree;
+mod import;
 mod log;
 mod names;
 mod people;
@@ -121,6 +122,15 @@ enum Command {
         /// Why; for the operator's own log, free text never enters a record.
         #[arg(long)]
         reason: String,
+    },
+    /// Hand in batches that were carried here (`agency-node export`), each in the name of the agency
+    /// that signed it. Needs a running gateway.
+    Import {
+        /// What `agency-node export` wrote.
+        file: PathBuf,
+        /// Where to write what is carried back to the agency. It holds reports on its figures.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
     /// Persons and their accounts. Needs a running gateway.
     People {
@@ -286,6 +296,13 @@ impl Cli {
                     format!("revoked {count} certificate(s) of {identity} as exchange {exchange}"),
                     json!({ "identity": identity, "exchange": exchange, "certificates": count }),
                 )
+            }
+            Command::Import { file, out } => {
+                let config = Config::load(&self.config)?;
+                let ((words, value), exit) =
+                    import::import(self.output, &config, &file, &out).await?;
+                print(self.output, &words, &value)?;
+                return Ok(exit);
             }
             Command::People { command } => command.act(&Config::load(&self.config)?).await?,
             Command::Decree { command } => {

@@ -1,5 +1,7 @@
-//! The operator's side of the admin service: `enrol`, `revoke`, `decree enact` talk to the
+//! The operator's side of the admin service: `enrol`, `revoke`, `decree enact`, `import` talk to the
 //! running gateway with the operator's certificate.
+
+pub mod carried;
 
 use std::{path::Path, sync::Arc};
 

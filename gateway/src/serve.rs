@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod audit;
+mod carried;
 mod desk;
 mod enrolment;
 mod gate;
@@ -129,16 +130,17 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         Arc::clone(&clock),
     ));
 
+    let write_path = Arc::new(Intake::new(
+        Arc::clone(&catalog),
+        recorder.clone(),
+        Arc::clone(&ledger),
+        journal.clone(),
+        Arc::clone(&clock),
+        &config.quota,
+    ));
     let intake = IntakeServer::new(IntakeService {
         gate: Arc::clone(&gate),
-        intake: Arc::new(Intake::new(
-            Arc::clone(&catalog),
-            recorder.clone(),
-            Arc::clone(&ledger),
-            journal.clone(),
-            Arc::clone(&clock),
-            &config.quota,
-        )),
+        intake: Arc::clone(&write_path),
     })
     .max_decoding_message_size(limits::MESSAGE_BYTES)
     .accept_compressed(CompressionEncoding::Zstd);
@@ -191,8 +193,10 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         authority,
         revocations: Arc::clone(&revocations),
         trust_domain: config.exchange.trust_domain.clone(),
+        intake: write_path,
         clock,
-    });
+    })
+    .max_decoding_message_size(limits::MESSAGE_BYTES);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;
     let reflection = tonic_reflection::server::Builder::configure()

@@ -8,6 +8,7 @@
 //! | [`envelope`] | signed bytes: DSSE pre-authentication encoding, Ed25519 |
 //! | [`manifest`] | what an agency signs of a batch |
 //! | [`letter`] | what accompanies a batch: approval, justifications |
+//! | [`carried`] | batches on their way without a line, and what is carried back |
 //! | [`record`] | what the journal records, and its commitment |
 //! | [`statement`] | what the authority says of keys |
 //! | [`signatories`] | the authority's keys, and how many of them sign a decree |
@@ -17,6 +18,7 @@
 //! | [`clock`] | time, handed in |
 
 mod canonical;
+pub mod carried;
 pub mod clock;
 pub mod envelope;
 pub mod identity;

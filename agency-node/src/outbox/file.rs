@@ -7,12 +7,12 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, BufReader, Read},
+    io::{BufReader, Read},
     path::{Path, PathBuf},
 };
 
 use birge_proto::{
-    limits,
+    carried::{read_frame, write_frame},
     manifest::{BatchId, Manifest},
     wire::{End, SubmitHeader, SubmitRequest, submit_request::Part},
 };
@@ -61,11 +61,7 @@ pub fn write(
     let slip = serde_json::to_vec(slip).map_err(anyhow::Error::from)?;
     home::write_with(path, |out| {
         out.write_all(MAGIC)?;
-        let mut frame = |bytes: &[u8]| -> io::Result<()> {
-            let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-            out.write_all(&length.to_be_bytes())?;
-            out.write_all(bytes)
-        };
+        let mut frame = |bytes: &[u8]| write_frame(out, bytes);
         let request = |part| SubmitRequest { part: Some(part) }.encode_to_vec();
         frame(&slip)?;
         frame(&request(Part::Header(header)))?;
@@ -141,20 +137,7 @@ fn request(reader: &mut impl Read, path: &Path) -> Result<Option<Part>, Failure>
 }
 
 fn frame(reader: &mut impl Read, path: &Path) -> Result<Vec<u8>, Failure> {
-    let damaged = |error: io::Error| damaged(path, &error.to_string());
-    let mut length = [0; 4];
-    reader.read_exact(&mut length).map_err(damaged)?;
-    let length = u64::from(u32::from_be_bytes(length));
-    if length > limits::MESSAGE_BYTES as u64 {
-        return Err(damaged(io::Error::other("a frame is longer than a message may be")));
-    }
-    let mut bytes = vec![];
-    let read = reader.take(length).read_to_end(&mut bytes).map_err(damaged)?;
-    if read as u64 == length {
-        Ok(bytes)
-    } else {
-        Err(damaged(io::ErrorKind::UnexpectedEof.into()))
-    }
+    read_frame(reader).map_err(|error| damaged(path, &error.to_string()))
 }
 
 fn damaged(path: &Path, what: &str) -> Failure {

@@ -1,4 +1,5 @@
-//! The operator's service: enrol, revoke, enact. Each act is a record.
+//! The operator's service: enrol, revoke, enact, and hand in what was carried here. Each act is a
+//! record.
 
 use std::sync::Arc;
 
@@ -10,16 +11,17 @@ use birge_proto::{
     record::{DecreeName, Event, KeySignature},
     wire::{
         self, EnactRequest, EnactResponse, EnrolRequest, EnrolResponse, RevokeRequest,
-        RevokeResponse, admin_server::Admin,
+        RevokeResponse, SubmitRequest, SubmitResponse, admin_server::Admin,
     },
 };
-use tonic::{Request, Response, Status, async_trait};
+use tonic::{Request, Response, Status, Streaming, async_trait};
 
-use super::{gate::Gate, revocations::Revocations};
+use super::{carried, gate::Gate, revocations::Revocations};
 use crate::{
     authority::Authority,
     catalog::Catalog,
     decree::Decree,
+    intake::Intake,
     journal::Class,
     recorder::Recorder,
     sequence::{Draft, Reply},
@@ -28,6 +30,7 @@ use crate::{
 const ENROL: &str = "admin/enrol";
 const REVOKE: &str = "admin/revoke";
 const ENACT: &str = "admin/enact";
+const IMPORT: &str = "admin/import";
 
 /// The service.
 pub(super) struct AdminService {
@@ -37,6 +40,7 @@ pub(super) struct AdminService {
     pub(super) authority: Arc<Authority>,
     pub(super) revocations: Arc<Revocations>,
     pub(super) trust_domain: String,
+    pub(super) intake: Arc<Intake>,
     pub(super) clock: SharedClock,
 }
 
@@ -67,6 +71,15 @@ impl Admin for AdminService {
         let operator = self.gate.admit(&request, ENACT, &[Role::Operator]).await?;
         let outcome = self.enact_as(&operator, request.into_inner()).await;
         self.gate.answer(ENACT, &operator, outcome).await
+    }
+
+    async fn import(
+        &self,
+        request: Request<Streaming<SubmitRequest>>,
+    ) -> Result<Response<SubmitResponse>, Status> {
+        let operator = self.gate.admit(&request, IMPORT, &[Role::Operator]).await?;
+        let outcome = carried::import(&self.catalog, &self.intake, request.into_inner()).await;
+        self.gate.answer(IMPORT, &operator, outcome).await
     }
 }
 

@@ -20,7 +20,7 @@ use crate::intake::Intake as WritePath;
 
 /// How long the next block may take: on a line of 64 kbit/s that loses packets a large one takes
 /// minutes.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The service.
 pub(super) struct IntakeService {
@@ -75,7 +75,7 @@ impl IntakeService {
 
 /// The blocks of a stream, up to its end; a stream that stops before, or that gives nothing for
 /// as long as `patience`, is an error.
-fn blocks<S>(
+pub(super) fn blocks<S>(
     parts: S,
     patience: Duration,
 ) -> impl Stream<Item = Result<Bytes, Problem>> + Send + 'static

@@ -35,6 +35,7 @@
 //! | `starting` | a gateway on an old copy of its data writes nothing |
 //! | `names` | names of persons in records are erased and the log holds |
 //! | `people` | persons sign in, and nobody does in another's name |
+//! | `carried` | batches go and receipts come where there is no line |
 //! | `forms` | workbooks for offices go out and come back |
 //! | `approval` | nothing is signed that the approver's key has not approved |
 //! | `sources` | a database is asked, and what it gives goes the way of any file |
@@ -55,6 +56,7 @@ mod approval;
 mod attacked;
 mod auditing;
 mod authority;
+mod carried;
 mod clock;
 mod console;
 mod countries;
