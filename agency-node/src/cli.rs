@@ -23,6 +23,7 @@ use crate::{
     mapping,
     obligations::Obligations,
     output::Output,
+    paper::Printed,
     people::People,
     pull::command::Pull,
     query::Query,
@@ -71,6 +72,10 @@ pub enum Command {
     Pull(Pull),
     /// Hand in a file now.
     Submit(Submit),
+    /// Write a batch's covering letter as a page to print, sign and stamp.
+    Letter(Printed),
+    /// Write a batch's receipt as a page to print, with a code that tells which it is.
+    Receipt(Printed),
     /// Write all batches that wait into one file, to be carried to the gateway where there is no
     /// line.
     Export {

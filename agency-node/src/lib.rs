@@ -21,7 +21,7 @@
 //! | [`witness`] | cosigns the log's checkpoints, compares them with others', keeps receipts up |
 //!
 //! What people ask of a node: [`submit`] (and validate), [`diff`], [`approval`] and [`approver`] (four
-//! eyes), [`carry`] (without a line), [`withdraw`], [`consent`],
+//! eyes), [`paper`] (letters and receipts to print), [`carry`] (without a line), [`withdraw`], [`consent`],
 //! [`versions`], [`status`], [`doctor`], [`obligations`], [`query`],
 //! [`audit`], [`alarms`], [`people`] (whom the body has named), [`init`]; and without one,
 //! [`account`] (a person's own). What all of it stands on: [`cli`], [`config`], [`credentials`],
@@ -56,6 +56,7 @@ pub mod node;
 pub mod obligations;
 pub mod outbox;
 pub mod output;
+pub mod paper;
 pub mod people;
 pub mod policy;
 mod prompt;
@@ -135,6 +136,8 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
             }
         }
         Command::Diff(given) => diff::diff(&node()?, &given).await,
+        Command::Letter(asked) => paper::letter(&node()?, &asked),
+        Command::Receipt(asked) => paper::receipt(&node()?, &asked),
         Command::Export { out } => carry::export(&node()?, &out),
         Command::Import { answers } => carry::import(&node()?, &answers),
         Command::Withdraw(args) => withdraw::withdraw(&node()?, args).await,

@@ -100,6 +100,10 @@ def walk(driver):
         driver.find_element(By.CSS_SELECTOR, "tbody th a").click()
         wait(driver, lambda it: "/batches/" in it.current_url, "a batch")
         look(driver, f"{language}-batch")
+        one = driver.current_url
+        for paper in ("letter", "paper"):
+            driver.get(f"{one}/{paper}")
+            look(driver, f"{language}-{paper}")
         driver.get(f"{origin}/rejected")
         driver.find_element(By.CSS_SELECTOR, "tbody td a").click()
         shown(driver, "OBS_VALUE")

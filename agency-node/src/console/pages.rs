@@ -31,6 +31,8 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/", get(home::home))
         .route("/batches", get(batches::list))
         .route("/batches/{batch}", get(batches::one))
+        .route("/batches/{batch}/letter", get(batches::letter))
+        .route("/batches/{batch}/paper", get(batches::paper))
         .route("/batches/{batch}/{file}", get(batches::receipt))
         .route("/approvals/{batch}", get(approvals::one))
         .route("/approvals/{batch}/give", get(approvals::one).post(approvals::give))

@@ -111,6 +111,17 @@ fn batches_and_receipts_are_carried_where_there_is_no_line() {
         let prove = ["audit", "prove", receipt.to_str().unwrap()];
         remote.node.command(&prove).unwrap().expect_code(0).unwrap();
     }
+    // What goes into the registry, and the letter that went with it.
+    for what in ["receipt", "letter"] {
+        let page = remote.file(&format!("{what}.html"));
+        let batch = took[0]["batch"].as_str().unwrap();
+        let print = [what, &batch[..10], "--out", &page, "--language", "ru"];
+        remote.node.command(&print).unwrap().expect_code(0).unwrap();
+        let page = fs::read_to_string(page).unwrap();
+        assert!(page.contains(batch) && page.contains("lang=\"ru\""), "{page}");
+        assert_eq!(page.contains("<svg"), what == "receipt", "the receipt bears a code");
+        assert!(!page.contains("paper-"), "{page}");
+    }
     // When the line comes there is nothing left to send, and the next batch revises what was
     // carried.
     remote.connect();

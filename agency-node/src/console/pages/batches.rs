@@ -11,7 +11,7 @@ use axum::{
 };
 use birge_proto::{manifest::BatchId, record::Counts};
 
-use super::{missing, said};
+use super::{missing, rejected, said};
 use crate::{
     console::{
         Shared, answer,
@@ -20,7 +20,10 @@ use crate::{
         words::Say,
     },
     i18n::Language,
+    node::Node,
     outbox::receipts::{self, Filed},
+    output::Failure,
+    paper,
 };
 
 /// Batches that a list shows.
@@ -167,6 +170,38 @@ pub(super) async fn receipt(
         let saved = format!("attachment; filename=\"{name}\"");
         answer::insert(response.headers_mut(), header::CONTENT_DISPOSITION, &saved);
         Ok(response)
+    })
+    .await
+}
+
+/// `GET /batches/BATCH/letter` and `/paper`: pages to print.
+pub(super) async fn letter(
+    State(desk): State<Shared>,
+    Extension(language): Extension<Language>,
+    Path(batch): Path<String>,
+) -> Response {
+    printed(desk, language, batch, paper::letter_of).await
+}
+
+/// See [`letter`].
+pub(super) async fn paper(
+    State(desk): State<Shared>,
+    Extension(language): Extension<Language>,
+    Path(batch): Path<String>,
+) -> Response {
+    printed(desk, language, batch, paper::receipt_of).await
+}
+
+async fn printed(
+    desk: Shared,
+    language: Language,
+    batch: String,
+    page: impl FnOnce(&Node, BatchId, Language) -> Result<String, Failure> + Send + 'static,
+) -> Response {
+    let Ok(batch) = batch.parse() else { return missing(language) };
+    said(language, async {
+        let page = blocking(&desk, move |desk| page(&desk.node, batch, language)).await?;
+        Ok(rejected::report(page))
     })
     .await
 }
