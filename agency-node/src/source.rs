@@ -211,6 +211,8 @@ pub(crate) fn only(finding: Finding) -> Report {
 }
 
 #[cfg(test)]
+mod mutated;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::output::Exit;

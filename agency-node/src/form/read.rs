@@ -35,7 +35,7 @@ pub fn of_file(
 /// The form in the bytes of a workbook; none where it is no form.
 #[must_use]
 pub fn of_bytes(structures: &Structures, bytes: Vec<u8>) -> Option<Result<Form, Report>> {
-    if bytes.len() > workbook::BYTES {
+    if bytes.len() > workbook::BYTES || workbook::unpacked(&bytes).is_err() {
         return None;
     }
     let mut book: Xlsx<_> = open_workbook_from_rs(Cursor::new(bytes)).ok()?;

@@ -1,9 +1,10 @@
 //! Workbooks: a sheet of an XLSX, XLS, XLSB or ODS file, or a range of it.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read};
 
 use birge_schemas::finding::{Code, Finding, Report};
 use calamine::{Data, Reader, Sheets, Xlsx, open_workbook_auto_from_rs};
+use zip::ZipArchive;
 
 use super::{
     layout::Layout,
@@ -13,6 +14,9 @@ use super::{
 
 /// Bytes of a workbook that is read: it is unpacked in memory.
 pub const BYTES: usize = 64 << 20;
+
+/// Bytes of a workbook's parts, unpacked: what says less of itself than it holds is found, too.
+const UNPACKED: u64 = 1 << 30;
 
 /// Cells of a sheet, from its first to its last, empty ones among them.
 const CELLS: u64 = 20_000_000;
@@ -35,6 +39,9 @@ pub fn sheet(
     if bytes.len() > BYTES {
         let expected = format!("a workbook of at most {BYTES} bytes, or the table as CSV");
         return Err(format(&expected, format!("{} bytes", bytes.len())));
+    }
+    if let Err(found) = unpacked(&bytes) {
+        return Err(format(&format!("a workbook of at most {UNPACKED} bytes unpacked"), found));
     }
     let mut workbook = open_workbook_auto_from_rs(Cursor::new(bytes))
         .map_err(|error| format("a workbook: XLSX, XLS, XLSB or ODS", error.to_string()))?;
@@ -89,6 +96,27 @@ pub fn sheet(
         sheet.row(Some(line), row.len(), row.iter().map(String::as_str), report);
     }
     Ok(sheet.finish())
+}
+
+/// Does all that is packed in a workbook stay within what memory takes? XLS is not packed; what
+/// is no archive is told by whoever reads it.
+///
+/// # Errors
+/// What was found.
+pub fn unpacked(bytes: &[u8]) -> Result<(), String> {
+    let Ok(mut archive) = ZipArchive::new(Cursor::new(bytes)) else { return Ok(()) };
+    let mut left = UNPACKED;
+    for part in 0..archive.len() {
+        let Ok(part) = archive.by_index(part) else { continue };
+        let mut part = part.take(left + 1);
+        // A part that cannot be unpacked counts as far as it goes.
+        let _ = io::copy(&mut part, &mut io::sink());
+        left = match part.limit() {
+            0 => return Err("more".to_owned()),
+            limit => limit - 1,
+        };
+    }
+    Ok(())
 }
 
 fn is_empty(row: &[Data]) -> bool {
@@ -167,6 +195,23 @@ mod tests {
         for wrong in ["", "B4", "4:5", "B0:C2", "C2:B1", "AAAA1:B2", "B4:H"] {
             assert_eq!(range(wrong), None, "{wrong}");
         }
+    }
+
+    /// A part that unpacks to far more than it takes is not laid out in memory.
+    #[test]
+    fn what_is_packed_too_tightly_is_a_finding() {
+        let mut archive = zip::ZipWriter::new(Cursor::new(vec![]));
+        let options = zip::write::SimpleFileOptions::default();
+        archive.start_file("xl/workbook.xml", options).unwrap();
+        let zeros = vec![0; 1 << 20];
+        for _ in 0..1025 {
+            io::Write::write_all(&mut archive, &zeros).unwrap();
+        }
+        let bytes = archive.finish().unwrap().into_inner();
+        assert!(bytes.len() < 4 << 20, "{}", bytes.len());
+        let found = sheet(bytes, &Layout::default(), |_| false, &mut Report::default());
+        let report = found.unwrap_err();
+        assert!(report.to_string().contains("unpacked"), "{report}");
     }
 
     #[test]
