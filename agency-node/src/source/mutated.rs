@@ -72,10 +72,9 @@ fn taken(name: &str, bytes: &[u8]) {
     }
     let mut report = Report::default();
     let _ = sheet(&path, bytes.to_vec(), &Layout::default(), |name| name == "n", &mut report);
-    if let Ok(Some(Ok(form))) = form::read::of_file(&structures, &path) {
-        if let Ok(input) = form.input(&structures) {
-            agrees(&input.table);
-        }
+    let form = form::read::of_file(&structures, &path).unwrap();
+    if let Some(Ok(input)) = form.map(|form| form.and_then(|form| form.input(&structures))) {
+        agrees(&input.table);
     }
 }
 

@@ -52,15 +52,11 @@ pub async fn import(
             Ok(answer) => Ok(answer.into_inner()),
             Err(status) => Err(Problem::from_status(&status)),
         };
-        let away = |problem: &Problem| {
-            let kinds = [Kind::Unavailable, Kind::Internal, Kind::Fenced, Kind::Unwitnessed];
-            kinds.contains(&problem.kind)
-        };
-        if let Err(problem) = answer.as_ref().map_err(Clone::clone) {
-            if away(&problem) {
-                write(out, &answers)?;
-                return Err(problem.into());
-            }
+        let kinds = [Kind::Unavailable, Kind::Internal, Kind::Fenced, Kind::Unwitnessed];
+        let away = answer.as_ref().err().filter(|problem| kinds.contains(&problem.kind));
+        if let Some(problem) = away {
+            write(out, &answers)?;
+            return Err(problem.clone().into());
         }
         tell(&place, &answer);
         answers.push(Answer::new(place.batch, &answer));

@@ -17,8 +17,8 @@ fn structures() -> std::sync::Arc<Structures> {
     let mut dataset: Value = serde_json::from_str(file.as_str().unwrap()).unwrap();
     let region = &mut dataset["data"]["dataConstraints"][0]["cubeRegions"][0]["keyValues"];
     for (dimension, code) in [("FREQ", "Q"), ("REF_AREA", "GB")] {
-        let values = region.as_array_mut().unwrap().iter_mut();
-        let of = values.filter(|value| value["id"] == dimension).next_back().unwrap();
+        let mut values = region.as_array_mut().unwrap().iter_mut();
+        let of = values.rfind(|value| value["id"] == dimension).unwrap();
         of["values"].as_array_mut().unwrap().push(serde_json::json!({ "value": code }));
     }
     *file = dataset.to_string().into();
