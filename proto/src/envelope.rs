@@ -13,6 +13,8 @@ use aws_lc_rs::{
 
 /// Payload type of a batch's manifest.
 pub const MANIFEST_TYPE: &str = "application/vnd.birge.manifest+json;version=1";
+/// Payload type of a manifest that is only to be checked: nobody can hand in what was signed so.
+pub const CHECK_TYPE: &str = "application/vnd.birge.check+json;version=1";
 /// Payload type of a consent of the working group's chair: the name of the batch (decree, article
 /// 5(2)).
 pub const CONSENT_TYPE: &str = "application/vnd.birge.consent+json;version=1";

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use birge_proto::{
-    envelope::{MANIFEST_TYPE, SigningKey},
+    envelope::{CHECK_TYPE, MANIFEST_TYPE, SigningKey},
     letter::{Approval, Letter},
     manifest::{Action, BatchId, Manifest},
     problem::{Kind, Problem},
@@ -79,6 +79,23 @@ impl Draft {
     /// # Errors
     /// As for [`Manifest::to_bytes`].
     pub fn sign(self, key: &SigningKey, approval: Option<Approval>) -> Result<Signed, Failure> {
+        self.sign_as(MANIFEST_TYPE, key, approval)
+    }
+
+    /// Signs it so that it can be checked, and handed in by nobody who sees it.
+    ///
+    /// # Errors
+    /// As for [`Manifest::to_bytes`].
+    pub fn sign_for_check(self, key: &SigningKey) -> Result<Signed, Failure> {
+        self.sign_as(CHECK_TYPE, key, None)
+    }
+
+    fn sign_as(
+        self,
+        kind: &str,
+        key: &SigningKey,
+        approval: Option<Approval>,
+    ) -> Result<Signed, Failure> {
         let manifest = self.bytes()?;
         let Self { blocks, content, justified, .. } = self;
         let justifications =
@@ -86,7 +103,7 @@ impl Draft {
         let letter = Letter { batch: BatchId::of(&manifest), approval, justifications };
         let letter = (!letter.is_empty()).then(|| letter.sign(key)).transpose();
         let header = SubmitHeader {
-            signature: key.sign(MANIFEST_TYPE, &manifest),
+            signature: key.sign(kind, &manifest),
             key_id: key.verifying_key().id(),
             manifest,
             dry_run: false,

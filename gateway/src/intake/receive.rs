@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use birge_proto::{
-    envelope::{MANIFEST_TYPE, VerifyingKey, sha256},
+    envelope::{CHECK_TYPE, MANIFEST_TYPE, VerifyingKey, sha256},
     identity::Identity,
     letter::Letter,
     limits,
@@ -58,8 +58,13 @@ impl Signed {
                     format!("the key {:?} is not registered for {agency}", clip(&header.key_id));
                 known.refuse(bad(&detail).hint("sign with the key that was enrolled"))
             })?;
-        key.verify(MANIFEST_TYPE, &header.manifest, &header.signature)
-            .map_err(|error| known.refuse(bad(&error.to_string())))?;
+        let signed_as = |kind| key.verify(kind, &header.manifest, &header.signature);
+        let checked_only = header.dry_run && signed_as(CHECK_TYPE).is_ok();
+        if let Err(error) = signed_as(MANIFEST_TYPE).map_err(|error| error.to_string())
+            && !checked_only
+        {
+            return Err(known.refuse(bad(&error)));
+        }
         let manifest = Manifest::parse(&header.manifest)
             .map_err(|error| known.refuse(Problem::new(Kind::Malformed, error.to_string())))?;
         // A name that is nobody's is free text, and does not enter a record.

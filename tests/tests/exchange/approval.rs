@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use birge_proto::{
-    envelope::SigningKey,
+    envelope::{CHECK_TYPE, SigningKey},
     letter::{Approval, Letter},
     problem::Kind,
     record::Event,
@@ -177,4 +177,28 @@ fn a_covering_letter_that_does_not_hold_is_refused() {
         };
         assert_eq!((justified, approved.is_some()), (vec!["CHANGE_LARGE".to_owned()], true));
     });
+}
+
+/// Who sees what a ministry has checked cannot hand it in for it.
+#[test]
+fn what_was_signed_for_a_check_is_handed_in_by_nobody() {
+    let exchange = Exchange::start().unwrap();
+    let nsc = exchange.node("agency/NSC").unwrap();
+    let own = client::signing_key(&nsc).unwrap();
+    block_on(async {
+        let client = Client::of(&nsc, exchange.address()).await.unwrap();
+        let mut batch = signed(&year(2023, 40), &nsc);
+        batch.header.signature = own.sign(CHECK_TYPE, &batch.header.manifest);
+        batch.header.dry_run = true;
+        assert!(client.submit(batch.clone().parts()).await.unwrap().receipt.is_none());
+        batch.header.dry_run = false;
+        assert_eq!(kind(client.submit(batch.parts()).await), Kind::BadSignature);
+    });
+    // The node's own dry run is of this kind, also where nothing is signed without approval.
+    let guarded = Guarded::new(&exchange);
+    guarded.node.set("batch", "officer", "").unwrap();
+    let file = nsc.dir().join("c.csv");
+    fs::write(&file, csv(40)).unwrap();
+    let told = guarded.json(&["submit", file.to_str().unwrap(), "--dry-run"]);
+    assert_eq!(told["outcome"], "success", "{told}");
 }
