@@ -17,7 +17,8 @@ fuzz_target!(|given: (Vec<Vec<&[u8]>>, Edit<'_>, &[u8])| {
     for (number, blocks) in batches.iter().take(8).enumerate() {
         let manifest = vec![number as u8];
         names.push(BatchId::of(&manifest));
-        file.part(Part::Header(SubmitHeader { manifest, ..SubmitHeader::default() })).expect("memory");
+        file.part(Part::Header(SubmitHeader { manifest, ..SubmitHeader::default() }))
+            .expect("memory");
         for block in blocks.iter().take(8) {
             file.part(Part::Block(block.to_vec().into())).expect("memory");
         }
