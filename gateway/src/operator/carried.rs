@@ -3,7 +3,7 @@
 //! are for the agencies alone.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{BufReader, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use birge_proto::{
     carried::{self, Answer, Answers, Place, read_frame},
+    limits::MESSAGE_BYTES,
     problem::{Kind, Problem},
     wire::{Outcome, SubmitRequest, SubmitResponse, submit_request::Part},
 };
@@ -19,7 +20,7 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::{ActError, client};
-use crate::config::Config;
+use crate::{config::Config, whole_file};
 
 /// Parts that are read ahead.
 const READ_AHEAD: usize = 2;
@@ -28,8 +29,8 @@ const READ_AHEAD: usize = 2;
 /// is told as it is known: the batch, and its outcome or the code of its refusal.
 ///
 /// # Errors
-/// When the file is not whole, or the gateway cannot be reached: what was answered until then is in
-/// `out`, and handing the same file in again does no harm.
+/// When the file is not whole, or the gateway cannot be reached or takes nothing now: what was
+/// answered until then is in `out`, and handing the same file in again does no harm.
 pub async fn import(
     config: &Config,
     file: &Path,
@@ -45,15 +46,19 @@ pub async fn import(
             "{shown}: {error}\nnext: copy it again from where it was written; nothing was handed in"
         )
     })?;
-    let mut client = client(config).await?.max_decoding_message_size(limits());
+    let mut client = client(config).await?.max_decoding_message_size(MESSAGE_BYTES);
     let mut answers = vec![];
+    // Before anything is handed in whose answer could not be kept.
+    write(out, &answers)?;
     for place in places {
         let answer = match client.import(parts(file.to_owned(), place)).await {
             Ok(answer) => Ok(answer.into_inner()),
             Err(status) => Err(Problem::from_status(&status)),
         };
-        let kinds = [Kind::Unavailable, Kind::Internal, Kind::Fenced, Kind::Unwitnessed];
-        let away = answer.as_ref().err().filter(|problem| kinds.contains(&problem.kind));
+        // What comes after a batch that may be tried again may revise it.
+        let ours = [Kind::Internal, Kind::Fenced, Kind::Damaged];
+        let open = |it: &&Problem| it.kind.retryable() || ours.contains(&it.kind);
+        let away = answer.as_ref().err().filter(open);
         if let Some(problem) = away {
             write(out, &answers)?;
             return Err(problem.clone().into());
@@ -63,11 +68,6 @@ pub async fn import(
     }
     write(out, &answers)?;
     Ok(answers)
-}
-
-/// A receipt with the proof of a large log, and a report that is full.
-fn limits() -> usize {
-    birge_proto::limits::MESSAGE_BYTES
 }
 
 /// The parts of one batch, read as they are sent.
@@ -91,8 +91,8 @@ fn parts(file: PathBuf, place: Place) -> ReceiverStream<SubmitRequest> {
 fn write(out: &Path, answers: &[Answer]) -> Result<(), ActError> {
     let answers = Answers::new(answers.to_vec());
     let bytes = serde_json::to_vec_pretty(&answers).map_err(anyhow::Error::from)?;
-    fs::write(out, bytes).with_context(|| format!("cannot write {}", out.display()))?;
-    Ok(())
+    let written = whole_file::replace(out, &bytes);
+    Ok(written.with_context(|| format!("cannot write {}", out.display()))?)
 }
 
 /// What became of a batch, in a word.
