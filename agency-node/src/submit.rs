@@ -5,7 +5,7 @@ mod preview;
 
 use std::path::{Path, PathBuf};
 
-use birge_proto::{manifest::BatchId, wire};
+use birge_proto::{manifest::BatchId, problem::Kind, wire};
 use birge_schemas::finding::Report;
 use clap::Args;
 use serde_json::json;
@@ -215,7 +215,8 @@ async fn ask(
         (_, officer) => officer,
     };
     let signed = draft.revising(&history).approved(officer)?.sign_for_check(&key)?;
-    let answer = Publisher::dry_run(link, signed.header, signed.blocks, preview).await?;
+    let answer = Publisher::dry_run(link, signed.header, signed.blocks, preview).await;
+    let answer = answer.map_err(older)?;
     let report = answer.report.as_ref().map(Report::from_wire).unwrap_or_default();
     let outcome = match answer.outcome() {
         wire::Outcome::Success => "success",
@@ -248,6 +249,20 @@ async fn ask(
     }
     let exit = if outcome == "error" { Exit::Refused } else { Exit::Done };
     Ok(Reply { exit, text, aside: String::new(), json })
+}
+
+/// A gateway of an older version checks only what it could take in as well, and that it is not given.
+fn older(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused(problem) if problem.kind == Kind::BadSignature => {
+            Failure::Refused(Box::new(problem.hint(
+                "where the gateway is of an older version than this node, it can check nothing for \
+                 it: ask the operator to bring it to the node's, and use `agency-node validate` until \
+                 then",
+            )))
+        }
+        other => other,
+    }
 }
 
 fn still_queued(failure: Failure, batch: BatchId) -> Failure {

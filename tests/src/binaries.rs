@@ -18,16 +18,27 @@ pub struct Binaries {
     pub node: PathBuf,
 }
 
-/// Builds both programs, once per process, and says where they are.
+/// Builds both programs, once per process, and says where they are. `BIRGE_GATEWAY` and `BIRGE_NODE`
+/// name programs of another version instead, so that one version of one side meets another of the
+/// other.
 ///
 /// # Errors
 /// When the build fails, or this process was not itself built by cargo.
 pub fn binaries() -> Result<&'static Binaries> {
     static BUILT: OnceLock<Result<Binaries, String>> = OnceLock::new();
     BUILT
-        .get_or_init(|| build().map_err(|error| format!("{error:#}")))
+        .get_or_init(|| build().map(others).map_err(|error| format!("{error:#}")))
         .as_ref()
         .map_err(|error| anyhow!("{error}"))
+}
+
+/// Those that the environment names, in the place of ours.
+fn others(built: Binaries) -> Binaries {
+    let named = |name: &str, own: PathBuf| env::var_os(name).map_or(own, PathBuf::from);
+    Binaries {
+        gateway: named("BIRGE_GATEWAY", built.gateway),
+        node: named("BIRGE_NODE", built.node),
+    }
 }
 
 /// The root of the workspace.
