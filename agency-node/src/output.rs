@@ -141,6 +141,12 @@ impl Failure {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         match problem.kind {
+            // The gateway was reached, and says itself what to do.
+            Kind::Unavailable if !problem.hints.is_empty() => Self::Unreachable(format!(
+                "the gateway does not serve this now: {}\nnext: {}",
+                problem.detail,
+                problem.hints.join("; ")
+            )),
             Kind::Unavailable => Self::Unreachable(format!(
                 "the gateway cannot be reached: {}\nnext: check the address in node.toml and the \
                  network, then try again",

@@ -40,3 +40,29 @@ pub mod wire {
     /// The file descriptors, for gRPC server reflection.
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/exchange.v1.bin"));
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use crate::wire::{SubmitHeader, SubmitRequest, submit_request::Part};
+
+    #[test]
+    fn a_header_of_a_newer_node_is_read_with_what_was_signed_unchanged() {
+        let header = SubmitHeader {
+            manifest: b"{ \"as\":  \"signed\" }".to_vec(),
+            signature: vec![7; 64],
+            key_id: "0707070707070707".into(),
+            ..Default::default()
+        };
+        // Fields that this version does not have: number 900, a text; 901, a number.
+        let mut newer = header.encode_to_vec();
+        prost::encoding::string::encode(900, &"of tomorrow".to_owned(), &mut newer);
+        prost::encoding::uint64::encode(901, &42, &mut newer);
+        let mut request = vec![];
+        prost::encoding::bytes::encode(1, &newer, &mut request);
+        prost::encoding::uint64::encode(902, &1, &mut request);
+        let read = SubmitRequest::decode(request.as_slice()).unwrap();
+        assert_eq!(read.part, Some(Part::Header(header)));
+    }
+}

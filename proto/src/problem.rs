@@ -163,25 +163,27 @@ impl Problem {
     }
 
     /// Reads a problem back from a gRPC status. A status that is not ours becomes
-    /// `Unavailable` or `Internal` with its message.
+    /// `Unavailable` or `Internal` with its message. So does one of ours whose code a newer
+    /// gateway has and we do not know: it keeps all that it says and names the code, and is
+    /// never taken for a fault of the request.
     #[must_use]
     pub fn from_status(status: &Status) -> Self {
         let details = status.get_error_details();
-        let kind = details.error_info().and_then(|info| {
-            Kind::ALL
-                .iter()
-                .copied()
-                .find(|kind| info.domain == DOMAIN && kind.code() == info.reason)
+        let info = details.error_info().filter(|info| info.domain == DOMAIN);
+        let known =
+            info.and_then(|info| Kind::ALL.iter().copied().find(|kind| kind.code() == info.reason));
+        let kind = known.unwrap_or_else(|| match status.code() {
+            Code::Unavailable | Code::Unknown | Code::Cancelled | Code::DeadlineExceeded => {
+                Kind::Unavailable
+            }
+            Code::Aborted | Code::ResourceExhausted if info.is_some() => Kind::Unavailable,
+            Code::OutOfRange | Code::ResourceExhausted => Kind::TooLarge,
+            _ => Kind::Internal,
         });
-        let Some((kind, info)) = kind.zip(details.error_info()) else {
-            let kind = match status.code() {
-                Code::Unavailable | Code::Unknown | Code::Cancelled | Code::DeadlineExceeded => {
-                    Kind::Unavailable
-                }
-                Code::OutOfRange | Code::ResourceExhausted => Kind::TooLarge,
-                _ => Kind::Internal,
-            };
-            return Self::new(kind, status.message());
+        let Some(info) = info else { return Self::new(kind, status.message()) };
+        let detail = match known {
+            Some(_) => status.message().to_owned(),
+            None => format!("{} [{}]", status.message(), info.reason),
         };
         let listed = |key: &str| -> Vec<String> {
             info.metadata
@@ -196,7 +198,7 @@ impl Problem {
         });
         Self {
             kind,
-            detail: status.message().to_owned(),
+            detail,
             articles: listed("articles"),
             hints: hints.unwrap_or_default(),
             exchange: info.metadata.get("exchange").and_then(|text| text.parse().ok()),
@@ -249,5 +251,35 @@ mod tests {
     fn a_foreign_status_is_unavailable_or_internal() {
         assert_eq!(Problem::from_status(&Status::unavailable("x")).kind, Kind::Unavailable);
         assert_eq!(Problem::from_status(&Status::unimplemented("x")).kind, Kind::Internal);
+        assert_eq!(Problem::from_status(&Status::resource_exhausted("x")).kind, Kind::TooLarge);
+    }
+
+    /// As a newer gateway would refuse, under a code that this version does not have.
+    fn newer(code: Code) -> Status {
+        let metadata = HashMap::from([
+            ("articles".to_owned(), "6(5)".to_owned()),
+            ("exchange".to_owned(), "7".to_owned()),
+            ("since".to_owned(), "2".to_owned()),
+        ]);
+        let mut details = ErrorDetails::with_error_info("ON_HOLIDAY", DOMAIN, metadata);
+        details.add_precondition_failure_violation("ON_HOLIDAY", "", "come again on Monday");
+        Status::with_error_details(code, "nobody is in", details)
+    }
+
+    #[test]
+    fn a_code_of_a_newer_gateway_keeps_what_it_says_and_blames_no_request() {
+        for (code, kind) in [
+            (Code::ResourceExhausted, Kind::Unavailable),
+            (Code::Aborted, Kind::Unavailable),
+            (Code::Unavailable, Kind::Unavailable),
+            (Code::InvalidArgument, Kind::Internal),
+            (Code::PermissionDenied, Kind::Internal),
+        ] {
+            let expected = Problem::new(kind, "nobody is in [ON_HOLIDAY]")
+                .under(["6(5)".to_owned()])
+                .hint("come again on Monday")
+                .recorded_as(7);
+            assert_eq!(Problem::from_status(&newer(code)), expected, "{code:?}");
+        }
     }
 }

@@ -21,8 +21,11 @@ pub fn problem(status: &Status) -> Problem {
     if let Some(broken) = causes.iter().find_map(|cause| handshake(*cause)) {
         return broken;
     }
-    let detail = causes.last().map_or(problem.detail, ToString::to_string);
-    Problem::new(Kind::Unavailable, detail)
+    match causes.last() {
+        Some(cause) => Problem::new(Kind::Unavailable, cause.to_string()),
+        // The gateway said so itself.
+        None => problem,
+    }
 }
 
 /// The problem, where the cause is that one side refused the other.

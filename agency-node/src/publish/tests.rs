@@ -179,3 +179,5 @@ async fn a_gateway_that_trusts_another_authority_refuses_the_node() {
     assert_eq!(failure.exit(), Exit::Refused, "{failure}");
     assert_eq!(node.outbox.entries(State::Sent).unwrap().len(), 1);
 }
+
+mod versions;
