@@ -404,6 +404,7 @@ paper-key = Fingerprint of the approval key
 paper-justified = Why what the rules warn of is right
 paper-exchange = Exchange number
 paper-log = Log
+paper-checkpoint = Entries of the log at its checkpoint
 paper-accepted = Accepted
 paper-grade = Grade of the receipt
 paper-decree = Decree

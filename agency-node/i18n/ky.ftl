@@ -404,6 +404,7 @@ paper-key = Бекитүү ачкычынын манжа изи
 paper-justified = Эрежелердин эскертүүлөрүнө түшүндүрмөлөр
 paper-exchange = Алмашуунун номери
 paper-log = Журнал
+paper-checkpoint = Текшерүү чекитинде журналдагы жазуулар
 paper-accepted = Кабыл алынды
 paper-grade = Дүмүрчөктүн даражасы
 paper-decree = Токтом

@@ -404,6 +404,7 @@ paper-key = Отпечаток ключа утверждения
 paper-justified = Пояснения к предупреждениям правил
 paper-exchange = Номер обмена
 paper-log = Журнал
+paper-checkpoint = Записей в журнале на контрольной точке
 paper-accepted = Принят
 paper-grade = Степень квитанции
 paper-decree = Постановление

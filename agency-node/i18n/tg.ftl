@@ -404,6 +404,7 @@ paper-key = Изи калиди тасдиқ
 paper-justified = Шарҳи огоҳиҳои қоидаҳо
 paper-exchange = Рақами мубодила
 paper-log = Журнал
+paper-checkpoint = Сабтҳои журнал дар нуқтаи назоратӣ
 paper-accepted = Қабул шуд
 paper-grade = Дараҷаи расид
 paper-decree = Қарор

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     home,
     node::Node,
-    outbox::{file::BatchFile, receipts},
+    outbox::{Entry, file::BatchFile, receipts},
     output::{Exit, Failure, Reply},
     publish::{Delivery, Publisher},
 };
@@ -18,11 +18,12 @@ use crate::{
 /// Bytes of the largest file of answers.
 const ANSWERS: u64 = 256 << 20;
 
-/// Writes every batch that waits into one file, in their order.
+/// Writes batches that wait into one file, in their order: those that `names` name, each by how its
+/// name begins, or all.
 ///
 /// # Errors
-/// When none waits, there is such a file already, or the disk refuses.
-pub fn export(node: &Node, out: &Path) -> Result<Reply, Failure> {
+/// When none waits or one that is named does not, there is such a file already, or the disk refuses.
+pub fn export(node: &Node, names: &[String], out: &Path) -> Result<Reply, Failure> {
     let shown = out.display();
     if out.exists() {
         return Err(Failure::Usage(format!(
@@ -37,6 +38,7 @@ pub fn export(node: &Node, out: &Path) -> Result<Reply, Failure> {
             "no batch waits\nnext: hand one in; what waits for approval is not signed yet".into(),
         ));
     }
+    let waiting = chosen(waiting, names)?;
     let mut failed = None;
     let written = home::write_with(out, |file| {
         let mut batches = Batches::begin(BufWriter::new(file))?;
@@ -62,6 +64,22 @@ pub fn export(node: &Node, out: &Path) -> Result<Reply, Failure> {
     let batches: Vec<_> = waiting.iter().map(|entry| entry.batch).collect();
     let json = json!({ "file": out, "batches": batches });
     Ok(Reply { exit: Exit::Done, text, aside: String::new(), json })
+}
+
+/// Those of the batches that wait which are named, in the order of the outbox.
+fn chosen(waiting: Vec<Entry>, names: &[String]) -> Result<Vec<Entry>, Failure> {
+    let named = |entry: &Entry, name: &String| entry.batch.to_string().starts_with(name.as_str());
+    for name in names {
+        let found = waiting.iter().filter(|entry| named(entry, name)).count();
+        if found != 1 || name.is_empty() {
+            return Err(Failure::Usage(format!(
+                "{name:?} names {found} of the batches that wait, expected one\nnext: see which wait: \
+                 agency-node status; without a name all are written"
+            )));
+        }
+    }
+    let wanted = |entry: &Entry| names.is_empty() || names.iter().any(|name| named(entry, name));
+    Ok(waiting.into_iter().filter(wanted).collect())
 }
 
 fn copy(mut batch: BatchFile, out: &mut Batches<impl std::io::Write>) -> Result<(), Failure> {

@@ -76,9 +76,10 @@ pub enum Command {
     Letter(Printed),
     /// Write a batch's receipt as a page to print, with a code that tells which it is.
     Receipt(Printed),
-    /// Write all batches that wait into one file, to be carried to the gateway where there is no
-    /// line.
+    /// Write batches that wait into one file, to be carried to the gateway where there is no line.
     Export {
+        /// Which, by how their names begin; all when absent.
+        batches: Vec<String>,
         /// Where: on a stick, say.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,

@@ -138,7 +138,7 @@ pub async fn run(cli: Cli) -> Result<Reply, Failure> {
         Command::Diff(given) => diff::diff(&node()?, &given).await,
         Command::Letter(asked) => paper::letter(&node()?, &asked),
         Command::Receipt(asked) => paper::receipt(&node()?, &asked),
-        Command::Export { out } => carry::export(&node()?, &out),
+        Command::Export { batches, out } => carry::export(&node()?, &batches, &out),
         Command::Import { answers } => carry::import(&node()?, &answers),
         Command::Withdraw(args) => withdraw::withdraw(&node()?, args).await,
         Command::Consent { command } => consent::consent(&node()?, command).await,

@@ -11,7 +11,9 @@ use birge_proto::{
     envelope::{fingerprint, sha256},
     letter::Letter,
     manifest::{BatchId, Manifest},
+    receipt::Receipt,
     record::{Event, Record},
+    tlog::checkpoint::Checkpoint,
 };
 use birge_schemas::structure::Structures;
 use clap::Args;
@@ -175,7 +177,8 @@ pub fn receipt_page(node: &Node, filed: &Filed, language: Language) -> Result<St
     let file =
         std::fs::read(receipts::path(&node.home, filed.batch)).map_err(anyhow::Error::from)?;
     let digest = hex::encode(sha256(&file));
-    let origin = origin(node);
+    let checkpoint = checkpoint(node, filed.batch)?;
+    let origin = checkpoint.origin().to_owned();
     let named = name(&node.structures, dataset, language);
     let grade = texts.say(&format!("grade-{}", filed.grade));
     let cosigned = match filed.cosigned.as_slice() {
@@ -186,6 +189,7 @@ pub fn receipt_page(node: &Node, filed: &Filed, language: Language) -> Result<St
     let mut rows = vec![
         (texts.say("paper-exchange"), filed.exchange.to_string()),
         (texts.say("paper-log"), origin.clone()),
+        (texts.say("paper-checkpoint"), checkpoint.size().to_string()),
         (texts.say("paper-accepted"), record.time.to_string()),
         (texts.say("paper-dataset"), named),
         (texts.say("paper-periods"), periods.join(", ")),
@@ -220,6 +224,18 @@ pub fn receipt_page(node: &Node, filed: &Filed, language: Language) -> Result<St
             say: Say::of(&texts),
         },
     )
+}
+
+/// What the proof that was filed with a receipt says of the log; it was verified when it was filed.
+fn checkpoint(node: &Node, batch: BatchId) -> Result<Checkpoint, Failure> {
+    let damaged = |error: &dyn std::fmt::Display| {
+        Failure::Wrong(format!(
+            "the proof of batch {batch} is damaged: {error}\nnext: restore receipts/ from your backup"
+        ))
+    };
+    let proof = Receipt::parse(&receipts::proof(&node.home, batch)?);
+    let note = proof.map_err(|error| damaged(&error))?.checkpoint;
+    Checkpoint::unverified(&note).map_err(|error| damaged(&error))
 }
 
 fn page(node: &Node, texts: &Texts, page: Page) -> Result<String, Failure> {

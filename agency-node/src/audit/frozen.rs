@@ -49,7 +49,7 @@ pub(super) fn of_answer(
         let (checkpoint, signed) = match known.judge(&note) {
             Ok(judged) => (judged.checkpoint, true),
             Err(CheckpointError::Note(NoteError::Unsigned)) => {
-                (unsigned(&note).map_err(|error| wrong(place, error))?, false)
+                (Checkpoint::unverified(&note).map_err(|error| wrong(place, error))?, false)
             }
             Err(error) => return Err(wrong(place, error)),
         };
@@ -65,13 +65,6 @@ pub(super) fn of_answer(
         Ok(Frozen { note, checkpoint, signed })
     };
     notes.into_iter().map(read).collect()
-}
-
-/// What a note says whoever signed it.
-fn unsigned(note: &[u8]) -> Result<Checkpoint, CheckpointError> {
-    let text = std::str::from_utf8(note).map_err(|_| CheckpointError::Lines)?;
-    let (body, _) = text.split_once("\n\n").ok_or(CheckpointError::Lines)?;
-    Checkpoint::parse(&format!("{body}\n"))
 }
 
 #[cfg(test)]

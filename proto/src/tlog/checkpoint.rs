@@ -74,6 +74,16 @@ impl Checkpoint {
         Self::new(origin, leaves, root)
     }
 
+    /// What a signed note says, whoever signed it.
+    ///
+    /// # Errors
+    /// When it is not a checkpoint.
+    pub fn unverified(note: &[u8]) -> Result<Self, CheckpointError> {
+        let text = std::str::from_utf8(note).map_err(|_| CheckpointError::Lines)?;
+        let (body, _) = text.split_once("\n\n").ok_or(CheckpointError::Lines)?;
+        Self::parse(&format!("{body}\n"))
+    }
+
     /// The checkpoint as a signed note.
     ///
     /// # Errors

@@ -2,8 +2,15 @@
 
 use std::{fs, path::PathBuf};
 
-use birge_proto::record::Event;
-use birge_tests::{exchange::Exchange, node::Node, process::Output};
+use birge_proto::{
+    carried::{self, Batches, read_frame},
+    clock::{Clock, SystemClock},
+    record::Event,
+    wire::{SubmitRequest, submit_request::Part},
+};
+use birge_tests::{exchange::Exchange, node::Node, process::Output, template};
+use jiff::tz::TimeZone;
+use prost::Message;
 use serde_json::Value;
 
 use crate::support::{accepted, block_on, kind, record, records, submit, year};
@@ -70,6 +77,28 @@ impl Remote {
     }
 }
 
+/// The batches of several files as one.
+fn joined(files: &[&str], out: &str) {
+    let mut batches = Batches::begin(fs::File::create(out).unwrap()).unwrap();
+    for file in files {
+        let bytes = fs::read(file).unwrap();
+        let places = carried::check(bytes.as_slice()).unwrap();
+        for place in places {
+            let mut from = &bytes[usize::try_from(place.offset).unwrap()..];
+            loop {
+                let request = SubmitRequest::decode(read_frame(&mut from).unwrap().as_slice());
+                let part = request.unwrap().part.unwrap();
+                let ends = matches!(part, Part::End(_));
+                batches.part(part).unwrap();
+                if ends {
+                    break;
+                }
+            }
+        }
+    }
+    batches.end().unwrap();
+}
+
 fn csv(year: u16, women: u32) -> String {
     let mut text = String::from(
         "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,SEX,AGE,COUNTRY_BIRTH,UNIT_MEASURE,\
@@ -87,7 +116,9 @@ fn csv(year: u16, women: u32) -> String {
 fn batches_and_receipts_are_carried_where_there_is_no_line() {
     let remote = Remote::new();
     remote.queue(2020, 40);
-    remote.queue(2021, 40);
+    // Of last year: nowhere is it frozen.
+    let last = u16::try_from(SystemClock.now().to_zoned(TimeZone::UTC).year() - 1).unwrap();
+    remote.queue(last, 40);
     let file = remote.export("batches");
     assert_eq!(remote.waiting(), 2, "what was exported goes on waiting");
     let refused = remote.node.command(&["export", "--out", &file]).unwrap().expect_code(2).unwrap();
@@ -96,6 +127,9 @@ fn batches_and_receipts_are_carried_where_there_is_no_line() {
     let answers = remote.file("answers");
     let output = remote.import(&file, &answers).expect_code(0).unwrap();
     assert_eq!(remote.became(&output), ["accepted", "accepted"]);
+    // What has not been carried back yet is not written over.
+    let told = remote.import(&file, &answers).expect_code(1).unwrap();
+    assert!(format!("{told:?}").contains("is there already"), "{told:?}");
     // Twice is once: the same records.
     let again = remote.file("answers-again");
     remote.import(&file, &again).expect_code(0).unwrap();
@@ -121,12 +155,14 @@ fn batches_and_receipts_are_carried_where_there_is_no_line() {
         assert!(page.contains(batch) && page.contains("lang=\"ru\""), "{page}");
         assert_eq!(page.contains("<svg"), what == "receipt", "the receipt bears a code");
         assert!(!page.contains("paper-"), "{page}");
+        let checkpoint = page.contains("на контрольной точке");
+        assert_eq!(checkpoint, what == "receipt", "{page}");
     }
     // When the line comes there is nothing left to send, and the next batch revises what was
     // carried.
     remote.connect();
     let file = remote.file("revision.csv");
-    fs::write(&file, csv(2021, 40).replace(",A,A,KG", ",R,A,KG").replace(",A\n", ",P\n")).unwrap();
+    fs::write(&file, csv(last, 40).replace(",A,A,KG", ",R,A,KG").replace(",A\n", ",P\n")).unwrap();
     let submit = ["submit", &file, "--reason", "provisional", "--output", "json"];
     let told = remote.node.command(&submit).unwrap().expect_code(0).unwrap();
     let told: Value = serde_json::from_str(&told.stdout).unwrap();
@@ -248,6 +284,76 @@ fn a_batch_counts_as_its_signer_s_and_not_once_that_was_revoked() {
         let refused = refused.map_err(|status| birge_proto::problem::Problem::from_status(&status));
         assert_eq!(kind(refused), birge_proto::problem::Kind::WrongRole);
     });
+}
+
+/// One carrier for two ministries, whose answers come back in another order, and not all of them.
+#[test]
+fn batches_of_several_agencies_and_answers_in_any_order_are_told_apart() {
+    let remote = Remote::new();
+    let other = remote.exchange.node("agency/MIA").unwrap();
+    remote.queue(2020, 40);
+    remote.queue(2021, 40);
+    let (first, second) = (remote.export("batches"), remote.file("others"));
+    other.set("gateway", "url", "https://localhost:1").unwrap();
+    other.set("gateway", "connect_timeout_seconds", 1).unwrap();
+    let trafficking = remote.file("trafficking.csv");
+    fs::write(&trafficking, template::demonstration("mia/TRAFFICKING.csv").unwrap()).unwrap();
+    other.command(&["submit", &trafficking]).unwrap().expect_code(3).unwrap();
+    other.command(&["export", "--out", &second]).unwrap().expect_code(0).unwrap();
+
+    let (both, answers) = (remote.file("both"), remote.file("answers"));
+    joined(&[&first, &second], &both);
+    let output = remote.import(&both, &answers).expect_code(0).unwrap();
+    assert_eq!(remote.became(&output), ["accepted", "accepted", "accepted"]);
+    block_on(async {
+        let records = records(&remote.exchange, &remote.auditor).await;
+        assert_eq!((accepted(&records, "agency/NSC"), accepted(&records, "agency/MIA")), (2, 1));
+    });
+
+    // The last of its own first, one of another, and the first of its own not yet.
+    let mut carried: Value = serde_json::from_str(&fs::read_to_string(&answers).unwrap()).unwrap();
+    let whole = carried["answers"].as_array().unwrap().clone();
+    carried["answers"] = vec![whole[2].clone(), whole[1].clone()].into();
+    let half = remote.file("half");
+    fs::write(&half, carried.to_string()).unwrap();
+    let took = remote.take(&half, 1);
+    assert_eq!((&took[0]["state"], &took[1]["state"]), (&"open".into(), &"receipted".into()));
+    assert_eq!((remote.waiting(), remote.node.receipts().len()), (1, 1));
+    // An answer to one batch does not pass for one to another.
+    let mut swapped = whole[1].clone();
+    swapped["batch"] = whole[0]["batch"].clone();
+    carried["answers"] = vec![swapped].into();
+    fs::write(&half, carried.to_string()).unwrap();
+    assert_eq!(remote.take(&half, 1)[0]["state"], "open");
+    assert_eq!((remote.waiting(), remote.node.receipts().len()), (1, 1));
+
+    let took = remote.take(&answers, 1);
+    let states: Vec<_> = (0..3).map(|at| took[at]["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["receipted", "already", "open"]);
+    assert_eq!((remote.waiting(), remote.node.receipts().len()), (0, 2));
+    other.command(&["import", &answers]).unwrap().expect_code(1).unwrap();
+    assert_eq!(other.receipts().len(), 1);
+}
+
+#[test]
+fn only_what_is_named_is_exported() {
+    let remote = Remote::new();
+    remote.queue(2020, 40);
+    remote.queue(2021, 40);
+    let export = |args: &[&str]| remote.node.command(&[&["export"], args].concat()).unwrap();
+    let all = export(&["--out", &remote.file("all"), "--output", "json"]).expect_code(0).unwrap();
+    let all: Value = serde_json::from_str(&all.stdout).unwrap();
+    let last = all["batches"][1].as_str().unwrap();
+    let (one, answers) = (remote.file("one"), remote.file("answers"));
+    for wrong in ["", "zz"] {
+        let told = export(&[wrong, "--out", &one]).expect_code(2).unwrap();
+        assert!(told.stderr.contains("names") && !PathBuf::from(&one).exists(), "{told:?}");
+    }
+    export(&[&last[..12], "--out", &one]).expect_code(0).unwrap();
+    let output = remote.import(&one, &answers).expect_code(0).unwrap();
+    assert_eq!(remote.became(&output), ["accepted"]);
+    assert_eq!(remote.take(&answers, 0)[0]["batch"], last);
+    assert_eq!(remote.waiting(), 1);
 }
 
 #[test]
