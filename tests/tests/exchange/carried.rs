@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use prost::Message;
 use serde_json::Value;
 
-use crate::support::{accepted, block_on, kind, record, records, submit, year};
+use crate::support::{accepted, block_on, kind, record, records, signed, submit, year};
 
 /// A ministry that no line reaches: its node knows an address at which nobody is.
 struct Remote {
@@ -192,7 +192,7 @@ fn a_line_that_comes_back_meanwhile_gives_the_same_receipt() {
 }
 
 #[test]
-fn what_is_refused_comes_back_with_its_report_and_the_carrier_learns_no_figure() {
+fn what_is_refused_comes_back_and_what_comes_after_it_is_taken() {
     let remote = Remote::new();
     // The gateway knows of this year, and the node does not: its batch does not say what it revises.
     let online = remote.exchange.node("agency/NSC").unwrap();
@@ -202,8 +202,6 @@ fn what_is_refused_comes_back_with_its_report_and_the_carrier_learns_no_figure()
     let (file, answers) = (remote.export("batches"), remote.file("answers"));
     let output = remote.import(&file, &answers).expect_code(1).unwrap();
     assert_eq!(remote.became(&output), ["STALE", "accepted"]);
-    let told = format!("{}{}", output.stdout, output.stderr);
-    assert!(!told.contains("41") || !told.contains("OBS_VALUE"), "{told}");
     let took = remote.take(&answers, 1);
     assert_eq!((&took[0]["state"], &took[1]["state"]), (&"refused".into(), &"receipted".into()));
     let report = fs::read_dir(remote.node.rejected()).unwrap().flatten().map(|it| it.path());
@@ -363,4 +361,31 @@ fn what_is_exported_is_a_path_of_its_own() {
     let told = remote.node.command(&["export", "--out", nothing.to_str().unwrap()]).unwrap();
     assert!(told.expect_code(2).unwrap().stderr.contains("no batch waits"));
     assert!(!nothing.exists());
+}
+
+/// What the rules find in a batch is for its agency; who carries it is told the code alone.
+#[test]
+fn who_carries_a_batch_learns_no_figure_of_it() {
+    let remote = Remote::new();
+    let mut batch = year(2020, 40);
+    batch.change(0, |columns| columns.values[0] = 41.0).unwrap();
+    let batch = signed(&batch, &remote.node);
+    let file = remote.file("batches");
+    let mut written = Batches::begin(fs::File::create(&file).unwrap()).unwrap();
+    for request in batch.parts() {
+        written.part(request.part.unwrap()).unwrap();
+    }
+    written.end().unwrap();
+    let answers = remote.file("answers");
+    for output in ["json", "text"] {
+        let _ = fs::remove_file(&answers);
+        let import = ["import", &file, "--out", &answers, "--output", output];
+        let told = remote.exchange.gateway(&import).unwrap().expect_code(1).unwrap();
+        let told = format!("{}{}", told.stdout, told.stderr);
+        assert!(told.contains("INVALID_BATCH"), "{told}");
+        assert!(!told.contains("SUM_SEX") && !told.contains(" 91"), "{told}");
+    }
+    let carried = carried::Answers::parse(&fs::read(&answers).unwrap()).unwrap();
+    let report = carried.answers[0].given().unwrap().unwrap().report.unwrap();
+    assert_eq!(report.findings[0].code, "SUM_SEX", "its agency is told");
 }
