@@ -187,12 +187,17 @@ async fn hand_over(
     let retry = publisher.retry.clone();
     let mut delays = self::delays(&retry);
     loop {
-        match hand_over_all(&publisher).await {
+        let mut delivered = 0;
+        match hand_over_all(&publisher, &mut delivered).await {
             Ok(()) => {
                 delays = self::delays(&retry);
                 let _ = tokio::time::timeout(scan, queued.notified()).await;
             }
             Err(failure) => {
+                // A line that carried something is no line that is away.
+                if delivered > 0 {
+                    delays = self::delays(&retry);
+                }
                 let delay = delays.next().unwrap_or(Duration::from_secs(retry.longest_seconds));
                 warn!("{}", kept(&failure, delay));
                 tokio::time::sleep(delay).await;
@@ -207,8 +212,9 @@ fn kept(failure: &Failure, delay: Duration) -> String {
     format!("what waits is kept in the outbox, and tried again in {} s: {why}", delay.as_secs())
 }
 
-/// Hands over what waits, in order; the first that cannot be handed over stops it.
-async fn hand_over_all(publisher: &Publisher) -> Result<(), Failure> {
+/// Hands over what waits, in order; the first that cannot be handed over stops it. Counts those that
+/// are answered.
+async fn hand_over_all(publisher: &Publisher, delivered: &mut usize) -> Result<(), Failure> {
     loop {
         let home = publisher.home.clone();
         let lock = tokio::task::spawn_blocking(move || home.lock("publish.lock"));
@@ -218,7 +224,9 @@ async fn hand_over_all(publisher: &Publisher) -> Result<(), Failure> {
         if entry.state == State::Sent {
             info!("batch {batch} was handed over before, without a receipt: handing it over again");
         }
-        match publisher.deliver(entry).await? {
+        let delivery = publisher.deliver(entry).await?;
+        *delivered += 1;
+        match delivery {
             Delivery::Accepted { filed, .. } => {
                 info!("batch {batch} is accepted as exchange {}; receipt filed", filed.exchange);
             }
@@ -267,7 +275,7 @@ mod tests {
         let authority = Authority::of_nodes(Standing::Revoked);
         let port = authority.serve("gateway/BIRGE", vec![]).await;
         authority.enrol(&mut node, &signer().verifier().to_string(), port);
-        let failure = hand_over_all(&node.publisher().unwrap()).await.unwrap_err();
+        let failure = hand_over_all(&node.publisher().unwrap(), &mut 0).await.unwrap_err();
         let told = kept(&failure, Duration::from_secs(1));
         assert!(told.contains("kept") && told.contains("was revoked"), "{told}");
         let waiting = node.outbox.waiting().unwrap();
