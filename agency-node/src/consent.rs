@@ -12,7 +12,7 @@ use birge_proto::{
     envelope::CONSENT_TYPE,
     manifest::{BatchId, Cause, Manifest},
     problem::Kind,
-    wire::{Consent as WireConsent, SubmitHeader, submit_request::Part},
+    wire::{Consent as WireConsent, SubmitHeader},
 };
 use clap::Subcommand;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -179,12 +179,7 @@ async fn use_consent(node: &Node, path: &Path) -> Result<Reply, Failure> {
     let signature = hex::decode(&given.signature)
         .map_err(|_| Failure::Wrong(format!("{}: the signature is not hex", path.display())))?;
     let mut batch = BatchFile::open(&kept)?;
-    let mut blocks = vec![];
-    while let Some(part) = batch.next_part()? {
-        if let Part::Block(block) = part {
-            blocks.push(block.to_vec());
-        }
-    }
+    let blocks = batch.blocks()?;
     let mut header = batch.header;
     header.consent = Some(WireConsent { key_id: given.key_id, signature });
     {

@@ -264,8 +264,7 @@ fn described(
 
 /// A dataset's name and id.
 fn name(structures: &Structures, dataset: &str, language: Language) -> String {
-    let names = structures.get(dataset).map(|structure| &structure.names);
-    let name = names.and_then(|names| names.get(language.code()).or_else(|| names.get("en")));
+    let name = structures.get(dataset).map(|structure| structure.name(language.code()));
     name.map_or_else(|| dataset.to_owned(), |name| format!("{name} ({dataset})"))
 }
 

@@ -18,8 +18,21 @@ use crate::{
     home,
     i18n::{self, Language},
     output::{Exit, Failure, Reply},
-    source::{Lines, sheet::Sheet},
+    source::{Lines, has_ending, sheet::Sheet},
 };
+
+/// Units of UTF-16 that a cell of a workbook takes.
+pub(crate) const CELL: usize = 32_767;
+
+/// As much of a text as a place of a workbook takes, in units of UTF-16.
+pub(crate) fn clipped(text: &str, most: usize) -> &str {
+    let mut units = 0;
+    let past = text.char_indices().find(|(_, letter)| {
+        units += letter.len_utf16();
+        units > most
+    });
+    past.map_or(text, |(at, _)| &text[..at])
+}
 
 /// What is told of a file.
 pub struct Paper<'a> {
@@ -59,7 +72,7 @@ impl Paper<'_> {
     /// # Errors
     /// When it cannot be written.
     pub fn annotate(&self, path: &Path) -> Result<bool, Failure> {
-        let is_workbook = path.extension().is_some_and(|own| own.eq_ignore_ascii_case("xlsx"));
+        let is_workbook = has_ending(path, &["xlsx"]);
         if let Some(form) = self.form.filter(|_| is_workbook) {
             home::write(path, form)?;
             return Ok(true);

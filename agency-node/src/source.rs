@@ -198,7 +198,8 @@ fn is_xml(path: &Path) -> bool {
     has_ending(path, &["xml"])
 }
 
-fn has_ending(path: &Path, endings: &[&str]) -> bool {
+/// Is this one of the endings of a file's name?
+pub(crate) fn has_ending(path: &Path, endings: &[&str]) -> bool {
     let ending = path.extension().and_then(OsStr::to_str);
     ending.is_some_and(|own| endings.iter().any(|each| own.eq_ignore_ascii_case(each)))
 }

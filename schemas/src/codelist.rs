@@ -5,6 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 /// Names by language tag (`en`, `ru`, `ky`, `tg`).
 pub type Names = BTreeMap<String, String>;
 
+/// The name in `language`, else in English.
+#[must_use]
+pub fn named<'n>(names: &'n Names, language: &str) -> Option<&'n str> {
+    names.get(language).or_else(|| names.get("en")).map(String::as_str)
+}
+
 /// One code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Code {
@@ -22,7 +28,7 @@ impl Code {
     /// The name in `language`, else in English, else the code.
     #[must_use]
     pub fn name(&self, language: &str) -> &str {
-        self.names.get(language).or_else(|| self.names.get("en")).unwrap_or(&self.id)
+        named(&self.names, language).unwrap_or(&self.id)
     }
 }
 

@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 
 use crate::{
-    codelist::{CodeList, Names},
+    codelist::{CodeList, Names, named},
     detail::{Breakdown, Detail},
     key::KeyLayout,
     period::Frequency,
@@ -88,6 +88,12 @@ impl Structure {
     #[must_use]
     pub fn structure_id(&self) -> String {
         format!("{}:{}({})", self.agency, self.id, self.version)
+    }
+
+    /// The name in `language`, else in English, else the id.
+    #[must_use]
+    pub fn name(&self, language: &str) -> &str {
+        named(&self.names, language).unwrap_or(&self.id)
     }
 
     /// The coded dimensions in order, without the time dimension. Positions in it are what

@@ -16,6 +16,7 @@ use crate::{
     i18n::Language,
     node::Node,
     output::{Exit, Failure, Reply},
+    source::has_ending,
 };
 
 /// What `form` is told.
@@ -74,7 +75,7 @@ pub struct Made {
 /// When dataset, period or codes do not exist, the file is there already, or the disk refuses.
 pub async fn form(node: &Node, asked: &Asked) -> Result<Reply, Failure> {
     let Asked { wanted, out } = asked;
-    if !out.extension().is_some_and(|own| own.eq_ignore_ascii_case("xlsx")) {
+    if !has_ending(out, &["xlsx"]) {
         let text = "a form is a workbook\nnext: give it a name that ends in .xlsx";
         return Err(Failure::Usage(text.into()));
     }

@@ -14,7 +14,7 @@ mod lists;
 use std::collections::BTreeMap;
 
 use birge_schemas::{
-    codelist::CodeList,
+    codelist::{CodeList, named},
     finding::Finding,
     structure::{Attribute, Dimension, Structure, Structures},
 };
@@ -27,11 +27,9 @@ use self::{cells::Cells, lists::Lists};
 use super::{COMMENT, FINDINGS, FIRST, Form, IDS, LAST, PERIOD, attributes, constant};
 use crate::{
     i18n::{self, Texts},
+    report::{CELL, clipped},
     source::template::VALUE,
 };
-
-/// Units of UTF-16 that a cell takes.
-const MOST: usize = 32_767;
 
 /// What was found in a form.
 #[derive(Debug, Default)]
@@ -105,16 +103,15 @@ fn columns<'a>(
     texts: &Texts,
 ) -> Vec<Column<'a>> {
     let language = form.head.language.code();
-    let named = |id: &str| {
-        let names = structures.concept(id);
-        let name = names.and_then(|names| names.get(language).or_else(|| names.get("en")));
-        name.cloned().unwrap_or_else(|| id.to_owned())
+    let title_of = |id: &str| {
+        let name = structures.concept(id).and_then(|names| named(names, language));
+        name.unwrap_or(id).to_owned()
     };
     let mut columns = vec![];
     for (place, dimension) in structure.coded().enumerate() {
         let Some(coded) = dimension.codes() else { continue };
         let hidden = !form.head.choose && constant(&form.rows, place).is_some();
-        let (id, title) = (dimension.id.as_str(), named(&dimension.id));
+        let (id, title) = (dimension.id.as_str(), title_of(&dimension.id));
         let what = What::Code(place, dimension);
         columns.push(Column { id, title: id.to_owned(), width: 12.0, hidden, what });
         let what = What::Label(place, &coded.list, id);
@@ -134,7 +131,7 @@ fn columns<'a>(
     for (place, attribute) in attributes(structure).enumerate() {
         let width = if attribute.id == COMMENT { 40.0 } else { 12.0 };
         let what = What::Attribute(place, attribute);
-        put(&attribute.id, named(&attribute.id), width, false, what);
+        put(&attribute.id, title_of(&attribute.id), width, false, what);
     }
     if with_findings {
         put(FINDINGS, texts.say("annotated-column"), 60.0, false, What::Findings);
@@ -153,16 +150,14 @@ fn heads(
     let head = &form.head;
     let bold = Format::new().set_bold().set_text_wrap().set_align(FormatAlign::Top);
     let small = Format::new().set_font_size(8).set_font_color(Color::RGB(0x0080_8080));
-    let names = &structure.names;
-    let name = names.get(head.language.code()).or_else(|| names.get("en"));
-    let name = name.unwrap_or(&structure.id);
+    let name = structure.name(head.language.code());
     let title = format!("{name} ({}), {}, {}", head.dataset, head.period, head.agency);
     let first = columns.iter().position(|column| !column.hidden).unwrap_or_default() as u16;
     sheet.write_string_with_format(0, first, title, &Format::new().set_bold())?;
     let same = said_of_all(form, columns);
     if !same.is_empty() {
         let said = texts.tell("form-same", &[("said", &same)]);
-        sheet.write_string_with_format(1, first, clipped(&said, MOST), &small)?;
+        sheet.write_string_with_format(1, first, clipped(&said, CELL), &small)?;
     }
     for (at, column) in (0..).zip(columns) {
         sheet.write_string_with_format(IDS - 1, at, &column.title, &bold)?;
@@ -241,14 +236,4 @@ fn protect(sheet: &mut Worksheet) {
         ..ProtectionOptions::default()
     };
     sheet.protect_with_options(&options);
-}
-
-/// As much of a text as a place takes, in units of UTF-16.
-fn clipped(text: &str, most: usize) -> &str {
-    let mut units = 0;
-    let past = text.char_indices().find(|(_, letter)| {
-        units += letter.len_utf16();
-        units > most
-    });
-    past.map_or(text, |(at, _)| &text[..at])
 }

@@ -17,6 +17,7 @@ use crate::{
 
 /// Rows of a form that are read.
 const ROWS: usize = 1 << 20;
+
 /// The form in a file; none where it is no form. What keeps a form from being read is a report.
 ///
 /// # Errors
@@ -25,8 +26,7 @@ pub fn of_file(
     structures: &Structures,
     path: &Path,
 ) -> Result<Option<Result<Form, Report>>, Failure> {
-    let is_xlsx = path.extension().is_some_and(|own| own.eq_ignore_ascii_case("xlsx"));
-    match is_xlsx {
+    match source::has_ending(path, &["xlsx"]) {
         true => Ok(source::bytes(path)?.map_or(None, |bytes| of_bytes(structures, bytes))),
         false => Ok(None),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use birge_proto::{
     manifest::Action,
-    wire::{AskRequest, Selection, submit_request::Part},
+    wire::{AskRequest, Selection},
 };
 use birge_schemas::{
     period::{Frequency, first_day},
@@ -165,12 +165,7 @@ fn own(node: &Node, dataset: &str, earlier: &[String]) -> Result<Stood, Failure>
         if matches!(action, Action::Replace | Action::Withdraw) {
             manifest.periods.iter().for_each(|period| drop(figures.cells.remove(period)));
         }
-        let mut blocks = vec![];
-        while let Some(part) = file.next_part()? {
-            if let Part::Block(block) = part {
-                blocks.push(block.to_vec());
-            }
-        }
+        let blocks = file.blocks()?;
         if blocks.is_empty() {
             continue;
         }

@@ -81,7 +81,7 @@ pub struct BatchFile {
     pub header: SubmitHeader,
     /// What the header's manifest says.
     pub manifest: Manifest,
-    blocks: usize,
+    read: usize,
     reader: BufReader<File>,
     path: PathBuf,
 }
@@ -106,7 +106,21 @@ impl BatchFile {
         };
         let manifest =
             Manifest::parse(&header.manifest).map_err(|e| damaged(path, &e.to_string()))?;
-        Ok(Self { slip, header, manifest, blocks: 0, reader, path: path.to_owned() })
+        Ok(Self { slip, header, manifest, read: 0, reader, path: path.to_owned() })
+    }
+
+    /// All blocks that follow.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn blocks(&mut self) -> Result<Vec<Vec<u8>>, Failure> {
+        let mut blocks = vec![];
+        while let Some(part) = self.next_part()? {
+            if let Part::Block(block) = part {
+                blocks.push(block.to_vec());
+            }
+        }
+        Ok(blocks)
     }
 
     /// The next block or the end; `None` after the end. Each block is checked against the
@@ -115,12 +129,12 @@ impl BatchFile {
     /// # Errors
     /// When the file is damaged.
     pub fn next_part(&mut self) -> Result<Option<Part>, Failure> {
-        if self.blocks > self.manifest.blocks.len() {
+        if self.read > self.manifest.blocks.len() {
             return Ok(None);
         }
         let part = request(&mut self.reader, &self.path)?;
-        let expected = self.manifest.blocks.get(self.blocks);
-        self.blocks += 1;
+        let expected = self.manifest.blocks.get(self.read);
+        self.read += 1;
         match (&part, expected) {
             (Some(Part::Block(block)), Some(digest)) if BatchId::of(block) == *digest => Ok(part),
             (Some(Part::End(_)), None) => Ok(part),

@@ -8,7 +8,7 @@ use std::{
 
 use birge_proto::{
     manifest::{BatchId, Manifest},
-    wire::{SubmitHeader, submit_request::Part},
+    wire::SubmitHeader,
 };
 
 use super::{
@@ -53,12 +53,7 @@ impl Prepared {
     /// When its file is damaged.
     pub fn draft(&self) -> Result<Draft, Failure> {
         let mut file = BatchFile::open(&self.path)?;
-        let mut blocks = vec![];
-        while let Some(part) = file.next_part()? {
-            if let Part::Block(block) = part {
-                blocks.push(block.to_vec());
-            }
-        }
+        let blocks = file.blocks()?;
         let Slip { content, justified, .. } = self.slip.clone();
         Ok(Draft { manifest: self.manifest.clone(), blocks, content, justified })
     }

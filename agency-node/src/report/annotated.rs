@@ -6,8 +6,8 @@ use anyhow::Context;
 use birge_schemas::finding::Finding;
 use rust_xlsxwriter::{Color, Format, Workbook, Worksheet, XlsxError};
 
-use super::{inert, marked::Marked};
-use crate::{home, i18n::Texts, output::Failure};
+use super::{CELL, clipped, inert, marked::Marked};
+use crate::{home, i18n::Texts, output::Failure, source::has_ending};
 
 /// Rows of a sheet of a workbook, the header among them.
 const MOST_ROWS: usize = 1_048_576;
@@ -17,7 +17,7 @@ const MOST_ROWS: usize = 1_048_576;
 /// # Errors
 /// When it cannot be written.
 pub(super) fn write(path: &Path, marked: &Marked<'_>, texts: &Texts) -> Result<(), Failure> {
-    let is_workbook = path.extension().is_some_and(|own| own.eq_ignore_ascii_case("xlsx"));
+    let is_workbook = has_ending(path, &["xlsx"]);
     let bytes = match is_workbook && marked.sheet.rows < MOST_ROWS {
         true => workbook(marked, texts).context("cannot make the workbook")?,
         false => csv(marked, texts).context("cannot make the copy")?,
@@ -56,7 +56,7 @@ fn workbook(marked: &Marked<'_>, texts: &Texts) -> Result<Vec<u8>, XlsxError> {
     let sheet = workbook.add_worksheet();
     let last = marked.sheet.texts.len() as u16;
     for (column, text) in (0..).zip(&marked.sheet.texts) {
-        sheet.write_string_with_format(0, column, clipped(&text.id), &head)?;
+        sheet.write_string_with_format(0, column, clipped(&text.id, CELL), &head)?;
     }
     sheet.write_string_with_format(0, last, texts.say("annotated-column"), &head)?;
     for row in 0..marked.sheet.rows {
@@ -67,22 +67,11 @@ fn workbook(marked: &Marked<'_>, texts: &Texts) -> Result<Vec<u8>, XlsxError> {
             put(sheet, line, column, cell, format)?;
         }
         if !found.is_empty() {
-            sheet.write_string_with_format(line, last, clipped(&said(found)), &wrong)?;
+            sheet.write_string_with_format(line, last, clipped(&said(found), CELL), &wrong)?;
         }
     }
     sheet.set_freeze_panes(1, 0)?;
     workbook.save_to_buffer()
-}
-
-/// As much of a text as a cell of a workbook takes, in units of UTF-16.
-fn clipped(text: &str) -> &str {
-    const MOST: usize = 32_767;
-    let mut units = 0;
-    let past = text.char_indices().find(|(_, letter)| {
-        units += letter.len_utf16();
-        units > MOST
-    });
-    past.map_or(text, |(at, _)| &text[..at])
 }
 
 /// Writes a cell: numbers as numbers, so that they can be reckoned with.
@@ -100,7 +89,7 @@ fn put(
     let number = number.filter(|number| number.is_finite() && number.to_string() == text);
     match number {
         Some(number) => sheet.write_number_with_format(row, column, number, format)?,
-        None => sheet.write_string_with_format(row, column, clipped(text), format)?,
+        None => sheet.write_string_with_format(row, column, clipped(text, CELL), format)?,
     };
     Ok(())
 }

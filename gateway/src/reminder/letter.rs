@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use birge_proto::identity::AgencyId;
-use birge_schemas::i18n::Language;
+use birge_schemas::{codelist::named, i18n::Language};
 
 use super::plan::{Open, Owed};
 use crate::i18n::{SOURCES, Texts};
@@ -73,6 +73,5 @@ fn line(texts: &Texts, id: &str, open: &Open, owed: &Owed, language: Language) -
 
 /// A name in `language`, else in English, else in any.
 fn name(names: &BTreeMap<String, String>, language: Language) -> Option<&str> {
-    let found = names.get(language.code()).or_else(|| names.get("en"));
-    found.or_else(|| names.values().next()).map(String::as_str)
+    named(names, language.code()).or_else(|| names.values().next().map(String::as_str))
 }

@@ -64,9 +64,7 @@ pub(super) async fn form(
     let say = Say::new(language);
     let sources = desk.node.config.sources.iter().map(|source| source.name.clone()).collect();
     let named = |structure: &Arc<Structure>| {
-        let (id, names) = (structure.id.clone(), &structure.names);
-        let name = names.get(language.code()).or_else(|| names.get("en"));
-        (id.clone(), name.cloned().unwrap_or(id))
+        (structure.id.clone(), structure.name(language.code()).to_owned())
     };
     let datasets = desk.node.structures.iter().map(named).collect();
     let page = HandIn { say: &say, title: say.it("hand-in"), here: "hand-in", sources, datasets };

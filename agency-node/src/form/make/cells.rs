@@ -8,10 +8,14 @@ use rust_xlsxwriter::{
 
 use super::{
     super::{FIRST, Form, Row},
-    Column, Found, MOST, What, clipped,
+    Column, Found, What,
     lists::Lists,
 };
-use crate::{i18n::Texts, source::template::VALUE};
+use crate::{
+    i18n::Texts,
+    report::{CELL, clipped},
+    source::template::VALUE,
+};
 
 /// A place on a sheet: line and column, from 0.
 type Place = (u32, u16);
@@ -46,7 +50,7 @@ impl Cells<'_> {
         if let Some(column) = column {
             let said = self.said(elsewhere);
             let (at, look) = (column as u16, looks.wrong.clone().set_text_wrap());
-            sheet.write_string_with_format(0, at, clipped(&said, MOST), &look)?;
+            sheet.write_string_with_format(0, at, clipped(&said, CELL), &look)?;
         }
         Ok(())
     }
@@ -113,12 +117,12 @@ impl Cells<'_> {
             What::Attribute(place, _) => {
                 let text = row.attributes.get(place).map_or("", String::as_str);
                 let look = look.open_text();
-                sheet.write_string_with_format(line, at, clipped(text, MOST), look)?;
+                sheet.write_string_with_format(line, at, clipped(text, CELL), look)?;
             }
             What::Findings if about.is_empty() => {}
             What::Findings => {
                 let said = self.said(about);
-                sheet.write_string_with_format(line, at, clipped(&said, MOST), look.locked())?;
+                sheet.write_string_with_format(line, at, clipped(&said, CELL), look.locked())?;
             }
         }
         Ok(())
@@ -195,7 +199,7 @@ fn number(
     match number.filter(|number| number.is_finite()) {
         Some(number) => sheet.write_number_with_format(line, at, number, format)?,
         None if text.is_empty() => sheet.write_blank(line, at, format)?,
-        None => sheet.write_string_with_format(line, at, clipped(text, MOST), format)?,
+        None => sheet.write_string_with_format(line, at, clipped(text, CELL), format)?,
     };
     Ok(())
 }

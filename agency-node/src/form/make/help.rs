@@ -4,11 +4,11 @@ use birge_proto::manifest::Action;
 use birge_schemas::structure::{AttributeKind, Structure};
 use rust_xlsxwriter::{Format, FormatAlign, Worksheet, XlsxError};
 
-use super::{
-    super::{ABOUT, Form, MARK, attributes},
-    MOST, clipped,
+use super::super::{ABOUT, Form, MARK, attributes};
+use crate::{
+    i18n::Texts,
+    report::{CELL, clipped},
 };
-use crate::i18n::Texts;
 
 /// How it is filled in.
 pub(super) fn help(
@@ -34,7 +34,7 @@ pub(super) fn help(
         line += 1;
     }
     let ask = texts.tell("form-help-ask", &[("contact", contact)]);
-    sheet.write_string_with_format(line, 1, clipped(&ask, MOST), &bold)?;
+    sheet.write_string_with_format(line, 1, clipped(&ask, CELL), &bold)?;
     line += 2;
     for attribute in attributes(structure) {
         let AttributeKind::Coded(list) = &attribute.kind else { continue };
