@@ -8,6 +8,7 @@ pub mod show;
 use std::path::{Path, PathBuf};
 
 use birge_proto::{envelope::SigningKey, letter::Approval as Signature, manifest::BatchId};
+use birge_schemas::structure::Structures;
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -170,7 +171,7 @@ async fn go_on(
 fn may(node: &Node, file: &KeyFile) -> Result<(), Failure> {
     match Register::load(&node.home)?.current(&file.public_key) {
         Some(_) => Ok(()),
-        None => Err(approver::nobody(file)),
+        None => Err(approver::nobody(&file.public_key)),
     }
 }
 
@@ -185,11 +186,7 @@ fn settle(
 ) -> Result<BatchId, Failure> {
     let own = credentials::signing_key(&node.home, node.identity())?;
     let register = Register::load(&node.home)?;
-    let office = register.current(key).ok_or_else(|| {
-        Failure::Wrong(format!(
-            "the key {key} may not approve here\nnext: see whose may: agency-node approver list"
-        ))
-    })?;
+    let office = register.current(key).ok_or_else(|| approver::nobody(key))?;
     let _lock = node.home.lock("outbox.lock")?;
     let draft = current(node, waits)?;
     let history = node.outbox.history()?;
@@ -260,7 +257,8 @@ pub fn sign(file: &Path, key: Option<&Path>, out: &Path) -> Result<Reply, Failur
         Failure::Wrong(format!("{shown} is not what `agency-node approval ask` writes"))
     })?;
     let draft = asked.draft()?;
-    let (mut text, mut json) = show::told(&asked, &draft)?;
+    let structures = Structures::bundled().map_err(anyhow::Error::from)?;
+    let (mut text, mut json) = show::told(&structures, &asked, &draft)?;
     if let Some(key) = key {
         let key_file = KeyFile::load(key)?;
         let key = key_file.open(&Prompt::new().passphrase()?)?;

@@ -179,17 +179,16 @@ fn signer(node: &Node, register: &Register, ground: &Ground) -> Result<SigningKe
     };
     let file = KeyFile::load(path)?;
     if register.current(&file.public_key).is_none() {
-        return Err(nobody(&file));
+        return Err(nobody(&file.public_key));
     }
     file.open(&Prompt::new().passphrase()?)
 }
 
 /// The failure to tell of a key that may not approve.
 #[must_use]
-pub fn nobody(file: &KeyFile) -> Failure {
+pub fn nobody(public_key: &str) -> Failure {
     Failure::Wrong(format!(
-        "the key {} of the {} may not approve here\nnext: see whose may: agency-node approver list",
-        file.public_key, file.office
+        "the key {public_key} may not approve here\nnext: see whose may: agency-node approver list"
     ))
 }
 

@@ -4,7 +4,10 @@
 
 use std::{fs, io::BufWriter, path::Path};
 
-use birge_proto::carried::{Answer, Answers, Batches};
+use birge_proto::{
+    carried::{Answer, Answers, Batches},
+    wire::submit_request::Part,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -83,7 +86,7 @@ fn chosen(waiting: Vec<Entry>, names: &[String]) -> Result<Vec<Entry>, Failure> 
 }
 
 fn copy(mut batch: BatchFile, out: &mut Batches<impl std::io::Write>) -> Result<(), Failure> {
-    let header = birge_proto::wire::submit_request::Part::Header(batch.header.clone());
+    let header = Part::Header(batch.header.clone());
     let mut next = Some(header);
     while let Some(part) = next {
         out.part(part).map_err(anyhow::Error::from)?;

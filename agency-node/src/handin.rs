@@ -95,33 +95,21 @@ impl Given {
         form::read::of_file(&node.structures, &self.file)
     }
 
-    /// The form in the file, given back with what was found marked in it; none if it is no form.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or a workbook cannot hold it.
-    pub fn marked(&self, node: &Node, checked: &Checked) -> Result<Option<Vec<u8>>, Failure> {
-        let Some(Ok(form)) = self.form(node)? else { return Ok(None) };
-        let Some(structure) = node.structures.get(&form.head.dataset) else { return Ok(None) };
-        let (found, contact) = (form.found(checked), &node.config.batch.contact);
-        let bytes = form::make::workbook(&node.structures, structure, &form, Some(&found), contact);
-        Ok(Some(bytes.map_err(anyhow::Error::from)?))
-    }
-
-    /// The file as a table, for whoever is told what is wrong with it; none if it is none.
+    /// The file for whoever is told what is wrong with it.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn sheet(&self, node: &Node) -> Result<Option<Sheet>, Failure> {
+    pub fn shown(&self, node: &Node) -> Result<Shown, Failure> {
         if source::is_json(&self.file) {
-            return Ok(None);
+            return Ok(Shown::default());
         }
         if let Some(Ok(form)) = self.form(node)? {
-            return Ok(form.sheet(&node.structures));
+            return Ok(Shown { sheet: form.sheet(&node.structures), form: Some(form) });
         }
         let layout = self.mapping(node)?.map(|mapping| mapping.format).unwrap_or_default();
-        let Ok(bytes) = source::bytes(&self.file)? else { return Ok(None) };
+        let Ok(bytes) = source::bytes(&self.file)? else { return Ok(Shown::default()) };
         let sheet = source::sheet(&self.file, bytes, &layout, |_| false, &mut Report::default());
-        Ok(sheet.ok())
+        Ok(Shown { sheet: sheet.ok(), form: None })
     }
 
     /// What explains the file, where it is not in the common template.
@@ -141,6 +129,28 @@ impl Given {
         let folder = canonical(&self.file).and_then(|file| file.parent().map(Path::to_owned));
         let mut sources = node.config.sources.iter();
         sources.find(|it| folder.is_some() && canonical(&node.inbox(it)) == folder)
+    }
+}
+
+/// A file as it is shown to whoever is told what is wrong with it.
+#[derive(Debug, Default)]
+pub struct Shown {
+    /// As a table; none if it is none.
+    pub sheet: Option<Sheet>,
+    form: Option<Form>,
+}
+
+impl Shown {
+    /// The form, given back with what was found marked in it; none if the file is no form.
+    ///
+    /// # Errors
+    /// When a workbook cannot hold it.
+    pub fn marked(&self, node: &Node, checked: &Checked) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(form) = &self.form else { return Ok(None) };
+        let Some(structure) = node.structures.get(&form.head.dataset) else { return Ok(None) };
+        let (found, contact) = (form.found(checked), &node.config.batch.contact);
+        let bytes = form::make::workbook(&node.structures, structure, form, Some(&found), contact);
+        Ok(Some(bytes.map_err(anyhow::Error::from)?))
     }
 }
 
@@ -201,10 +211,10 @@ pub fn take(node: &Node, file: &Path) -> Result<Taken, Failure> {
         checked.report.push(Finding::new(Code::Format, expected, "I").column("ACTION"));
     }
     let Some(batch) = checked.batch.take() else {
-        let (name, sheet) = (given.name(), given.sheet(node)?);
-        let (sheet, language) = (sheet.as_ref(), node.config.language);
-        let form = given.marked(node, &checked)?;
-        let form = form.as_deref();
+        let (name, shown) = (given.name(), given.shown(node)?);
+        let form = shown.marked(node, &checked)?;
+        let (sheet, form) = (shown.sheet.as_ref(), form.as_deref());
+        let language = node.config.language;
         let paper = Paper { file: &name, checked: &checked, sheet, form, language };
         reject::file(&node.home, file, &paper)?;
         return Ok(Taken::Rejected { errors: checked.report.errors });

@@ -52,15 +52,20 @@ pub struct Printed {
 #[template(path = "paper.html")]
 struct Page {
     lang: &'static str,
-    title: String,
     from: String,
     to: String,
+    say: Say,
+    content: Content,
+}
+
+/// What one page says.
+struct Content {
+    title: String,
     lead: String,
     rows: Vec<(String, String)>,
     justified: Vec<(String, String)>,
     code: Option<Code>,
     office: String,
-    say: Say,
 }
 
 /// What both pages say.
@@ -145,18 +150,14 @@ fn letter_page(node: &Node, told: &Told, language: Language) -> Result<String, F
     let justified = justified.collect();
     page(
         node,
-        &texts,
-        Page {
-            lang: language.code(),
+        language,
+        Content {
             title: texts.say("paper-letter"),
-            from: String::new(),
-            to: String::new(),
             lead: texts.say("paper-letter-text"),
             rows,
             justified,
             code: None,
             office: manifest.approved_by.clone(),
-            say: Say::of(&texts),
         },
     )
 }
@@ -209,18 +210,14 @@ pub fn receipt_page(node: &Node, filed: &Filed, language: Language) -> Result<St
     let text = format!("birge-receipt 1 {origin} {} {} {digest}", filed.exchange, filed.batch);
     page(
         node,
-        &texts,
-        Page {
-            lang: language.code(),
+        language,
+        Content {
             title: texts.tell("paper-receipt", &[("exchange", &filed.exchange.to_string())]),
-            from: String::new(),
-            to: String::new(),
             lead: texts.say("paper-receipt-text"),
             rows,
             justified: vec![],
             code: Some(Code::of(text)?),
             office: node.config.batch.officer.clone(),
-            say: Say::of(&texts),
         },
     )
 }
@@ -237,10 +234,11 @@ fn checkpoint(node: &Node, batch: BatchId) -> Result<Checkpoint, Failure> {
     Checkpoint::unverified(&note).map_err(|error| damaged(&error))
 }
 
-fn page(node: &Node, texts: &Texts, page: Page) -> Result<String, Failure> {
+fn page(node: &Node, language: Language, content: Content) -> Result<String, Failure> {
+    let texts = i18n::SOURCES.texts(language);
     let from = texts.tell("paper-from", &[("body", node.identity().body.as_str())]);
     let to = texts.tell("paper-to", &[("log", &origin(node))]);
-    let page = Page { from, to, ..page };
+    let page = Page { lang: language.code(), from, to, say: Say::of(&texts), content };
     Ok(page.render().map_err(anyhow::Error::from)?)
 }
 
@@ -306,8 +304,8 @@ fn of_batch(node: &Node, name: &str) -> Result<Told, Failure> {
         let letter = Letter { batch: waits.batch, approval: None, justifications };
         found.push(Told { batch: waits.batch, manifest: waits.manifest, letter: Some(letter) });
     }
-    match found.len() {
-        1 => found.pop().ok_or_else(|| no_batch(name, "batch")),
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
         _ => Err(no_batch(name, "batch")),
     }
 }

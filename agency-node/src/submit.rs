@@ -52,9 +52,9 @@ pub fn validate(node: &Node, asked: &Validate) -> Result<Reply, Failure> {
     let checked = handin::check(node, given, Said::default())?;
     let language = language.unwrap_or(node.config.language);
     if !report.is_empty() || annotated.is_some() {
-        let (name, sheet) = (given.name(), given.sheet(node)?);
-        let form = given.marked(node, &checked)?;
-        let (sheet, form) = (sheet.as_ref(), form.as_deref());
+        let (name, shown) = (given.name(), given.shown(node)?);
+        let form = shown.marked(node, &checked)?;
+        let (sheet, form) = (shown.sheet.as_ref(), form.as_deref());
         let paper = Paper { file: &name, checked: &checked, sheet, form, language };
         report.iter().try_for_each(|path| paper.write(path))?;
         annotated.iter().try_for_each(|path| paper.annotate(path).map(drop))?;

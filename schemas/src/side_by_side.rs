@@ -2,6 +2,7 @@
 
 use std::{
     panic::resume_unwind,
+    sync::{Mutex, PoisonError},
     thread::{Builder, ScopedJoinHandle, available_parallelism, scope},
 };
 
@@ -34,9 +35,36 @@ pub fn side_by_side<T: Sync, R: Send>(things: &[T], make: impl Fn(&T) -> R + Syn
     })
 }
 
+/// What is made of each piece of so many things, and of its place, while the piece is changed.
+pub fn pieces_side_by_side<T: Send, R: Send>(
+    things: &mut [T],
+    size: usize,
+    make: impl Fn(usize, &mut [T]) -> R + Sync,
+) -> Vec<R> {
+    let size = size.max(1);
+    let pieces = things.chunks_mut(size).map(Mutex::new).zip((0..).step_by(size));
+    let pieces: Vec<_> = pieces.collect();
+    side_by_side(&pieces, |(piece, first)| {
+        make(*first, &mut piece.lock().unwrap_or_else(PoisonError::into_inner))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_are_changed_each_at_its_place() {
+        for (count, size) in [(0, 3), (7, 3), (6, 3), (2, 0)] {
+            let mut things = vec![0; count];
+            let made = pieces_side_by_side(&mut things, size, |first, piece| {
+                piece.iter_mut().zip(first..).for_each(|(thing, place)| *thing = place);
+                piece.len()
+            });
+            assert_eq!(things, (0..count).collect::<Vec<_>>());
+            assert_eq!(made.iter().sum::<usize>(), count);
+        }
+    }
 
     #[test]
     fn what_is_made_stands_in_the_order_of_what_it_is_made_of() {

@@ -104,9 +104,12 @@ fn figures(structure: &Structure, table: &RawTable) -> Vec<(String, String)> {
 ///
 /// # Errors
 /// As for [`Seen::of`].
-pub fn told(waits: &Prepared, draft: &Draft) -> Result<(String, Value), Failure> {
-    let structures = Structures::bundled().map_err(anyhow::Error::from)?;
-    let seen = Seen::of(&structures, draft)?;
+pub fn told(
+    structures: &Structures,
+    waits: &Prepared,
+    draft: &Draft,
+) -> Result<(String, Value), Failure> {
+    let seen = Seen::of(structures, draft)?;
     let mut text = consent::words(waits.batch, &draft.manifest);
     let _ = write!(text, "\ncontact  {}", draft.manifest.contact);
     if !seen.figures.is_empty() {
@@ -148,7 +151,7 @@ pub fn told(waits: &Prepared, draft: &Draft) -> Result<(String, Value), Failure>
 /// When its file is damaged.
 pub async fn show(node: &Node, waits: &Prepared) -> Result<Reply, Failure> {
     let draft = waits.draft()?;
-    let (mut text, mut json) = told(waits, &draft)?;
+    let (mut text, mut json) = told(&node.structures, waits, &draft)?;
     if waits.slip.from_inbox {
         let made_of = node.home.join("sent").join(&waits.slip.source);
         let _ = write!(text, "\nmade of  {}", made_of.display());

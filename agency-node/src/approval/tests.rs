@@ -201,7 +201,7 @@ fn why_a_warning_is_right_is_shown_to_the_approver_and_goes_with_the_batch() {
     let batch = handin::check(&node, &File::of_inbox(&path), Said::default()).unwrap().batch;
     handin::queue(&node, batch.unwrap(), "a.csv".into(), false).unwrap();
     let waits = prepared::all(&node.home).unwrap().remove(0);
-    let (text, _) = show::told(&waits, &waits.draft().unwrap()).unwrap();
+    let (text, _) = show::told(&node.structures, &waits, &waits.draft().unwrap()).unwrap();
     assert!(text.contains("SEX_SPLIT_EXPLAINED, 1 times: the register has no sex"), "{text}");
     assert!(text.contains("CHANGE_LARGE, should the gateway find it: raids"), "{text}");
     approve(&node, &waits, &head, None).unwrap();

@@ -4,7 +4,10 @@
 use std::{fs, io, path::PathBuf, time::Duration};
 
 use aws_lc_rs::digest;
-use axum::body::Bytes;
+use axum::{
+    body::Bytes,
+    extract::multipart::{Field, MultipartError},
+};
 use birge_proto::{
     limits,
     problem::{Kind, Problem},
@@ -44,6 +47,28 @@ impl Drop for Upload {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder); // else the next start does
     }
+}
+
+/// The failure to tell of a form that breaks off or is none.
+pub(super) fn broken(error: MultipartError) -> Failure {
+    Problem::new(Kind::Malformed, error.body_text()).hint("send the form again").into()
+}
+
+/// What a short field of a form holds.
+///
+/// # Errors
+/// When it is longer than `most` bytes, or breaks off.
+pub(super) async fn field(mut field: Field<'_>, most: usize) -> Result<Vec<u8>, Failure> {
+    let mut bytes = vec![];
+    while let Some(piece) = field.chunk().await.map_err(broken)? {
+        if bytes.len() + piece.len() > most {
+            let name = field.name().unwrap_or_default();
+            let detail = format!("the field {name} has more than the {most} bytes allowed");
+            return Err(Problem::new(Kind::TooLarge, detail).into());
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
 }
 
 /// Takes a body in; when this returns it is on the disk.

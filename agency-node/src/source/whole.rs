@@ -5,10 +5,9 @@ use std::{
     io,
     os::unix::fs::FileExt,
     path::Path,
-    sync::{Mutex, PoisonError},
 };
 
-use birge_schemas::side_by_side::{side_by_side, threads};
+use birge_schemas::side_by_side::{pieces_side_by_side, threads};
 
 /// Below this a piece is not worth a thread of its own.
 const LEAST: usize = 1 << 22;
@@ -26,13 +25,9 @@ pub(super) fn read(path: &Path, facts: &Metadata) -> io::Result<Vec<u8>> {
     }
     let file = File::open(path)?;
     let mut bytes = vec![0; length];
-    let pieces = (0_u64..).step_by(piece).zip(bytes.chunks_mut(piece));
-    let pieces: Vec<_> = pieces.map(|(from, piece)| (from, Mutex::new(piece))).collect();
-    let read = side_by_side(&pieces, |(from, piece)| {
-        let mut piece = piece.lock().unwrap_or_else(PoisonError::into_inner);
-        file.read_exact_at(&mut piece, *from)
+    let read = pieces_side_by_side(&mut bytes, piece, |from, piece| {
+        file.read_exact_at(piece, from as u64)
     });
-    drop(pieces);
     read.into_iter().collect::<io::Result<()>>()?;
     Ok(bytes)
 }

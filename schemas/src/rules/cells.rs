@@ -1,12 +1,10 @@
 //! The rows of a batch in the order of their keys, and a cursor that finds one near the last.
 
-use std::sync::{Mutex, PoisonError};
-
 use birge_proto::limits;
 
 use super::Shape;
 use crate::{
-    side_by_side::{side_by_side, threads},
+    side_by_side::{pieces_side_by_side, threads},
     table::{Codes, Key},
 };
 
@@ -20,14 +18,10 @@ impl Cells {
     pub(super) fn of(shape: &Shape<'_>) -> Self {
         let mut entries = vec![0; shape.raw.rows];
         let run = entries.len().div_ceil(threads()).max(limits::BLOCK_ROWS);
-        let runs = entries.chunks_mut(run).zip((0..).step_by(run));
-        let runs: Vec<_> = runs.map(|(entries, first)| (first, Mutex::new(entries))).collect();
-        side_by_side(&runs, |(first, entries)| {
-            let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
-            fill(shape, *first, &mut entries);
+        pieces_side_by_side(&mut entries, run, |first, entries| {
+            fill(shape, first, entries);
             entries.sort_unstable();
         });
-        drop(runs);
         // This sort finds the runs.
         entries.sort();
         if !shape.keyed.is_full() {

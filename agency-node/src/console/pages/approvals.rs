@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     Extension,
-    extract::{Multipart, Path, State, multipart::Field, multipart::MultipartError},
+    extract::{Multipart, Path, State},
     http::StatusCode,
     response::Response,
 };
@@ -14,7 +14,7 @@ use super::{missing, said};
 use crate::{
     approval::{self, show::Seen},
     approver::key::KeyFile,
-    console::{Shared, answer, blocking, words::Say},
+    console::{Desk, Shared, answer, blocking, upload, words::Say},
     i18n::Language,
     outbox::prepared::{self, Prepared},
     output::Failure,
@@ -35,7 +35,7 @@ struct Page<'a> {
 }
 
 /// The batch of this very name.
-fn waiting(desk: &Shared, name: &str) -> Result<Option<Prepared>, Failure> {
+fn waiting(desk: &Desk, name: &str) -> Result<Option<Prepared>, Failure> {
     let all = prepared::all(&desk.node.home)?;
     Ok(all.into_iter().find(|one| one.batch.to_string() == name))
 }
@@ -47,9 +47,8 @@ pub(super) async fn one(
     Path(name): Path<String>,
 ) -> Response {
     said(language, async {
-        let own = Shared::clone(&desk);
         let found = blocking(&desk, move |desk| {
-            let Some(waits) = waiting(&own, &name)? else { return Ok(None) };
+            let Some(waits) = waiting(desk, &name)? else { return Ok(None) };
             let draft = waits.draft()?;
             let seen = Seen::of(&desk.node.structures, &draft)?;
             Ok(Some((waits, draft, seen)))
@@ -69,28 +68,14 @@ async fn fields<const N: usize>(
     mut form: Multipart,
     names: [&str; N],
 ) -> Result<[Vec<u8>; N], Failure> {
-    let wrong = |error: MultipartError| {
-        Failure::from(Problem::new(Kind::Malformed, error.body_text()).hint("send the form again"))
-    };
     let mut found = [const { vec![] }; N];
-    while let Some(field) = form.next_field().await.map_err(wrong)? {
+    while let Some(field) = form.next_field().await.map_err(upload::broken)? {
         let place = names.iter().position(|name| field.name() == Some(name));
         if let Some(place) = place {
-            found[place] = bytes(field).await.map_err(wrong)?;
+            found[place] = upload::field(field, FIELD_BYTES).await?;
         }
     }
     Ok(found)
-}
-
-/// What a field holds, and no more of it than is looked at.
-async fn bytes(mut field: Field<'_>) -> Result<Vec<u8>, MultipartError> {
-    let mut bytes = vec![];
-    while let Some(piece) = field.chunk().await? {
-        if bytes.len() <= FIELD_BYTES {
-            bytes.extend_from_slice(&piece);
-        }
-    }
-    Ok(bytes)
 }
 
 /// `POST /approvals/BATCH/give`: the key file and its passphrase.
@@ -103,9 +88,8 @@ pub(super) async fn give(
     said(language, async {
         let [key, passphrase] = fields(form, ["key", "passphrase"]).await?;
         let _one = desk.approving.lock().await;
-        let own = Shared::clone(&desk);
         let given = blocking(&desk, move |desk| {
-            let Some(waits) = waiting(&own, &name)? else { return Ok(None) };
+            let Some(waits) = waiting(desk, &name)? else { return Ok(None) };
             let file = KeyFile::parse(&key).map_err(|what| {
                 let hint = "choose the file that `agency-node approver new` wrote";
                 Problem::new(Kind::Malformed, format!("no approver's key: {what}")).hint(hint)
@@ -140,9 +124,8 @@ pub(super) async fn send_back(
 ) -> Response {
     said(language, async {
         let [reason] = fields(form, ["reason"]).await?;
-        let own = Shared::clone(&desk);
         let sent = blocking(&desk, move |desk| {
-            let Some(waits) = waiting(&own, &name)? else { return Ok(None) };
+            let Some(waits) = waiting(desk, &name)? else { return Ok(None) };
             let reason = String::from_utf8_lossy(&reason).into_owned();
             approval::send_back(&desk.node, &waits, &reason).map(Some)
         });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     Extension,
-    extract::{Multipart, Path, Query, State, multipart::MultipartError},
+    extract::{Multipart, Path, Query, State},
     http::{StatusCode, header},
     response::Response,
 };
@@ -107,25 +107,16 @@ pub(super) async fn make_form(
 
 /// What a form sends: a file, and whose source's it is.
 async fn sent(desk: &Shared, mut form: Multipart) -> Result<(Upload, Option<String>), Failure> {
-    let wrong = |error: MultipartError| {
-        Failure::from(Problem::new(Kind::Malformed, error.body_text()).hint("send the form again"))
-    };
     let (mut file, mut source) = (None, None);
-    while let Some(mut field) = form.next_field().await.map_err(wrong)? {
+    while let Some(field) = form.next_field().await.map_err(upload::broken)? {
         let name = field.file_name().map(str::to_owned);
         match (field.name(), name) {
             (Some("file"), Some(name)) if file.is_none() && !name.is_empty() => {
                 file = Some(upload::receive(&desk.node.home, &name, field).await?);
             }
             (Some("source"), None) => {
-                let mut text = vec![];
-                while let Some(piece) = field.chunk().await.map_err(wrong)? {
-                    if text.len() + piece.len() > FIELD_BYTES {
-                        return Err(Problem::new(Kind::TooLarge, "the source's name").into());
-                    }
-                    text.extend_from_slice(&piece);
-                }
-                source = Some(String::from_utf8_lossy(&text).into_owned());
+                let name = upload::field(field, FIELD_BYTES).await?;
+                source = Some(String::from_utf8_lossy(&name).into_owned());
             }
             _ => {}
         }
@@ -151,8 +142,8 @@ pub(super) async fn check(
             let mapping = jobs::mapping(&desk.node, source.as_deref())?;
             let given = Given { file: upload.path.clone(), mapping };
             let checked = handin::check(&desk.node, &given, Said::default())?;
-            let sheet = given.sheet(&desk.node)?;
-            let sheet = sheet.as_ref();
+            let shown = given.shown(&desk.node)?;
+            let sheet = shown.sheet.as_ref();
             Paper { file: &upload.name, checked: &checked, sheet, form: None, language }.page()
         });
         Ok(rejected::report(page.await?))
