@@ -50,6 +50,7 @@ impl Drop for Upload {
 }
 
 /// The failure to tell of a form that breaks off or is none.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn broken(error: MultipartError) -> Failure {
     Problem::new(Kind::Malformed, error.body_text()).hint("send the form again").into()
 }
