@@ -17,9 +17,12 @@ use birge_tests::{
 };
 use serde_json::Value;
 
-use crate::support::{block_on, kind, record, records, signed, types, year};
+use crate::support::{
+    block_on, kind, name_approver, record, records, signed, stock_csv, types, year,
+};
 
 const PASSPHRASE: &str = "a passphrase of some length";
+const JUSTIFIED: &str = "a census";
 
 /// A node that signs nothing without its approver, and the approver's key file.
 struct Guarded {
@@ -32,16 +35,7 @@ impl Guarded {
     fn new(exchange: &Exchange) -> Self {
         let node = exchange.node("agency/NSC").unwrap();
         let key = node.dir().join("head.key");
-        let file = key.to_str().unwrap();
-        let made = ["approver", "new", "--office", "head", "--out", file, "--output", "json"];
-        let (code, said, _) = types(&made, &[PASSPHRASE]);
-        assert_eq!(code, Some(0));
-        let made: Value = serde_json::from_str(&said).unwrap();
-        let public_key = made["publicKey"].as_str().unwrap().to_owned();
-        let name = ["approver", "name", "--office", "head", "--public-key", &public_key];
-        let ground = ["--ground", "order 12"];
-        node.command(&[&name[..], &ground].concat()).unwrap().expect_code(0).unwrap();
-        node.set("approval", "required", true).unwrap();
+        let public_key = name_approver(&node, &key, PASSPHRASE);
         Self { node, key, public_key }
     }
 
@@ -65,17 +59,9 @@ impl Guarded {
     }
 }
 
+/// The statistics office's figures of 2023: women `women`, men 50.
 fn csv(women: u32) -> String {
-    let mut text = String::from(
-        "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,SEX,AGE,COUNTRY_BIRTH,UNIT_MEASURE,\
-         TIME_PERIOD,OBS_VALUE,OBS_STATUS\n",
-    );
-    for (sex, value) in [("F", women), ("M", 50), ("_T", women + 50)] {
-        text += &format!(
-            "dataflow,BIRGE:MIG_STOCK(1.0.0),A,A,KG,MIG_STOCK,{sex},_T,_T,PS,2023,{value},A\n"
-        );
-    }
-    text
+    stock_csv(2023, [women, 50, women + 50])
 }
 
 #[test]
@@ -122,6 +108,11 @@ fn article_5_1_what_an_officer_prepared_waits_for_the_head() {
         let text = serde_json::to_string(&record).unwrap();
         assert!(!text.contains("a census"), "free text enters no record: {text}");
     });
+    let kept = watch::files_below(&exchange.home()).into_iter().any(|file| {
+        let bytes = fs::read(file).unwrap_or_default();
+        bytes.windows(JUSTIFIED.len()).any(|window| window == JUSTIFIED.as_bytes())
+    });
+    assert!(kept, "what justifies a warning stays with the batch");
     let told = told["batch"].as_str().unwrap();
     // What takes figures back is approved, too; what is sent back tells why.
     guarded.json(&["withdraw", told, "--reason", "wrong", "--cause", "source-error"]);

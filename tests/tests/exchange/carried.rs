@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use prost::Message;
 use serde_json::Value;
 
-use crate::support::{accepted, block_on, kind, record, records, signed, submit, year};
+use crate::support::{accepted, block_on, kind, record, records, signed, stock_csv, submit, year};
 
 /// A ministry that no line reaches: its node knows an address at which nobody is.
 struct Remote {
@@ -99,17 +99,9 @@ fn joined(files: &[&str], out: &str) {
     batches.end().unwrap();
 }
 
+/// The statistics office's figures of one year: women `women`, men 50.
 fn csv(year: u16, women: u32) -> String {
-    let mut text = String::from(
-        "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,SEX,AGE,COUNTRY_BIRTH,UNIT_MEASURE,\
-         TIME_PERIOD,OBS_VALUE,OBS_STATUS\n",
-    );
-    for (sex, value) in [("F", women), ("M", 50), ("_T", women + 50)] {
-        text += &format!(
-            "dataflow,BIRGE:MIG_STOCK(1.0.0),A,A,KG,MIG_STOCK,{sex},_T,_T,PS,{year},{value},A\n"
-        );
-    }
-    text
+    stock_csv(year, [women, 50, women + 50])
 }
 
 #[test]

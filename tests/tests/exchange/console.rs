@@ -20,17 +20,11 @@ use birge_tests::{
 };
 use serde_json::Value;
 
-use crate::support::types;
+use crate::support::{name_approver, stock_csv};
 
 /// The statistics office's figures of one year.
 fn figures(year: usize, value: &str) -> String {
-    format!(
-        "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,SEX,AGE,COUNTRY_BIRTH,UNIT_MEASURE,\
-         TIME_PERIOD,OBS_VALUE,OBS_STATUS\n\
-         dataflow,BIRGE:MIG_STOCK(1.0.0),A,A,KG,MIG_STOCK,F,_T,_T,PS,{year},{value},A\n\
-         dataflow,BIRGE:MIG_STOCK(1.0.0),A,A,KG,MIG_STOCK,M,_T,_T,PS,{year},130,A\n\
-         dataflow,BIRGE:MIG_STOCK(1.0.0),A,A,KG,MIG_STOCK,_T,_T,_T,PS,{year},250,A\n"
-    )
+    stock_csv(year, [value, "130", "250"])
 }
 
 const PASSPHRASE: &str = "a passphrase of some length";
@@ -104,18 +98,7 @@ impl Desk {
 
     /// The same desk, at a node that signs nothing without its approver.
     fn with_approver(self, key: &Path) -> Self {
-        let file = key.to_str().unwrap();
-        let (code, said, _) = types(
-            &["approver", "new", "--office", "head", "--out", file, "--output", "json"],
-            &[PASSPHRASE],
-        );
-        assert_eq!(code, Some(0));
-        let made: Value = serde_json::from_str(&said).unwrap();
-        let public_key = made["publicKey"].as_str().unwrap();
-        let name = ["approver", "name", "--office", "head", "--public-key", public_key];
-        let name = [&name[..], &["--ground", "order 12"]].concat();
-        self.node.command(&name).unwrap().expect_code(0).unwrap();
-        self.node.set("approval", "required", true).unwrap();
+        name_approver(&self.node, key, PASSPHRASE);
         self.process.stop().unwrap();
         let process = self.node.run().unwrap();
         Self { process, ..self }

@@ -13,21 +13,11 @@ use birge_tests::{
     watch,
 };
 
-use crate::support::{accepted, block_on, deep, records};
+use crate::support::{accepted, block_on, deep, records, stock_csv};
 
 /// The national statistics office's figures of one year, as its node takes them.
 fn figures(year: usize) -> String {
-    let mut text = String::from(
-        "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,SEX,AGE,COUNTRY_BIRTH,UNIT_MEASURE,\
-         TIME_PERIOD,OBS_VALUE,OBS_STATUS\n",
-    );
-    for (sex, value) in [("F", 120), ("M", 130), ("_T", 250)] {
-        let value = value * year;
-        text += &format!(
-            "dataflow,BIRGE:MIG_STOCK(1.0.0),A,A,KG,MIG_STOCK,{sex},_T,_T,PS,{year},{value},A\n"
-        );
-    }
-    text
+    stock_csv(year, [120, 130, 250].map(|value| value * year))
 }
 
 /// Every batch of the statistics office that was accepted, by its period, in order.
@@ -90,6 +80,27 @@ fn a_node_killed_again_and_again_hands_in_every_batch_once_and_in_order() {
     process.stop().unwrap().expect_code(0).unwrap();
     assert_eq!(periods(&exchange), (FIRST..FIRST + rounds).collect::<Vec<_>>());
     assert_eq!(watch::files_below(&nsc.rejected()), Vec::<std::path::PathBuf>::new());
+}
+
+/// What was submitted while the gateway was away waits in the outbox. The node that runs is told
+/// of it by nobody, and sends it all the same.
+#[test]
+fn a_running_node_sends_what_another_process_has_queued() {
+    let exchange = Exchange::start().unwrap();
+    let nsc = exchange.node("agency/NSC").unwrap();
+    nsc.set("inbox", "scan_seconds", 1).unwrap();
+    let process = nsc.run().unwrap();
+    nsc.hand_in("first.csv", figures(FIRST).as_bytes()).unwrap();
+    nsc.wait_receipts(1).unwrap();
+    // This process knows an address at which nobody is.
+    nsc.set("gateway", "url", "https://localhost:1").unwrap();
+    nsc.set("gateway", "connect_timeout_seconds", 1).unwrap();
+    let file = nsc.dir().join("second.csv");
+    std::fs::write(&file, figures(FIRST + 1)).unwrap();
+    nsc.command(&["submit", file.to_str().unwrap()]).unwrap().expect_code(3).unwrap();
+    nsc.wait_receipts(2).unwrap();
+    process.stop().unwrap().expect_code(0).unwrap();
+    assert_eq!(periods(&exchange), [FIRST, FIRST + 1]);
 }
 
 #[test]

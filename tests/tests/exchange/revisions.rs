@@ -16,25 +16,14 @@ use birge_tests::{
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use crate::support::{self, block_on, place, records, signed};
+use crate::support::{self, STOCK, block_on, place, records, signed, stock_rows};
 
 const REASON: &str = "a register was counted twice";
 
 /// Migrant stock in the common template: women by year, men always 50.
 pub(crate) fn stock(action: char, years: &[(i16, u32)]) -> String {
-    let mut text = String::from(
-        "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,SEX,AGE,COUNTRY_BIRTH,\
-         UNIT_MEASURE,TIME_PERIOD,OBS_VALUE,OBS_STATUS\n",
-    );
-    for (year, women) in years {
-        for (sex, value) in [("F", *women), ("M", 50), ("_T", women + 50)] {
-            text += &format!(
-                "dataflow,BIRGE:MIG_STOCK(1.0.0),{action},A,KG,MIG_STOCK,{sex},_T,_T,PS,{year},\
-                 {value},A\n"
-            );
-        }
-    }
-    text
+    let rows = |(year, women): &(i16, u32)| stock_rows(action, year, [*women, 50, women + 50]);
+    STOCK.to_owned() + &years.iter().map(rows).collect::<String>()
 }
 
 /// The year that it is where the decree is in force.

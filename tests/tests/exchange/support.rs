@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Display,
     io::Write as _,
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -21,6 +23,7 @@ use birge_tests::{
     template, watch,
 };
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
+use serde_json::Value;
 
 /// Long tests too?
 pub(crate) fn deep() -> bool {
@@ -49,6 +52,42 @@ pub(crate) fn year(period: u16, women: u32) -> Batch {
             &format!("BIRGE:MIG_STOCK(1.0.0),A,KG,MIG_STOCK,{sex},_T,_T,PS,{period},{value},A\n");
     }
     Batch::from_csv("NSC", &text, 100).unwrap()
+}
+
+/// The columns of figures on stocks in the common template.
+pub(crate) const STOCK: &str = "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,REF_AREA,INDICATOR,SEX,AGE,\
+                                COUNTRY_BIRTH,UNIT_MEASURE,TIME_PERIOD,OBS_VALUE,OBS_STATUS\n";
+
+/// The rows of one year: women, men, both.
+pub(crate) fn stock_rows(action: char, year: impl Display, values: [impl Display; 3]) -> String {
+    let row = |(sex, value)| {
+        format!(
+            "dataflow,BIRGE:MIG_STOCK(1.0.0),{action},A,KG,MIG_STOCK,{sex},_T,_T,PS,{year},{value},\
+             A\n"
+        )
+    };
+    ["F", "M", "_T"].iter().zip(values).map(row).collect()
+}
+
+/// A file of one year: women, men, both.
+pub(crate) fn stock_csv(year: impl Display, values: [impl Display; 3]) -> String {
+    STOCK.to_owned() + &stock_rows('A', year, values)
+}
+
+/// Names an approver at a node, which from then on signs nothing without; the key goes to `file`.
+/// Gives the public key in hex.
+pub(crate) fn name_approver(node: &Node, file: &Path, passphrase: &str) -> String {
+    let file = file.to_str().unwrap();
+    let new = ["approver", "new", "--office", "head", "--out", file, "--output", "json"];
+    let (code, said, _) = types(&new, &[passphrase]);
+    assert_eq!(code, Some(0));
+    let made: Value = serde_json::from_str(&said).unwrap();
+    let key = made["publicKey"].as_str().unwrap();
+    let name = ["approver", "name", "--office", "head", "--public-key", key];
+    let ground = ["--ground", "order 12"];
+    node.command(&[&name[..], &ground].concat()).unwrap().expect_code(0).unwrap();
+    node.set("approval", "required", true).unwrap();
+    key.to_owned()
 }
 
 /// 90,000 observations of four years in blocks of 4,096: large enough that a kill meets it
