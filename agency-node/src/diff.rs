@@ -171,8 +171,8 @@ async fn changes(node: &Node, link: &Link, batch: Offered<'_>) -> Result<Vec<Cha
         ..Selection::default()
     };
     let dataset = batch.dataset.to_owned();
-    let request =
-        AskRequest { dataset: dataset.clone(), selections: vec![selection], as_of: String::new() };
+    let selections = vec![selection];
+    let request = AskRequest { dataset: dataset.clone(), selections, ..AskRequest::default() };
     let (provenance, blocks) = query::cells(link, request).await?;
     if provenance.withheld > 0 || !provenance.narrowed.is_empty() {
         return Err(Failure::Wrong(format!(

@@ -65,7 +65,9 @@ pub async fn query(asker: &Asker, args: &Query) -> Result<Reply, Failure> {
     let link = &asker.link;
     let Some(dataset) = &args.dataset else { return list(link).await };
     let as_of = args.as_of.clone().unwrap_or_default();
-    let request = AskRequest { dataset: dataset.clone(), selections: selections(args)?, as_of };
+    let selections = selections(args)?;
+    let request =
+        AskRequest { dataset: dataset.clone(), selections, as_of, ..AskRequest::default() };
     let (provenance, blocks) = cells(link, request).await?;
     let table = table(&blocks)?;
     let about = about(dataset, &provenance, &blocks);

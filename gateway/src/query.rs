@@ -2,6 +2,7 @@
 //!
 //! No byte of an answer, nor of a refusal, leaves before its record is durable (promise 2).
 
+mod cut;
 mod protected;
 mod selection;
 mod versions;
@@ -19,8 +20,8 @@ use birge_proto::{
 };
 use birge_schemas::{detail::Detail, structure::Structure};
 
-use self::protected::{Given, ProtectedTable};
-pub use self::{selection::Selection, versions::versions};
+use self::protected::Given;
+pub use self::{protected::ProtectedTable, selection::Selection, versions::versions};
 use crate::{
     catalog::{Catalog, Holding, Seen},
     decree::{self, Access, Clauses, Decree, Figures, Narrowed, Question, Refusal},
@@ -36,11 +37,15 @@ pub struct Query {
     clock: SharedClock,
 }
 
-/// What goes out: on what it rests, and the cells as encoded blocks of columns.
+/// What goes out: on what it rests, and the cells.
 pub struct Answer {
     /// On what it rests.
     pub provenance: Provenance,
-    /// Encoded `exchange.v1.Columns`.
+    /// The dataset.
+    pub structure: Arc<Structure>,
+    /// The cells.
+    pub table: ProtectedTable,
+    /// The cells as encoded `exchange.v1.Columns`: what the record's digest covers.
     pub blocks: Vec<Vec<u8>>,
 }
 
@@ -192,7 +197,7 @@ impl Query {
             as_of: as_of.map(|at| at.to_string()).unwrap_or_default(),
             notes,
         };
-        Ok(Some(Answer { provenance, blocks }))
+        Ok(Some(Answer { provenance, structure: moment.structure, table, blocks }))
     }
 
     async fn refuse(&self, asker: &Identity, dataset: &str, refused: Refused) -> Problem {

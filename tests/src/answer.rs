@@ -91,7 +91,7 @@ pub fn request(dataset: &str, codes: &[(&str, &str)]) -> AskRequest {
         }
     });
     let (dataset, selections) = (dataset.to_owned(), selections.collect());
-    AskRequest { dataset, selections, as_of: String::new() }
+    AskRequest { dataset, selections, ..AskRequest::default() }
 }
 
 fn cells(columns: &Columns) -> impl Iterator<Item = Cell> {

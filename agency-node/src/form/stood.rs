@@ -81,7 +81,7 @@ async fn asked(link: &Link, structure: &Structure, earlier: &[String]) -> Result
     let request = AskRequest {
         dataset: structure.id.clone(),
         selections: vec![selection],
-        as_of: String::new(),
+        ..AskRequest::default()
     };
     let (_, blocks) = query::cells(link, request).await?;
     let mut figures = Figures::default();

@@ -19,9 +19,9 @@ const SUPPRESSED: &str = "Q";
 /// primary is to say that they are small.
 const CONFIDENTIAL: &str = "C";
 
-/// Released cells, with the withheld ones blanked.
+/// Released cells in the order of their series and periods, with the withheld ones blanked.
 #[derive(Debug)]
-pub(super) struct ProtectedTable {
+pub struct ProtectedTable {
     table: RawTable,
     /// Cells given with what was handed in.
     pub(super) answered: u64,
@@ -29,6 +29,14 @@ pub(super) struct ProtectedTable {
     pub(super) withheld: u64,
     /// Of all these, those that are not public yet.
     pub(super) early: u64,
+}
+
+/// A cell that may be given.
+struct Cell<'a> {
+    period: &'a str,
+    held: &'a Version,
+    row: usize,
+    given: Given,
 }
 
 impl ProtectedTable {
@@ -41,36 +49,52 @@ impl ProtectedTable {
         selection: &Selection,
         permitted: impl Fn(bool, Detail) -> Option<Given>,
     ) -> Self {
-        let mut protected = Self { table: RawTable::default(), answered: 0, withheld: 0, early: 0 };
-        let mut writer = Writer::of(structure);
+        let mut cells = vec![];
         for (period, held) in seen.filter(|(period, _)| selection.takes_period(period)) {
             let table = held.slice.table();
             let released = held.public.is_some();
-            for row in rows(held, selection) {
-                let Some(Given { raw, early }) = permitted(released, table.detail(row)) else {
-                    continue;
-                };
-                protected.early += u64::from(early);
-                let shown = match (raw, held.withholds(row)) {
-                    (true, _) => Shown::Entire,
-                    (false, false) if held.withholds_any() => Shown::WithoutWords,
-                    (false, false) => Shown::Entire,
-                    (false, true) => Shown::Withheld,
-                };
-                writer.push(held, period, row, shown);
-                protected.table.push_value(match shown {
-                    Shown::Withheld => None,
-                    Shown::Entire | Shown::WithoutWords => table.value(row),
-                });
-                match shown {
-                    Shown::Withheld => protected.withheld += 1,
-                    Shown::Entire | Shown::WithoutWords => protected.answered += 1,
-                }
-            }
+            let given = rows(held, selection).filter_map(|row| {
+                let given = permitted(released, table.detail(row))?;
+                Some((table.packed(row), Cell { period, held, row, given }))
+            });
+            cells.extend(given);
         }
-        protected.table.rows = protected.table.values.len();
+        // Periods come in order, and a stable sort keeps it.
+        cells.sort_by_key(|(series, _)| *series);
+        let mut protected = Self { table: RawTable::default(), answered: 0, withheld: 0, early: 0 };
+        let mut writer = Writer::of(structure);
+        for cell in selection.cut().of_cells(&cells) {
+            protected.push(cell, &mut writer);
+        }
         protected.table.columns = writer.columns;
         protected
+    }
+
+    fn push(&mut self, cell: &Cell<'_>, writer: &mut Writer<'_>) {
+        let Cell { period, held, row, given: Given { raw, early } } = *cell;
+        let shown = match (raw, held.withholds(row)) {
+            (true, _) => Shown::Entire,
+            (false, false) if held.withholds_any() => Shown::WithoutWords,
+            (false, false) => Shown::Entire,
+            (false, true) => Shown::Withheld,
+        };
+        writer.push(held, period, row, shown);
+        self.table.push_value(match shown {
+            Shown::Withheld => None,
+            Shown::Entire | Shown::WithoutWords => held.slice.table().value(row),
+        });
+        self.early += u64::from(early);
+        match shown {
+            Shown::Withheld => self.withheld += 1,
+            Shown::Entire | Shown::WithoutWords => self.answered += 1,
+        }
+    }
+
+    /// The cells as columns: of each dimension, `TIME_PERIOD`, each attribute of an observation or
+    /// a series.
+    #[must_use]
+    pub fn table(&self) -> &RawTable {
+        &self.table
     }
 
     /// The cells as encoded blocks of columns.

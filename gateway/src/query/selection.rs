@@ -11,6 +11,7 @@ use birge_schemas::{
     structure::{Dimension, Structure},
 };
 
+use super::cut::Cut;
 use crate::decree::Named;
 
 /// A selection, checked against the structure.
@@ -23,6 +24,7 @@ pub struct Selection {
     from: String,
     to: String,
     named: Vec<NamedBreakdown>,
+    cut: Cut,
 }
 
 /// A breakdown that is named explicitly, and how.
@@ -40,6 +42,7 @@ impl Selection {
             from: String::new(),
             to: String::new(),
             named: vec![],
+            cut: Cut::of(request),
         };
         for wanted in &request.selections {
             if wanted.codes.len() > limits::SELECTION_CODES {
@@ -75,6 +78,12 @@ impl Selection {
     #[must_use]
     pub fn named(&self) -> Vec<(Breakdown, Named)> {
         self.named.clone()
+    }
+
+    /// Which of the cells that are selected are given.
+    #[must_use]
+    pub fn cut(&self) -> Cut {
+        self.cut
     }
 
     /// Are periods named one by one?
