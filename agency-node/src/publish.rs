@@ -313,6 +313,8 @@ fn at_fault(kind: Kind) -> bool {
         | Kind::NotSignedIn
         | Kind::WrongRole
         | Kind::Truncated
+        | Kind::NotAcceptable
+        | Kind::NotSupported
         | Kind::OverQuota
         | Kind::DiskReserved
         | Kind::Fenced

@@ -69,13 +69,13 @@ pub struct Exchange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Listen {
-    /// gRPC over mutual TLS, for everybody who is enrolled.
+    /// gRPC and SDMX REST over mutual TLS, for everybody who is enrolled.
     pub exchange: SocketAddr,
     /// HTTPS without client certificates, for anybody: the log's checkpoint and tiles, and over
-    /// gRPC figures that are public.
+    /// gRPC and SDMX REST figures that are public.
     pub public: SocketAddr,
     /// HTTPS without client certificates, for persons: accounts, and with a session or token the
-    /// gRPC services for figures and for the log.
+    /// gRPC services for figures and for the log, and SDMX REST.
     pub people: SocketAddr,
 }
 

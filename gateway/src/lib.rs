@@ -3,7 +3,8 @@
 //! A batch comes in through [`serve`], walks down [`intake`] (signature, rules, decree,
 //! disclosure) and is committed to the [`journal`], in whose writer [`sequence`] has the last
 //! word. The [`ledger`] follows the journal and gives the proof that goes back as a receipt.
-//! The [`catalog`] follows it too and holds what [`query`] answers from. [`erasure`] takes old
+//! The [`catalog`] follows it too and holds what [`query`] answers from, over gRPC or in the
+//! words and forms of [`sdmx`]. [`erasure`] takes old
 //! names of persons out of it; [`account`] holds what persons sign in with. The [`witness`]es
 //! cosign what the ledger signs; by [`succession`] one of the log's keys follows on another, and
 //! one log on another. [`reminder`]s go to those who owe figures. [`decree`] and [`disclosure`]
@@ -34,6 +35,7 @@ pub mod query;
 pub mod recorder;
 pub mod registry;
 pub mod reminder;
+pub mod sdmx;
 pub mod sequence;
 pub mod serve;
 pub mod submission;

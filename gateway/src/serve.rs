@@ -14,6 +14,7 @@ mod query;
 mod records;
 mod renewal;
 mod revocations;
+mod sdmx;
 mod stated;
 mod tls;
 mod turned;
@@ -37,12 +38,12 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{codec::CompressionEncoding, transport::Server};
+use tonic::{codec::CompressionEncoding, service::Routes, transport::Server};
 
 use self::{
     admin::AdminService, audit::AuditService, desk::Desk, gate::Gate, intake::IntakeService,
     people::PeopleService, query::QueryService, records::Records, renewal::Renewals,
-    revocations::Revocations, stated::Stated, tls::Credentials, turned::Turned,
+    revocations::Revocations, sdmx::Rest, stated::Stated, tls::Credentials, turned::Turned,
     witness::WitnessService,
 };
 use crate::{
@@ -144,9 +145,17 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
     })
     .max_decoding_message_size(limits::MESSAGE_BYTES)
     .accept_compressed(CompressionEncoding::Zstd);
+    let read_path =
+        Arc::new(Query::new(Arc::clone(&catalog), recorder.clone(), Arc::clone(&clock)));
+    let rest = sdmx::router(Arc::new(Rest::new(
+        Arc::clone(&gate),
+        Arc::clone(&read_path),
+        Arc::clone(&catalog),
+        Arc::clone(&clock),
+    )));
     let query = QueryServer::new(QueryService {
         gate: Arc::clone(&gate),
-        query: Query::new(Arc::clone(&catalog), recorder.clone(), Arc::clone(&clock)),
+        query: read_path,
         catalog: Arc::clone(&catalog),
         clock: Arc::clone(&clock),
     });
@@ -170,6 +179,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         turned: Arc::clone(&turned),
         query: query.clone(),
         audit: audit.clone(),
+        rest: rest.clone(),
         renewals: Arc::new(Renewals {
             catalog: Arc::clone(&catalog),
             recorder: recorder.clone(),
@@ -204,7 +214,12 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
 
-    let public_log = public::Open { ledger, query: query.clone(), turned: Arc::clone(&turned) };
+    let public_log = public::Open {
+        ledger,
+        query: query.clone(),
+        rest: rest.clone(),
+        turned: Arc::clone(&turned),
+    };
     let public_log = tokio::spawn(public::serve(
         listeners.public,
         without_clients.clone(),
@@ -220,12 +235,8 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         turned,
         stop.clone(),
     );
-    let serving = Server::builder()
-        .http2_keepalive_interval(Some(ALIVE))
-        .http2_keepalive_timeout(Some(SLOWEST))
-        .initial_stream_window_size(4 << 20)
-        .initial_connection_window_size(8 << 20)
-        .max_concurrent_streams(Some(256))
+    // Systems that ask with SDMX clients show their certificate here, too.
+    let services = Routes::from(rest)
         .add_service(health_service)
         .add_service(reflection)
         .add_service(intake)
@@ -233,7 +244,15 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         .add_service(audit)
         .add_service(admin)
         .add_service(people)
-        .add_service(witness)
+        .add_service(witness);
+    let serving = Server::builder()
+        .http2_keepalive_interval(Some(ALIVE))
+        .http2_keepalive_timeout(Some(SLOWEST))
+        .initial_stream_window_size(4 << 20)
+        .initial_connection_window_size(8 << 20)
+        .max_concurrent_streams(Some(256))
+        .accept_http1(true)
+        .add_routes(services)
         .serve_with_incoming_shutdown(
             ReceiverStream::new(connections),
             stop.clone().cancelled_owned(),

@@ -66,6 +66,10 @@ kinds! {
     Truncated = "TRUNCATED", Aborted, 400, true, "the stream ended before the batch did";
     /// No such dataset, batch, record, tile.
     NotFound = "NOT_FOUND", NotFound, 404, false, "there is no such thing here";
+    /// In none of the forms that the request takes.
+    NotAcceptable = "NOT_ACCEPTABLE", InvalidArgument, 406, false, "in none of these forms";
+    /// The specification has it, and it is not done here.
+    NotSupported = "NOT_SUPPORTED", Unimplemented, 501, false, "this is not done here";
     /// Too many requests for now.
     OverQuota = "OVER_QUOTA", ResourceExhausted, 429, true, "the quota is used up for now";
     /// The disk is nearly full; what is left is reserved.

@@ -78,6 +78,25 @@ impl Frequency {
     }
 }
 
+impl Frequency {
+    /// The period of this frequency that a day lies in.
+    #[must_use]
+    pub fn period_of(self, day: Date) -> String {
+        let (year, month) = (day.year(), day.month());
+        match self {
+            Self::Annual => format!("{year:04}"),
+            Self::HalfYearly => format!("{year:04}-S{}", (month + 5) / 6),
+            Self::Quarterly => format!("{year:04}-Q{}", (month + 2) / 3),
+            Self::Monthly => format!("{year:04}-{month:02}"),
+            Self::Weekly => {
+                let week = day.iso_week_date();
+                format!("{:04}-W{:02}", week.year(), week.week())
+            }
+            Self::Daily => format!("{year:04}-{month:02}-{:02}", day.day()),
+        }
+    }
+}
+
 impl fmt::Display for Frequency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
@@ -172,6 +191,17 @@ mod tests {
         assert_eq!(first_day("2023-02-30"), None);
         assert_eq!(first_day("2025-W53"), None);
         assert_eq!(last_day("9999"), Some(date(9999, 12, 31)));
+    }
+
+    #[test]
+    fn every_day_of_a_period_lies_in_it() {
+        for frequency in Frequency::ALL {
+            let period = frequency.example();
+            for day in [first_day(period).unwrap(), last_day(period).unwrap()] {
+                assert_eq!(frequency.period_of(day), period);
+            }
+        }
+        assert_eq!(Frequency::Weekly.period_of(date(2025, 12, 29)), "2026-W01");
     }
 
     proptest! {

@@ -78,7 +78,8 @@ impl Credentials {
         Self { certificate: Some((chain, key)), ..self.clone() }
     }
 
-    fn config(&self) -> Result<ClientConfig> {
+    /// How to shake hands, to speak this.
+    pub(crate) fn config(&self, protocol: &[u8]) -> Result<ClientConfig> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])?
@@ -87,7 +88,7 @@ impl Credentials {
             Some((chain, key)) => builder.with_client_auth_cert(chain.clone(), key.clone_key())?,
             None => builder.with_no_client_auth(),
         };
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = vec![protocol.to_vec()];
         Ok(config)
     }
 }
@@ -118,7 +119,7 @@ impl Client {
         credentials: &Credentials,
         window: u32,
     ) -> Result<Self> {
-        let connector = TlsConnector::from(Arc::new(credentials.config()?));
+        let connector = TlsConnector::from(Arc::new(credentials.config(b"h2")?));
         let dial = tower::service_fn(move |_: Uri| {
             let connector = connector.clone();
             async move {

@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, fs, net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, Result};
-use rustls::{
-    ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName, version::TLS13,
-};
+use rustls::{RootCertStore, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
@@ -13,7 +11,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::{PATIENCE, exchange::Exchange};
+use crate::{PATIENCE, client::Credentials, exchange::Exchange};
 
 /// A response, read to its end.
 #[derive(Debug, Clone)]
@@ -82,10 +80,23 @@ pub async fn send_with(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Result<Response> {
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_protocol_versions(&[&TLS13])?
-        .with_root_certificates(roots.clone())
-        .with_no_client_auth();
+    let credentials = Credentials { roots: roots.clone(), certificate: None };
+    send_as(address, &credentials, method, path, headers, body).await
+}
+
+/// As [`send_with`], showing a certificate where there is one.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_as(
+    address: SocketAddr,
+    credentials: &Credentials,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Response> {
+    let config = credentials.config(b"http/1.1")?;
     let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from("localhost")?;
     let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
@@ -131,11 +142,28 @@ fn parse(answer: &[u8]) -> Result<Response> {
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("no status")?;
     let headers = lines.filter_map(|line| line.split_once(':'));
     let headers = headers.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
-    Ok(Response {
-        status: status.parse()?,
-        headers: headers.collect(),
-        body: answer[end + 4..].to_vec(),
-    })
+    let headers: BTreeMap<_, _> = headers.collect();
+    let body = &answer[end + 4..];
+    let body = match headers.get("transfer-encoding").map(String::as_str) {
+        Some("chunked") => unchunked(body)?,
+        _ => body.to_vec(),
+    };
+    Ok(Response { status: status.parse()?, headers, body })
+}
+
+/// What chunks hold (RFC 9112, 7.1).
+fn unchunked(mut chunks: &[u8]) -> Result<Vec<u8>> {
+    let mut body = vec![];
+    loop {
+        let end = chunks.windows(2).position(|two| two == b"\r\n").context("no chunk")?;
+        let length = usize::from_str_radix(std::str::from_utf8(&chunks[..end])?, 16)?;
+        if length == 0 {
+            return Ok(body);
+        }
+        let from = end + 2;
+        body.extend(chunks.get(from..from + length).context("a chunk is cut off")?);
+        chunks = &chunks[from + length + 2..];
+    }
 }
 
 #[cfg(test)]
@@ -148,6 +176,10 @@ mod tests {
         let response = parse(text).unwrap();
         assert_eq!((response.status, response.header("content-type")), (404, "a/b; c=d"));
         assert_eq!(response.body, b"no\r\n\r\n");
+        let text =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n";
+        assert_eq!(parse(text).unwrap().body, b"abcd");
+        assert!(parse(&text[..text.len() - 9]).is_err(), "cut off");
         assert!(parse(b"hello").is_err());
     }
 }

@@ -31,6 +31,7 @@ use super::{
     https::{self, Limits},
     query::{self, QueryService},
     renewal::Renewals,
+    sdmx,
     tls::{Credential, Peer},
     turned::Turned,
 };
@@ -59,6 +60,7 @@ pub(super) struct Desk {
     pub(super) turned: Arc<Turned>,
     pub(super) query: QueryServer<QueryService>,
     pub(super) audit: AuditServer<AuditService>,
+    pub(super) rest: Router,
     /// Who renews certificates.
     pub(super) renewals: Arc<Renewals>,
     /// Tries of each address.
@@ -91,11 +93,16 @@ impl Desk {
         let services = AUDIT.iter().fold(services, |router, method| {
             router.route_service(&format!("/exchange.v1.Audit/{method}"), audit.clone())
         });
+        let rest = self.rest.clone();
         own.merge(services)
             .fallback(nothing)
             .method_not_allowed_fallback(nothing)
             .layer(middleware::from_fn_with_state(self.clone(), identify))
-            .with_state(self)
+            .with_state(self.clone())
+            .merge(
+                rest.layer(middleware::from_fn_with_state(self, identify))
+                    .layer(sdmx::for_browsers()),
+            )
     }
 }
 
@@ -113,11 +120,16 @@ pub(super) async fn serve(
 /// several, is turned away and counted; nothing but this header says who somebody is.
 async fn identify(State(desk): State<Desk>, mut request: Request, next: Next) -> Response<Body> {
     let grpc = speaks_grpc(request.headers());
+    let uri = request.uri().clone();
+    let refuse = |problem| match sdmx::is_below(&uri) {
+        true => sdmx::refuse(&uri, &problem),
+        false => respond(grpc, Err(problem)),
+    };
     let presented = match bearer(request.headers()) {
         Ok(presented) => presented,
         Err(problem) => {
             desk.turned.count("authorization-malformed");
-            return respond(grpc, Err(problem));
+            return refuse(problem);
         }
     };
     let of_the_account = request.uri().path().starts_with("/v1/");
@@ -129,16 +141,16 @@ async fn identify(State(desk): State<Desk>, mut request: Request, next: Next) ->
             }
             None => {
                 desk.turned.count("bearer-unknown");
-                return respond(grpc, Err(stranger()));
+                return refuse(stranger());
             }
         },
         None if of_the_account => {}
         None => {
             desk.turned.count("no-bearer");
-            return respond(grpc, Err(stranger()));
+            return refuse(stranger());
         }
     }
-    if !of_the_account && !grpc {
+    if !of_the_account && !grpc && !sdmx::is_below(&uri) {
         return nothing(State(desk), request).await;
     }
     if of_the_account {
@@ -151,7 +163,7 @@ async fn identify(State(desk): State<Desk>, mut request: Request, next: Next) ->
     };
     match living {
         Ok(()) => next.run(request).await,
-        Err(problem) => respond(true, Err(problem)),
+        Err(problem) => refuse(problem),
     }
 }
 

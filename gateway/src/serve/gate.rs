@@ -76,6 +76,19 @@ impl Gate {
             .extensions()
             .get::<Peer>()
             .ok_or_else(|| Problem::new(Kind::Internal, "the connection carries no identity"))?;
+        self.admit_peer(peer, act, roles).await
+    }
+
+    /// As [`Self::admit`], for what is not gRPC.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub(super) async fn admit_peer(
+        &self,
+        peer: &Peer,
+        act: &str,
+        roles: &[Role],
+    ) -> Result<Identity, Problem> {
         self.within_quota(peer)?;
         let problem = if !self.counts(peer) {
             void(peer)

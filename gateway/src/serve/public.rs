@@ -1,7 +1,7 @@
 //! The public listener, for anybody. Over HTTPS the log's checkpoint and tiles, as C2SP's
 //! tlog-tiles lays them out; under `/frozen/<n>`, from 1 on, those of the logs that it goes on
 //! from, whose tree is the beginning of its own. Over gRPC the figures that are public (articles
-//! 6(6), 8(1)). Nothing else is served here.
+//! 6(6), 8(1)), and the same over SDMX REST. Nothing else is served here.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ use super::{
     desk::{respond, speaks_grpc},
     https::{self, Limits},
     query::{self, QueryService},
-    reading,
+    reading, sdmx,
     tls::{Credential, Peer},
     turned::Turned,
 };
@@ -41,6 +41,7 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 pub(super) struct Open {
     pub(super) ledger: Arc<Ledger>,
     pub(super) query: QueryServer<QueryService>,
+    pub(super) rest: Router,
     pub(super) turned: Arc<Turned>,
 }
 
@@ -51,7 +52,7 @@ pub(super) async fn serve(
     open: Open,
     stop: CancellationToken,
 ) {
-    let Open { ledger, query, turned } = open;
+    let Open { ledger, query, rest, turned } = open;
     let figures = query::METHODS.iter().fold(Router::new(), |router, method| {
         router.route_service(&format!("/exchange.v1.Query/{method}"), query.clone())
     });
@@ -66,7 +67,12 @@ pub(super) async fn serve(
             }),
         )
         .with_state(ledger)
-        .merge(figures.layer(middleware::from_fn_with_state(turned, as_the_public)))
+        .merge(
+            figures
+                .merge(rest)
+                .layer(middleware::from_fn_with_state(turned, as_the_public))
+                .layer(sdmx::for_browsers()),
+        )
         .fallback(|| async { response(Err(nothing())) });
     https::serve(listener, acceptor, router, LIMITS, stop).await;
 }
@@ -78,7 +84,8 @@ async fn as_the_public(
     mut request: Request,
     next: Next,
 ) -> Response<Body> {
-    if !speaks_grpc(request.headers()) {
+    let grpc = speaks_grpc(request.headers());
+    if !grpc && !sdmx::is_below(request.uri()) {
         return response(Err(nothing()));
     }
     if request.headers().contains_key(header::AUTHORIZATION) {
@@ -86,7 +93,10 @@ async fn as_the_public(
         let detail = "nobody signs in here: this is the address for the public";
         let problem = Problem::new(Kind::Malformed, detail)
             .hint("present a session or token at the address for persons");
-        return respond(true, Err(problem));
+        return match sdmx::is_below(request.uri()) {
+            true => sdmx::refuse(request.uri(), &problem),
+            false => respond(grpc, Err(problem)),
+        };
     }
     let identity = Identity::public();
     request.extensions_mut().insert(Peer { identity, credential: Credential::Nothing });
@@ -105,8 +115,8 @@ async fn frozen(State(ledger): State<Arc<Ledger>>, Path(log): Path<usize>) -> Re
 }
 
 fn nothing() -> Problem {
-    let there = "there is only /checkpoint and /tile/…, the same under /frozen/<n>, and the gRPC \
-                 service exchange.v1.Query";
+    let there = "there is only /checkpoint and /tile/…, the same under /frozen/<n>, /sdmx/v1 and \
+                 /sdmx/v2, and the gRPC service exchange.v1.Query";
     Problem::new(Kind::NotFound, there)
 }
 

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Who may ask what exists: existence is public, values are not.
-const ANYBODY: &[Role] =
+pub(super) const ANYBODY: &[Role] =
     &[Role::Agency, Role::Member, Role::Observer, Role::Public, Role::Auditor, Role::Operator];
 /// The methods, by name: all that persons and the public reach.
 pub(super) const METHODS: [&str; 4] = ["ListDatasets", "DescribeDataset", "Ask", "ListVersions"];
@@ -33,7 +33,7 @@ const VERSIONS: &str = "query/list-versions";
 /// The service.
 pub(super) struct QueryService {
     pub(super) gate: Arc<Gate>,
-    pub(super) query: ReadPath,
+    pub(super) query: Arc<ReadPath>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) clock: SharedClock,
 }
@@ -72,7 +72,8 @@ impl Query for QueryService {
 
     async fn ask(&self, request: Request<AskRequest>) -> Result<Response<Self::AskStream>, Status> {
         let asker = self.gate.admit(&request, "query/ask", ANYBODY).await?;
-        let Answer { provenance, blocks } = self.query.ask(&asker, request.into_inner()).await?;
+        let Answer { provenance, blocks, .. } =
+            self.query.ask(&asker, request.into_inner()).await?;
         let first = AskResponse { part: Some(Part::Provenance(provenance)) };
         let rest = blocks.into_iter().map(|block| AskResponse { part: Some(Part::Block(block)) });
         let parts: Vec<_> = std::iter::once(first).chain(rest).map(Ok).collect();

@@ -41,6 +41,7 @@
 //! | `sources` | a database is asked, and what it gives goes the way of any file |
 //! | `words` | exit codes, and what is said with them |
 //! | `witness_node` | a node cosigns one history, and finds a second one |
+//! | `sdmx` | clients of the field read the same figures over SDMX REST, in every form |
 //! | `demo` | the demonstration tells its story |
 
 #![allow(
@@ -84,6 +85,7 @@ mod recorded;
 mod reminders;
 mod renewal;
 mod revisions;
+mod sdmx;
 mod services;
 mod signatories;
 mod simulation;

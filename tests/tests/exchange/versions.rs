@@ -44,7 +44,7 @@ fn then(year: i16, at: Timestamp) -> AskRequest {
 
 impl Scene {
     /// A batch of NSC's that revises; its name and where it stands.
-    async fn stock(
+    pub(crate) async fn stock(
         &self,
         year: i16,
         women: u32,
@@ -79,7 +79,7 @@ impl Scene {
     }
 
     /// Waits until so many versions of a year are public.
-    async fn public(&self, year: i16, count: usize) {
+    pub(crate) async fn public(&self, year: i16, count: usize) {
         let wait = async {
             while self.states(year).await.iter().filter(|(_, public)| *public).count() < count {
                 tokio::task::yield_now().await;

@@ -1,0 +1,161 @@
+//! The cells of an answer, divided into series, for the formats to write.
+
+pub mod csv;
+pub mod generic;
+pub mod json;
+mod message;
+pub mod specific;
+
+use std::ops::Range;
+
+use birge_schemas::{
+    codelist::CodeList,
+    structure::{AttributeKind, Level, Structure, Structures},
+    table::{RawColumn, RawTable},
+};
+
+use super::{header::Header, urn::Urn};
+
+/// The dimension of reference periods.
+pub const TIME: &str = "TIME_PERIOD";
+/// The measure.
+pub const VALUE: &str = "OBS_VALUE";
+
+/// What the observations of a message are told apart by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// By their period, within series.
+    Series,
+    /// By all dimensions.
+    Flat,
+}
+
+/// What of the cells is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// Observations, not only the series that there are.
+    pub observations: bool,
+    /// The values of observations.
+    pub values: bool,
+    /// Attributes.
+    pub attributes: Attributes,
+}
+
+/// Which attributes are given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attributes {
+    /// All.
+    All,
+    /// Those that describe this.
+    Of(Level),
+    /// These.
+    These(Vec<String>),
+}
+
+impl Parts {
+    /// All that there is.
+    pub const ALL: Self = Self { observations: true, values: true, attributes: Attributes::All };
+}
+
+impl Attributes {
+    /// None.
+    pub const NONE: Self = Self::These(vec![]);
+
+    fn takes(&self, id: &str, level: Level) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(own) => *own == level,
+            Self::These(ids) => ids.iter().any(|each| each == id),
+        }
+    }
+}
+
+/// Cells to be written, and all that is said of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// What it says of itself.
+    pub header: &'a Header,
+    /// The dataset.
+    pub structure: &'a Structure,
+    /// All that is adopted: names of concepts.
+    pub structures: &'a Structures,
+    /// The dataflow.
+    pub flow: &'a Urn,
+    /// Its data structure.
+    pub definition: &'a Urn,
+    /// The cells, in the order of series and periods.
+    pub table: &'a RawTable,
+    /// What of them is given.
+    pub parts: &'a Parts,
+    /// How observations are told apart.
+    pub layout: Layout,
+}
+
+/// The columns of a table by what they are.
+struct Columns<'a> {
+    /// One for each coded dimension, in the structure's order.
+    dimensions: Vec<&'a RawColumn>,
+    time: Option<&'a RawColumn>,
+    /// Attributes of series.
+    series: Vec<&'a RawColumn>,
+    /// Attributes of observations.
+    observation: Vec<&'a RawColumn>,
+}
+
+impl<'a> Message<'a> {
+    fn columns(&self) -> Columns<'a> {
+        let own = |id: &str| self.table.column(id);
+        let attributes = |level| -> Vec<&'a RawColumn> {
+            let given = self.structure.attributes.iter().filter(|attribute| {
+                attribute.level == level && self.parts.attributes.takes(&attribute.id, level)
+            });
+            given.filter_map(|attribute| own(&attribute.id)).collect()
+        };
+        Columns {
+            dimensions: self.structure.coded().filter_map(|each| own(&each.id)).collect(),
+            time: own(TIME),
+            series: attributes(Level::Series),
+            observation: attributes(Level::Observation),
+        }
+    }
+
+    /// The code list of a dimension or an attribute; none where what stands there are no codes.
+    fn code_list(&self, id: &str) -> Option<&'a CodeList> {
+        let dimension = self.structure.dimensions.iter().find(|dimension| dimension.id == id);
+        if let Some(dimension) = dimension {
+            return dimension.codes().map(|coded| &*coded.list);
+        }
+        match &self.structure.attribute(id)?.kind {
+            AttributeKind::Coded(list) => Some(list),
+            AttributeKind::Text(_) | AttributeKind::Whole | AttributeKind::Moment => None,
+        }
+    }
+
+    /// The value of a row, where it is given.
+    fn value(&self, row: usize) -> Option<f64> {
+        self.table.value(row).filter(|_| self.parts.values)
+    }
+}
+
+impl Columns<'_> {
+    /// The rows of each series: those that follow on one another with the same codes and the same
+    /// attributes of series. Where such an attribute changed in time, there are several series of
+    /// one key, for in none of the formats has an observation an attribute of its series.
+    fn series(&self, rows: usize) -> impl Iterator<Item = Range<usize>> {
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            let own = from..rows;
+            let first = own.start;
+            (first < rows).then(|| {
+                let end = own.clone().find(|row| !self.same_series(first, *row));
+                from = end.unwrap_or(rows);
+                first..from
+            })
+        })
+    }
+
+    fn same_series(&self, one: usize, other: usize) -> bool {
+        let mut columns = self.dimensions.iter().chain(&self.series);
+        columns.all(|column| column.entry(one) == column.entry(other))
+    }
+}

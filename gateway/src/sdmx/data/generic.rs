@@ -1,0 +1,89 @@
+//! Figures in generic SDMX-ML 2.1 (SDMXDataGeneric.xsd), as series or flat.
+
+use std::io::{self, Write};
+
+use super::{
+    Columns, Layout, Message,
+    message::{self, Kind, Written, write_all},
+};
+
+const GENERIC: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/data/generic";
+
+/// Writes a message of generic data.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(message: &Message<'_>, to: impl Write) -> io::Result<()> {
+    let kind = Kind {
+        root: "mes:GenericData",
+        namespaces: &[("xmlns:gen", GENERIC)],
+        namespace: None,
+        data_set: &[("structureRef", &message.definition.id), ("action", "Information")],
+    };
+    message::write(message, &kind, to, |to| match message.layout {
+        Layout::Series => series(message, to),
+        Layout::Flat => flat(message, to),
+    })
+}
+
+/// Columns as values of a key, or of a group of attributes.
+fn values<'a>(columns: &[&'a birge_schemas::table::RawColumn]) -> Vec<Written<'a>> {
+    let value = |id: &str, text: &str| format!("<gen:Value id=\"{id}\" value=\"{text}\"/>");
+    columns.iter().map(|column| Written::of(column, value)).collect()
+}
+
+fn series(message: &Message<'_>, to: &mut impl Write) -> io::Result<()> {
+    let columns = message.columns();
+    let Columns { dimensions, time, series, observation } = &columns;
+    let [dimensions, series, observation] =
+        [dimensions, series, observation].map(|columns| values(columns));
+    let period = |_: &str, text: &str| format!("<gen:ObsDimension value=\"{text}\"/>");
+    let time = time.map(|time| Written::of(time, period));
+    for rows in columns.series(message.table.rows) {
+        to.write_all(b"<gen:Series><gen:SeriesKey>")?;
+        write_all(to, &dimensions, rows.start)?;
+        to.write_all(b"</gen:SeriesKey>")?;
+        attributes(to, &series, rows.start)?;
+        for row in rows.filter(|_| message.parts.observations) {
+            to.write_all(b"<gen:Obs>")?;
+            write_all(to, time.as_slice(), row)?;
+            value(message, to, row)?;
+            attributes(to, &observation, row)?;
+            to.write_all(b"</gen:Obs>")?;
+        }
+        to.write_all(b"</gen:Series>")?;
+    }
+    Ok(())
+}
+
+fn flat(message: &Message<'_>, to: &mut impl Write) -> io::Result<()> {
+    let Columns { mut dimensions, time, mut series, observation } = message.columns();
+    dimensions.extend(time);
+    series.extend(observation);
+    let [dimensions, all] = [dimensions, series].map(|columns| values(&columns));
+    for row in (0..message.table.rows).filter(|_| message.parts.observations) {
+        to.write_all(b"<gen:Obs><gen:ObsKey>")?;
+        write_all(to, &dimensions, row)?;
+        to.write_all(b"</gen:ObsKey>")?;
+        value(message, to, row)?;
+        attributes(to, &all, row)?;
+        to.write_all(b"</gen:Obs>")?;
+    }
+    Ok(())
+}
+
+fn value(message: &Message<'_>, to: &mut impl Write, row: usize) -> io::Result<()> {
+    match message.value(row) {
+        Some(value) => write!(to, "<gen:ObsValue value=\"{value}\"/>"),
+        None => Ok(()),
+    }
+}
+
+fn attributes(to: &mut impl Write, columns: &[Written<'_>], row: usize) -> io::Result<()> {
+    if columns.iter().all(|column| column.at(row).is_empty()) {
+        return Ok(());
+    }
+    to.write_all(b"<gen:Attributes>")?;
+    write_all(to, columns, row)?;
+    to.write_all(b"</gen:Attributes>")
+}

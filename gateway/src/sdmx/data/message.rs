@@ -1,0 +1,101 @@
+//! What both kinds of figures in SDMX-ML 2.1 have in common: the message about the data set, and
+//! texts that are made fit for attributes of elements once.
+
+use std::io::{self, Write};
+
+use birge_schemas::table::RawColumn;
+use quick_xml::{
+    escape::escape,
+    events::{BytesEnd, BytesStart, BytesText, Event},
+};
+
+use super::{Layout, Message, TIME};
+use crate::sdmx::ml::{COMMON, MESSAGE, begin, head, reference};
+
+/// What the two kinds say differently.
+pub(super) struct Kind<'a> {
+    /// The root element.
+    pub(super) root: &'a str,
+    /// Its namespaces besides those of messages.
+    pub(super) namespaces: &'a [(&'a str, &'a str)],
+    /// The namespace of the structure, where there is one.
+    pub(super) namespace: Option<&'a str>,
+    /// The attributes of the data set.
+    pub(super) data_set: &'a [(&'a str, &'a str)],
+}
+
+impl Layout {
+    /// Its name in headers.
+    pub(super) fn dimension_at_observation(self) -> &'static str {
+        match self {
+            Self::Series => TIME,
+            Self::Flat => "AllDimensions",
+        }
+    }
+}
+
+/// Writes a message; `observations` writes what stands in its data set.
+pub(super) fn write<W: Write>(
+    message: &Message<'_>,
+    kind: &Kind<'_>,
+    to: W,
+    observations: impl FnOnce(&mut W) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = begin(to)?;
+    let mut root = BytesStart::new(kind.root);
+    root.extend_attributes([("xmlns:mes", MESSAGE), ("xmlns:com", COMMON)]);
+    root.extend_attributes(kind.namespaces.iter().copied());
+    out.write_event(Event::Start(root))?;
+    head(&mut out, message.header, |out| {
+        let mut own = out.create_element("mes:Structure").with_attributes([
+            ("structureID", message.definition.id.as_str()),
+            ("dimensionAtObservation", message.layout.dimension_at_observation()),
+        ]);
+        if let Some(namespace) = kind.namespace {
+            own = own.with_attribute(("namespace", namespace));
+        }
+        own.write_inner_content(|out| reference(out, "com:Structure", message.definition))?;
+        let action = BytesText::new("Information");
+        out.create_element("mes:DataSetAction").write_text_content(action)?;
+        Ok(())
+    })?;
+    let data_set = BytesStart::new("mes:DataSet");
+    let data_set = data_set.with_attributes(kind.data_set.iter().copied());
+    out.write_event(Event::Start(data_set))?;
+    observations(out.get_mut())?;
+    out.write_event(Event::End(BytesEnd::new("mes:DataSet")))?;
+    out.write_event(Event::End(BytesEnd::new(kind.root)))?;
+    out.get_mut().flush()
+}
+
+/// A column whose texts are written many times: each of them around which `around` has put what
+/// stands around it, or nothing where it is empty.
+pub(super) struct Written<'a> {
+    column: &'a RawColumn,
+    texts: Vec<String>,
+}
+
+impl<'a> Written<'a> {
+    /// A column, with its id and each of its texts handed to `around`.
+    pub(super) fn of(column: &'a RawColumn, around: impl Fn(&str, &str) -> String) -> Self {
+        let texts = column.dictionary.iter().map(|text| match text.as_str() {
+            "" => String::new(),
+            text => around(&column.id, &escape(text)),
+        });
+        Self { column, texts: texts.collect() }
+    }
+
+    /// What is written at a row.
+    pub(super) fn at(&self, row: usize) -> &str {
+        self.texts.get(self.column.entry(row)).map_or("", String::as_str)
+    }
+}
+
+/// Writes what stands at a row in each of these columns.
+pub(super) fn write_all<W: Write>(
+    to: &mut W,
+    columns: &[Written<'_>],
+    row: usize,
+) -> io::Result<()> {
+    columns.iter().try_for_each(|column| to.write_all(column.at(row).as_bytes()))
+}

@@ -1,0 +1,96 @@
+//! Figures in structure-specific SDMX-ML 2.1 (SDMXDataStructureSpecific.xsd, and the schema that
+//! the exchange gives out for each dataset), as series or flat.
+
+use std::io::{self, Write};
+
+use birge_schemas::table::RawColumn;
+
+use super::{
+    Columns, Layout, Message, VALUE,
+    message::{self, Kind, Written, write_all},
+};
+use crate::sdmx::urn::Urn;
+
+/// Namespace of what all data structures share.
+pub const SPECIFIC: &str =
+    "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/data/structurespecific";
+const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
+
+/// The namespace of the schema of a data structure's messages (SDMX 2.1, section 3A, 4.4).
+#[must_use]
+pub fn namespace(definition: &Urn, layout: Layout) -> String {
+    format!("{definition}:ObsLevelDim:{}", layout.dimension_at_observation())
+}
+
+/// Writes a message of structure-specific data.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(message: &Message<'_>, to: impl Write) -> io::Result<()> {
+    let namespace = namespace(message.definition, message.layout);
+    let kind = Kind {
+        root: "mes:StructureSpecificData",
+        namespaces: &[("xmlns:ss", SPECIFIC), ("xmlns:xsi", INSTANCE), ("xmlns:own", &namespace)],
+        namespace: Some(&namespace),
+        data_set: &[
+            ("ss:structureRef", &message.definition.id),
+            ("xsi:type", "own:DataSetType"),
+            ("ss:dataScope", "DataStructure"),
+            ("ss:action", "Information"),
+        ],
+    };
+    message::write(message, &kind, to, |to| match message.layout {
+        Layout::Series => series(message, to),
+        Layout::Flat => flat(message, to),
+    })
+}
+
+/// Columns as attributes of an element.
+fn attributes<'a>(columns: &[&'a RawColumn]) -> Vec<Written<'a>> {
+    let attribute = |id: &str, text: &str| format!(" {id}=\"{text}\"");
+    columns.iter().map(|column| Written::of(column, attribute)).collect()
+}
+
+fn series(message: &Message<'_>, to: &mut impl Write) -> io::Result<()> {
+    let columns = message.columns();
+    let of_series: Vec<_> = columns.dimensions.iter().chain(&columns.series).copied().collect();
+    let of_series = attributes(&of_series);
+    let time = attributes(columns.time.as_slice());
+    let of_observation = attributes(&columns.observation);
+    for rows in columns.series(message.table.rows) {
+        to.write_all(b"<Series")?;
+        write_all(to, &of_series, rows.start)?;
+        to.write_all(b">")?;
+        for row in rows.filter(|_| message.parts.observations) {
+            to.write_all(b"<Obs")?;
+            write_all(to, &time, row)?;
+            value(message, to, row)?;
+            write_all(to, &of_observation, row)?;
+            to.write_all(b"/>")?;
+        }
+        to.write_all(b"</Series>")?;
+    }
+    Ok(())
+}
+
+fn flat(message: &Message<'_>, to: &mut impl Write) -> io::Result<()> {
+    let Columns { dimensions, time, series, observation } = message.columns();
+    let key: Vec<_> = dimensions.into_iter().chain(time).collect();
+    let more: Vec<_> = series.into_iter().chain(observation).collect();
+    let (key, more) = (attributes(&key), attributes(&more));
+    for row in (0..message.table.rows).filter(|_| message.parts.observations) {
+        to.write_all(b"<Obs")?;
+        write_all(to, &key, row)?;
+        value(message, to, row)?;
+        write_all(to, &more, row)?;
+        to.write_all(b"/>")?;
+    }
+    Ok(())
+}
+
+fn value(message: &Message<'_>, to: &mut impl Write, row: usize) -> io::Result<()> {
+    match message.value(row) {
+        Some(value) => write!(to, " {VALUE}=\"{value}\""),
+        None => Ok(()),
+    }
+}

