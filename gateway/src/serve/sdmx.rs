@@ -21,7 +21,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, Method, Response, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header},
     routing::get,
 };
 use birge_proto::{
@@ -50,6 +50,7 @@ use crate::{
 /// Where all of it lies.
 const ROOT: &str = "/sdmx/";
 const STRUCTURES: &str = "query/structures";
+const DESCRIPTION: &str = include_str!("../../web/sdmx-openapi.json");
 
 /// What the handlers stand on.
 pub(super) struct Rest {
@@ -96,9 +97,14 @@ impl Rest {
 pub(super) fn router(rest: Arc<Rest>) -> Router {
     let only_get = async |uri: Uri, method: Method| {
         let detail = format!("{method} is not done here");
-        refuse(&uri, &Problem::new(Kind::NotSupported, detail).hint("ask with GET"))
+        let problem = Problem::new(Kind::NotSupported, detail).hint("ask with GET");
+        let mut response = refuse(&uri, &problem);
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        response
     };
     Router::new()
+        .route("/sdmx/openapi.json", get(description).fallback(only_get))
         .route("/sdmx/{*path}", get(answer).fallback(only_get))
         .layer(CompressionLayer::new())
         .with_state(rest)
@@ -125,6 +131,19 @@ pub(super) fn is_below(uri: &Uri) -> bool {
 /// A refusal of what was asked for at this address.
 pub(super) fn refuse(uri: &Uri, problem: &Problem) -> Response<Body> {
     problem::respond(Version::of(uri), problem)
+}
+
+/// The interface as OpenAPI describes it.
+async fn description(State(rest): State<Arc<Rest>>, request: Request) -> Response<Body> {
+    let (uri, peer) = (request.uri().clone(), request.extensions().get::<Peer>());
+    let admitted = match peer {
+        Some(peer) => rest.gate.admit_peer(peer, STRUCTURES, ANYBODY).await,
+        None => Err(Problem::new(Kind::Internal, "the connection carries no identity")),
+    };
+    match admitted {
+        Ok(_) => respond(StatusCode::OK, Some("application/json"), Body::from(DESCRIPTION)),
+        Err(problem) => refuse(&uri, &problem),
+    }
 }
 
 async fn answer(State(rest): State<Arc<Rest>>, request: Request) -> Response<Body> {
@@ -176,7 +195,7 @@ impl Rest {
     }
 
     fn header(&self) -> Header {
-        Header { id: String::from("STRUCTURES"), prepared: self.clock.now() }
+        Header::of_structures(self.clock.now())
     }
 
     fn data(
@@ -196,7 +215,7 @@ impl Rest {
         let mut response = if tag.is_known(headers) {
             respond(StatusCode::NOT_MODIFIED, None, Body::empty())
         } else {
-            let header = Header::of_exchange(answer.provenance.exchange, self.clock.now());
+            let header = Header::of_answer(&answer.provenance, self.clock.now());
             let format = query.format.media_type();
             let provenance = answer.provenance.clone();
             let rendering = Rendering { known: known.clone(), query, answer, header };

@@ -207,6 +207,34 @@ fn every_answer_fits_the_official_schemas() {
     }
 }
 
+#[test]
+fn what_the_description_allows_meets_no_fault_and_is_answered_as_it_says() {
+    if !has_package("schemathesis") {
+        return not_tried("the OpenAPI description (tests/run installs schemathesis)");
+    }
+    let exchange = Exchange::start().unwrap();
+    let mia = exchange.node("agency/MIA").unwrap();
+    block_on(submit(&exchange, &mia, &trafficking())).unwrap();
+    let shown = Shown::of(&mia);
+    let mut command = Command::new(python().with_file_name("st"));
+    command.current_dir(exchange.dir());
+    command.arg("run").arg(format!("{}/openapi.json", base(exchange.address())));
+    command.arg("--tls-verify").arg(&shown.authority);
+    command.arg("--request-cert").arg(&shown.certificate);
+    command.arg("--request-cert-key").arg(&shown.key);
+    command.env("SCHEMATHESIS_HOOKS", script("sdmx_checks.py"));
+    let checks = "no_fault,status_code_conformance,content_type_conformance";
+    command.args(["--checks", checks, "--phases", "examples,coverage,fuzzing"]);
+    let examples = if crate::support::deep() { "400" } else { "20" };
+    command.args(["--max-examples", examples, "--seed", "7", "--continue-on-failure"]);
+    // Else it trusts what the environment names.
+    command.env_remove("REQUESTS_CA_BUNDLE").env_remove("CURL_CA_BUNDLE");
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("Tested: 13"), "{told}");
+}
+
 /// Asks as anybody.
 async fn anybody(scene: &Scene, path: &str, headers: &[(&str, &str)]) -> Response {
     let address = web::public_address(&scene.exchange).unwrap();
@@ -308,8 +336,19 @@ fn an_answer_says_on_what_it_rests_and_is_not_sent_twice_to_who_has_it() {
             of_anybody && matches!(record.event, Event::QueryAnswered { .. })
         });
         assert_eq!(answers.count(), 3);
-        let other = anybody(&scene, &path.replace("csvdata", "jsondata"), &[]).await;
-        assert_ne!(other.header("etag"), tag);
+        // What it rests on stands in the message, too, where the form has a place for it.
+        for (form, place) in [
+            ("jsondata", "\"title\":\"to cite: exchange "),
+            ("genericdata", "<com:Text>to cite: exchange "),
+        ] {
+            let other = anybody(&scene, &path.replace("csvdata", form), &[]).await;
+            assert_ne!(other.header("etag"), tag);
+            let text = String::from_utf8(other.body.clone()).unwrap();
+            let cited = text.split(place).nth(1).unwrap();
+            let article = other.header("birge-articles");
+            let number = other.header("birge-exchange");
+            assert!(cited.starts_with(number) && cited.contains(article), "{cited}");
+        }
         let structures = anybody(&scene, "/sdmx/v1/codelist/BIRGE/CL_SEX", &[]).await;
         let tag = structures.header("etag");
         let held =
@@ -319,7 +358,7 @@ fn an_answer_says_on_what_it_rests_and_is_not_sent_twice_to_who_has_it() {
         let address = web::public_address(&scene.exchange).unwrap();
         let roots = Credentials::of(&scene.mia).unwrap().roots;
         let answer = web::send(address, &roots, "POST", "/sdmx/v2/data/x").await.unwrap();
-        assert_eq!(answer.status, 501);
+        assert_eq!((answer.status, answer.header("allow")), (405, "GET, HEAD"));
         let asks = [
             ("Origin", "https://elsewhere.example"),
             ("Access-Control-Request-Method", "GET"),

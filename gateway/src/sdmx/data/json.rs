@@ -44,7 +44,11 @@ pub fn write(message: &Message<'_>, mut to: impl Write) -> io::Result<()> {
     let structure = structure(message, &places);
     write!(to, "{{\"meta\":{meta},\"data\":{{\"structures\":[{structure}],\"dataSets\":[")?;
     let links = json!([{"rel": "dataflow", "urn": message.flow.to_string()}]);
-    write!(to, "{{\"structure\":0,\"action\":\"Information\",\"links\":{links},")?;
+    let annotations: Value = (0..message.header.remarks.len()).collect();
+    write!(
+        to,
+        "{{\"structure\":0,\"action\":\"Information\",\"links\":{links},\"annotations\":{annotations},"
+    )?;
     match message.layout {
         Layout::Series => series(message, &places, &mut to)?,
         Layout::Flat => {
@@ -187,6 +191,9 @@ fn structure(message: &Message<'_>, places: &Places<'_>) -> Value {
         places.dimensions.each_ref().map(|all| all.iter().map(dimension).collect::<Vec<_>>());
     let [own_series, own_observations] =
         places.attributes.each_ref().map(|all| all.iter().map(attribute).collect::<Vec<_>>());
+    let remarks = message.header.remarks.iter();
+    let annotations: Vec<_> =
+        remarks.map(|remark| json!({"type": remark.kind, "title": remark.text})).collect();
     let names = &message.structure.names;
     json!({
         "links": [
@@ -200,6 +207,7 @@ fn structure(message: &Message<'_>, places: &Places<'_>) -> Value {
             "dataSet": [], "dimensionGroup": [],
             "series": own_series, "observation": own_observations,
         },
+        "annotations": annotations,
         "dataSets": [0],
     })
 }

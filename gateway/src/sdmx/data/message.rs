@@ -5,12 +5,18 @@ use std::io::{self, Write};
 
 use birge_schemas::table::RawColumn;
 use quick_xml::{
+    Writer,
     escape::escape,
     events::{BytesEnd, BytesStart, BytesText, Event},
 };
 
 use super::{Layout, Message, TIME};
-use crate::sdmx::ml::{COMMON, MESSAGE, begin, head, reference};
+use crate::sdmx::{
+    header::Header,
+    ml::{COMMON, MESSAGE, begin, head, reference},
+};
+
+const FOOTER: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message/footer";
 
 /// What the two kinds say differently.
 pub(super) struct Kind<'a> {
@@ -64,8 +70,30 @@ pub(super) fn write<W: Write>(
     out.write_event(Event::Start(data_set))?;
     observations(out.get_mut())?;
     out.write_event(Event::End(BytesEnd::new("mes:DataSet")))?;
+    foot(&mut out, message.header)?;
     out.write_event(Event::End(BytesEnd::new(kind.root)))?;
     out.get_mut().flush()
+}
+
+/// The remarks, below the figures.
+fn foot<W: Write>(out: &mut Writer<W>, header: &Header) -> io::Result<()> {
+    if header.remarks.is_empty() {
+        return Ok(());
+    }
+    let own = out.create_element("foot:Footer").with_attribute(("xmlns:foot", FOOTER));
+    own.write_inner_content(|out| {
+        for remark in &header.remarks {
+            let code = remark.code().to_string();
+            let own = [("code", code.as_str()), ("severity", "Information")];
+            let own = out.create_element("foot:Message").with_attributes(own);
+            own.write_inner_content(|out| {
+                out.create_element("com:Text").write_text_content(BytesText::new(&remark.text))?;
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })?;
+    Ok(())
 }
 
 /// A column whose texts are written many times: each of them around which `around` has put what

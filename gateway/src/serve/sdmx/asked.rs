@@ -117,6 +117,10 @@ const OTHERS: [&str; 22] = [
     "structureset",
     "transformationscheme",
 ];
+/// Resources that the specification has and that are not answered.
+const NOT_DONE: [&str; 3] = ["metadata", "metadataset", "registration"];
+/// Contexts of figures, but for dataflows.
+const CONTEXTS: [&str; 2] = ["datastructure", "provisionagreement"];
 /// Parameters of questions for structures, and for figures.
 const OF_STRUCTURES: [&str; 3] = ["detail", "format", "references"];
 const OF_DATA: [&str; 18] = [
@@ -164,7 +168,16 @@ pub(super) fn read(path: &Path, known: &Known, headers: &HeaderMap) -> Result<As
         (_, "schema") => Ok(Asked::Schema(schema(path, known, headers)?)),
         (Version::One, resource) => structures(path, resource, 0, headers),
         (Version::Two, "structure") => structures(path, path.segment(0).unwrap_or("*"), 1, headers),
-        (Version::Two, resource) => Err(not_supported(format!("/{resource}"))),
+        (Version::Two, resource) => Err(no_resource(resource)),
+    }
+}
+
+/// Refuses what is asked of another resource than those that are answered.
+fn no_resource(resource: &str) -> Problem {
+    match NOT_DONE.contains(&resource) {
+        true => not_supported(format!("/{resource}")),
+        false => Problem::new(Kind::NotFound, format!("there is no resource {resource:?}"))
+            .hint("there are, among others, data, structure, availability and schema"),
     }
 }
 
@@ -200,7 +213,7 @@ fn structures(
     if class.is_none() && resource != any {
         return Err(match OTHERS.contains(&resource) {
             true => Problem::new(Kind::NotFound, format!("there is no {resource} here")),
-            false => not_supported(format!("/{resource}")),
+            false => no_resource(resource),
         });
     }
     if let Some(item) = path.segment(first + 3) {
@@ -431,13 +444,14 @@ fn dataset_of_context<'k>(path: &Path, known: &'k Known) -> Result<&'k Structure
     match path.segment(0) {
         // Data are of dataflows alone, so that any context is one.
         Some("dataflow" | "*") => {}
-        Some(other) => {
-            return Err(not_supported(format!("data of a {other}"))
-                .hint("ask for /data/dataflow/AGENCY/DATAFLOW/VERSION"));
+        Some(other) if CONTEXTS.contains(&other) => {
+            return Err(not_supported(format!("/{}/{other}", path.resource))
+                .hint("ask for dataflow/AGENCY/DATAFLOW/VERSION"));
         }
-        None => {
-            let expected = "expected /data/dataflow/AGENCY/DATAFLOW/VERSION/KEY";
-            return Err(Problem::new(Kind::Malformed, "no dataflow is named").hint(expected));
+        other => {
+            let detail = format!("{:?} is no context of figures", other.unwrap_or_default());
+            let expected = format!("expected /{}/dataflow/AGENCY/DATAFLOW/VERSION", path.resource);
+            return Err(Problem::new(Kind::Malformed, detail).hint(expected));
         }
     }
     let [agency, id, version] = [1, 2, 3].map(|place| match path.segment(place) {
@@ -559,5 +573,42 @@ fn keys(path: &Path, headers: &HeaderMap) -> Result<[bool; 2], Problem> {
         Some("obs") => Ok([false, true]),
         Some("both") => Ok([true, true]),
         Some(other) => Err(unknown("keys", other, "none, obs, series, both")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The description names the parameters that are read, and no others.
+    #[test]
+    fn what_is_described_is_what_is_read() {
+        let description: Value =
+            serde_json::from_str(include_str!("../../../web/sdmx-openapi.json")).unwrap();
+        let named = |part: &str| -> BTreeSet<&str> {
+            let paths = description["paths"].as_object().unwrap().iter();
+            let own = paths.filter(|(path, _)| path.contains(part));
+            let parameters = own.flat_map(|(_, own)| own["get"]["parameters"].as_array().unwrap());
+            let parameters = parameters.map(|parameter| {
+                let place = parameter["$ref"].as_str().unwrap().trim_start_matches('#');
+                description.pointer(place).unwrap()
+            });
+            let queries = parameters.filter(|parameter| parameter["in"] == "query");
+            queries.map(|parameter| parameter["name"].as_str().unwrap()).collect()
+        };
+        // Filters are described as one, and what is not done is not described.
+        let done = |known: &[&'static str]| -> BTreeSet<&str> {
+            let not_done = ["includeHistory", "timeFormat", "updatedAfter", "updatedBefore"];
+            known.iter().copied().chain(["c"]).filter(|name| !not_done.contains(name)).collect()
+        };
+        assert_eq!(named("/data/"), done(&OF_DATA));
+        assert_eq!(named("availab"), done(&OF_AVAILABILITY));
+        let structures: BTreeSet<_> = OF_STRUCTURES.into_iter().collect();
+        assert_eq!(named("/v2/structure/"), structures);
+        assert_eq!(named("/v1/{structures}"), structures);
     }
 }
