@@ -100,7 +100,10 @@ pub async fn cells(
         match part.part {
             Some(Part::Provenance(said)) => provenance = Some(said),
             Some(Part::Block(block)) if blocks.len() < limits::BLOCKS => blocks.push(block),
-            Some(Part::Block(_)) | None => return Err(not_understood("its parts")),
+            // What disappeared is not asked for here.
+            Some(Part::Block(_) | Part::Removed(_)) | None => {
+                return Err(not_understood("its parts"));
+            }
         }
     }
     Ok((provenance.ok_or_else(|| not_understood("no provenance"))?, blocks))

@@ -20,7 +20,7 @@ use birge_proto::{
 };
 use birge_schemas::{detail::Detail, structure::Structure};
 
-use self::protected::Given;
+use self::protected::{Cells, Given};
 pub use self::{protected::ProtectedTable, selection::Selection, versions::versions};
 use crate::{
     catalog::{Catalog, Holding, Seen},
@@ -47,7 +47,22 @@ pub struct Answer {
     pub table: ProtectedTable,
     /// The cells as encoded `exchange.v1.Columns`: what the record's digest covers.
     pub blocks: Vec<Vec<u8>>,
+    /// The keys that disappeared, where that is asked for, and the same encoded; the digest covers
+    /// them after the others.
+    pub removed: Option<Removed>,
 }
+
+impl Answer {
+    /// Is nothing given?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let removed = self.removed.as_ref().map_or(0, |(keys, _)| keys.table().rows);
+        self.table.table().rows + removed == 0
+    }
+}
+
+/// Keys that disappeared, and the same encoded.
+type Removed = (ProtectedTable, Vec<Vec<u8>>);
 
 /// All that a decision needs, at one moment.
 struct Moment {
@@ -76,6 +91,7 @@ struct Permitted {
 struct Prepared {
     table: ProtectedTable,
     blocks: Vec<Vec<u8>>,
+    removed: Option<Removed>,
     batches: BTreeSet<BatchId>,
     ruling: Ruling,
     narrowed: Vec<String>,
@@ -160,7 +176,13 @@ impl Query {
         moment: Moment,
         prepared: Prepared,
     ) -> Result<Option<Answer>, Problem> {
-        let Prepared { table, blocks, batches, ruling, narrowed, as_of, notes } = prepared;
+        let Prepared { table, blocks, removed, batches, ruling, narrowed, as_of, notes } = prepared;
+        let given: Vec<u8> = blocks
+            .iter()
+            .chain(removed.iter().flat_map(|(_, keys)| keys))
+            .flatten()
+            .copied()
+            .collect();
         let mut key = [0; 32];
         rand::fill(&mut key)
             .map_err(|_| Problem::new(Kind::Internal, "the system gave no randomness"))?;
@@ -172,7 +194,7 @@ impl Query {
             withheld: table.withheld,
             early: table.early,
             as_of,
-            digest: hex::encode(keyed_digest(&key, &blocks.concat())),
+            digest: hex::encode(keyed_digest(&key, &given)),
             ruling: ruling.clone(),
         };
         let parties = if moment.owner == asker.party() { vec![] } else { vec![moment.owner] };
@@ -197,7 +219,7 @@ impl Query {
             as_of: as_of.map(|at| at.to_string()).unwrap_or_default(),
             notes,
         };
-        Ok(Some(Answer { provenance, structure: moment.structure, table, blocks }))
+        Ok(Some(Answer { provenance, structure: moment.structure, table, blocks, removed }))
     }
 
     async fn refuse(&self, asker: &Identity, dataset: &str, refused: Refused) -> Problem {
@@ -215,6 +237,7 @@ impl Query {
 fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Prepared, Refused> {
     let selection = Selection::parse(&moment.structure, request)?;
     let as_of = versions::as_of(&request.as_of, moment.now)?;
+    let since = versions::since(request, as_of, moment.now)?;
     let asked = |given: &BTreeSet<Detail>, released| {
         let question = Question {
             principal: asker.clone(),
@@ -238,24 +261,31 @@ fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Pr
         Refused { problem: refusal_in_words(&moment.structure.id, refusal), ruling: Some(ruling) }
     })?;
     let Permitted { public, early, seen, mut articles, narrowed } = permitted;
-    let table = ProtectedTable::collect(
-        &moment.structure,
-        moment.holding.seen(seen),
-        &selection,
-        |released, detail| {
-            let (given, access) = match released {
-                true => (&public, &moment.public),
-                false => (&early, &moment.early),
-            };
-            given.contains(&detail).then(|| Given {
-                raw: access.sees_small_counts(detail),
-                early: !released || !moment.open.iter().any(|open| open.permits(detail)),
-            })
-        },
-    );
-    let blocks = table
-        .blocks()
-        .map_err(|error| Problem::new(Kind::Internal, format!("the answer: {error}")))?;
+    let given = |released, detail| {
+        let (given, access) = match released {
+            true => (&public, &moment.public),
+            false => (&early, &moment.early),
+        };
+        given.contains(&detail).then(|| Given {
+            raw: access.sees_small_counts(detail),
+            early: !released || !moment.open.iter().any(|open| open.permits(detail)),
+        })
+    };
+    let cells = |seen| Cells::of(moment.holding.seen(seen), &selection, given);
+    let (now, gone) = match since {
+        None => (cells(seen), None),
+        Some(_) => {
+            let (changed, gone) = cells(seen).since(cells(Seen { as_of: since, ..seen }));
+            (changed, Some(ProtectedTable::keys(&moment.structure, &gone)))
+        }
+    };
+    let table = ProtectedTable::of(&moment.structure, &now, selection.cut());
+    let encoded = |table: &ProtectedTable| {
+        let failed = |error| Problem::new(Kind::Internal, format!("the answer: {error}"));
+        table.blocks().map_err(failed)
+    };
+    let blocks = encoded(&table)?;
+    let removed = gone.map(|gone| encoded(&gone).map(|blocks| (gone, blocks))).transpose()?;
     if table.withheld > 0 {
         let Clauses { small_counts, indirect, .. } = moment.decree.clauses();
         articles.extend([small_counts, indirect].map(ToString::to_string));
@@ -269,7 +299,7 @@ fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Pr
     let ruling = ruled(true, articles, asked(given, released));
     let batches = moment.holding.batches(&selection, seen);
     let notes = versions::notes(&moment.holding, &selection, seen);
-    Ok(Prepared { table, blocks, batches, ruling, narrowed, as_of, notes })
+    Ok(Prepared { table, blocks, removed, batches, ruling, narrowed, as_of, notes })
 }
 
 /// What the decree permits of a question: of figures that are public, and of others.

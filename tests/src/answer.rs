@@ -16,6 +16,8 @@ pub struct Answer {
     pub provenance: Option<Provenance>,
     /// The cells, in the order given.
     pub cells: Vec<Cell>,
+    /// The keys that disappeared, where that was asked for.
+    pub removed: Vec<Cell>,
     /// The blocks, one after the other: what the record's digest covers.
     pub bytes: Vec<u8>,
 }
@@ -52,6 +54,10 @@ impl Answer {
         match response.part {
             Some(ask_response::Part::Provenance(provenance)) => self.provenance = Some(provenance),
             Some(ask_response::Part::Block(block)) => self.take_block(&block)?,
+            Some(ask_response::Part::Removed(block)) => {
+                self.removed.extend(cells(&Columns::decode(block.as_slice())?));
+                self.bytes.extend_from_slice(&block);
+            }
             None => {}
         }
         Ok(())

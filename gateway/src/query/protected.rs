@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use birge_schemas::{
     detail::Detail,
-    structure::{AttributeKind, Level, Structure},
-    table::{RawColumn, RawTable},
+    structure::{Attribute, AttributeKind, Level, Structure},
+    table::{Key, RawColumn, RawTable},
     wire::{WireError, to_blocks},
 };
 
-use super::selection::Selection;
+use super::{cut::Cut, selection::Selection};
 use crate::catalog::Version;
 
 /// Status of a withheld cell: missing, suppressed (`CL_OBS_STATUS`).
@@ -20,7 +20,7 @@ const SUPPRESSED: &str = "Q";
 const CONFIDENTIAL: &str = "C";
 
 /// Released cells in the order of their series and periods, with the withheld ones blanked.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ProtectedTable {
     table: RawTable,
     /// Cells given with what was handed in.
@@ -32,6 +32,7 @@ pub struct ProtectedTable {
 }
 
 /// A cell that may be given.
+#[derive(Clone, Copy)]
 struct Cell<'a> {
     period: &'a str,
     held: &'a Version,
@@ -39,12 +40,14 @@ struct Cell<'a> {
     given: Given,
 }
 
-impl ProtectedTable {
-    /// Collects the selected cells of the periods that are seen. `permitted` says of figures
-    /// that are public or not, and of a detail, whether it is given at all and, if so, how.
+/// The cells that may be given, in order, each with its series.
+pub(super) struct Cells<'a>(Vec<(Key, Cell<'a>)>);
+
+impl<'a> Cells<'a> {
+    /// The selected cells of the periods that are seen. `permitted` says of figures that are public
+    /// or not, and of a detail, whether it is given at all and, if so, how.
     #[must_use]
-    pub(super) fn collect<'a>(
-        structure: &Structure,
+    pub(super) fn of(
         seen: impl Iterator<Item = (&'a str, &'a Version)>,
         selection: &Selection,
         permitted: impl Fn(bool, Detail) -> Option<Given>,
@@ -61,33 +64,101 @@ impl ProtectedTable {
         }
         // Periods come in order, and a stable sort keeps it.
         cells.sort_by_key(|(series, _)| *series);
-        let mut protected = Self { table: RawTable::default(), answered: 0, withheld: 0, early: 0 };
-        let mut writer = Writer::of(structure);
-        for cell in selection.cut().of_cells(&cells) {
-            protected.push(cell, &mut writer);
+        Self(cells)
+    }
+
+    /// Those that are shown otherwise than they were, or were not; and those that were and are no
+    /// more. What stays withheld is the same, whatever it is.
+    pub(super) fn since(self, then: Self) -> (Self, Self) {
+        let then = then.0.into_iter().map(|(series, cell)| ((series, cell.period), cell));
+        let mut were: HashMap<_, _> = then.collect();
+        let mut changed = self.0;
+        changed.retain(|(series, cell)| {
+            let was = were.remove(&(*series, cell.period));
+            was.is_none_or(|was| !was.is_shown_as(cell))
+        });
+        let mut gone: Vec<_> = were.into_iter().map(|((series, _), cell)| (series, cell)).collect();
+        gone.sort_by_key(|(series, cell)| (*series, cell.period));
+        (Self(changed), Self(gone))
+    }
+}
+
+impl Cell<'_> {
+    /// How it is shown.
+    fn shown(&self) -> Shown {
+        match (self.given.raw, self.held.withholds(self.row)) {
+            (true, _) => Shown::Entire,
+            (false, false) if self.held.withholds_any() => Shown::WithoutWords,
+            (false, false) => Shown::Entire,
+            (false, true) => Shown::Withheld,
+        }
+    }
+
+    /// Its value, where that is shown.
+    fn value(&self) -> Option<f64> {
+        match self.shown() {
+            Shown::Withheld => None,
+            Shown::Entire | Shown::WithoutWords => self.held.slice.table().value(self.row),
+        }
+    }
+
+    /// What is shown of an attribute.
+    fn attribute(&self, attribute: &Attribute) -> &str {
+        let given = self.held.slice.table().attribute(&attribute.id, self.row).unwrap_or_default();
+        let words = !matches!(attribute.kind, AttributeKind::Coded(_));
+        match (self.shown(), attribute.id.as_str()) {
+            (Shown::Withheld, "OBS_STATUS") => SUPPRESSED,
+            (Shown::Withheld, "CONF_STATUS") => CONFIDENTIAL,
+            (Shown::Withheld, _) if words || attribute.level == Level::Observation => "",
+            (Shown::WithoutWords, _) if words => "",
+            _ => given,
+        }
+    }
+
+    /// Is another cell of the same key shown the same?
+    fn is_shown_as(&self, other: &Self) -> bool {
+        let structure = self.held.slice.table().structure();
+        let mut attributes = shown_attributes(structure);
+        self.value() == other.value()
+            && attributes.all(|each| self.attribute(each) == other.attribute(each))
+    }
+}
+
+/// The attributes that stand beside cells.
+fn shown_attributes(structure: &Structure) -> impl Iterator<Item = &Attribute> {
+    structure.attributes.iter().filter(|attribute| attribute.level != Level::Dataset)
+}
+
+impl ProtectedTable {
+    /// The cells that a selection gives of those that may be given.
+    #[must_use]
+    pub(super) fn of(structure: &Structure, cells: &Cells<'_>, cut: Cut) -> Self {
+        let mut protected = Self::default();
+        let mut writer = Writer::of(structure, shown_attributes(structure));
+        for cell in cut.of_cells(&cells.0) {
+            writer.push(cell);
+            protected.table.push_value(cell.value());
+            protected.early += u64::from(cell.given.early);
+            match cell.shown() {
+                Shown::Withheld => protected.withheld += 1,
+                Shown::Entire | Shown::WithoutWords => protected.answered += 1,
+            }
         }
         protected.table.columns = writer.columns;
         protected
     }
 
-    fn push(&mut self, cell: &Cell<'_>, writer: &mut Writer<'_>) {
-        let Cell { period, held, row, given: Given { raw, early } } = *cell;
-        let shown = match (raw, held.withholds(row)) {
-            (true, _) => Shown::Entire,
-            (false, false) if held.withholds_any() => Shown::WithoutWords,
-            (false, false) => Shown::Entire,
-            (false, true) => Shown::Withheld,
-        };
-        writer.push(held, period, row, shown);
-        self.table.push_value(match shown {
-            Shown::Withheld => None,
-            Shown::Entire | Shown::WithoutWords => held.slice.table().value(row),
-        });
-        self.early += u64::from(early);
-        match shown {
-            Shown::Withheld => self.withheld += 1,
-            Shown::Entire | Shown::WithoutWords => self.answered += 1,
+    /// The keys of cells, and nothing else of them.
+    #[must_use]
+    pub(super) fn keys(structure: &Structure, cells: &Cells<'_>) -> Self {
+        let mut protected = Self::default();
+        let mut writer = Writer::of(structure, std::iter::empty());
+        for (_, cell) in &cells.0 {
+            writer.push(cell);
+            protected.table.push_value(None);
         }
+        protected.table.columns = writer.columns;
+        protected
     }
 
     /// The cells as columns: of each dimension, `TIME_PERIOD`, each attribute of an observation or
@@ -138,6 +209,7 @@ fn rows<'a>(held: &'a Version, selection: &'a Selection) -> impl Iterator<Item =
 /// Writes cells into columns: the dimensions, the period, the attributes.
 struct Writer<'a> {
     structure: &'a Structure,
+    attributes: Vec<&'a Attribute>,
     columns: Vec<RawColumn>,
     /// Of each column: where a text stands in its dictionary.
     entries: Vec<HashMap<String, u32>>,
@@ -146,22 +218,24 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn of(structure: &'a Structure) -> Self {
+    fn of(structure: &'a Structure, attributes: impl Iterator<Item = &'a Attribute>) -> Self {
+        let attributes: Vec<_> = attributes.collect();
         let dimensions = structure.coded().map(|dimension| dimension.id.as_str());
-        let attributes = structure.attributes.iter().filter(|each| each.level != Level::Dataset);
-        let ids = dimensions.chain(["TIME_PERIOD"]).chain(attributes.map(|each| each.id.as_str()));
+        let ids = dimensions.chain(["TIME_PERIOD"]);
+        let ids = ids.chain(attributes.iter().map(|attribute| attribute.id.as_str()));
         let columns: Vec<_> =
             ids.map(|id| RawColumn { id: id.to_owned(), ..RawColumn::default() }).collect();
         let entries = vec![HashMap::new(); columns.len()];
-        Self { structure, columns, entries, codes: vec![HashMap::new(); structure.coded().count()] }
+        let codes = vec![HashMap::new(); structure.coded().count()];
+        Self { structure, attributes, columns, entries, codes }
     }
 
-    fn push(&mut self, held: &Version, period: &str, row: usize, shown: Shown) {
+    fn push(&mut self, cell: &Cell<'_>) {
         let structure = self.structure;
-        let table = held.slice.table();
+        let table = cell.held.slice.table();
         let mut column = 0;
         for (place, dimension) in structure.coded().enumerate() {
-            let code = table.code(place, row);
+            let code = table.code(place, cell.row);
             if let Some(entry) = self.codes[place].get(&code) {
                 self.columns[column].index.push(*entry);
             } else if let Some(coded) = dimension.codes() {
@@ -170,21 +244,10 @@ impl<'a> Writer<'a> {
             }
             column += 1;
         }
-        self.text(column, period);
-        for attribute in structure.attributes.iter().filter(|each| each.level != Level::Dataset) {
+        self.text(column, cell.period);
+        for place in 0..self.attributes.len() {
             column += 1;
-            let given = table.attribute(&attribute.id, row).unwrap_or_default();
-            let words = !matches!(attribute.kind, AttributeKind::Coded(_));
-            self.text(
-                column,
-                match (shown, attribute.id.as_str()) {
-                    (Shown::Withheld, "OBS_STATUS") => SUPPRESSED,
-                    (Shown::Withheld, "CONF_STATUS") => CONFIDENTIAL,
-                    (Shown::Withheld, _) if words || attribute.level == Level::Observation => "",
-                    (Shown::WithoutWords, _) if words => "",
-                    _ => given,
-                },
-            );
+            self.text(column, cell.attribute(self.attributes[place]));
         }
     }
 

@@ -4,7 +4,7 @@ use birge_proto::{
     clock::Timestamp,
     manifest::Cause,
     problem::{Kind, Problem},
-    wire::{self, VersionState},
+    wire::{self, AskRequest, VersionState},
 };
 
 use super::Selection;
@@ -22,6 +22,31 @@ pub(super) fn as_of(text: &str, now: Timestamp) -> Result<Option<Timestamp>, Pro
     let wrong = |detail: String| Problem::new(Kind::Malformed, detail).hint(expected);
     let at: Timestamp = text.parse().map_err(|_| wrong(format!("{text:?} is no moment")))?;
     if at > now { Err(wrong(format!("{at} is to come"))) } else { Ok(Some(at)) }
+}
+
+/// The moment since which a request asks for what changed: one that is past, and before the one
+/// that it asks about.
+///
+/// # Errors
+/// `MALFORMED`, saying what is expected.
+pub(super) fn since(
+    request: &AskRequest,
+    as_of: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Problem> {
+    let since = self::as_of(&request.updated_after, now)?;
+    let wrong = |detail: &str, hint: &str| Problem::new(Kind::Malformed, detail).hint(hint);
+    if since.zip(as_of).is_some_and(|(since, as_of)| since > as_of) {
+        let detail = "what changed since a moment is asked for as of one before it";
+        return Err(wrong(detail, "name the earlier moment as the one since which"));
+    }
+    let AskRequest { first_observations, last_observations, offset, limit, .. } = request;
+    let in_part = *first_observations > 0 || *last_observations > 0 || *offset > 0 || *limit > 0;
+    if since.is_some() && in_part {
+        let detail = "of what changed since a moment no ends of series and no part are given";
+        return Err(wrong(detail, "ask for all that changed"));
+    }
+    Ok(since)
 }
 
 /// What is to be known of the figures of a selection: what was withdrawn, what was revised since

@@ -70,11 +70,44 @@ impl Attributes {
     }
 }
 
-/// Cells to be written, and all that is said of them.
-#[derive(Debug, Clone, Copy)]
+/// A message of figures: one data set; or, of what changed, what disappeared and what is to stand
+/// in the place of what stood.
+#[derive(Debug, Clone)]
 pub struct Message<'a> {
     /// What it says of itself.
     pub header: &'a Header,
+    /// Its data sets, alike but for their cells; there is one at least.
+    pub sets: Vec<DataSet<'a>>,
+}
+
+/// What the reader is to do with a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing that is said.
+    Information,
+    /// Put it in the place of what stood.
+    Replace,
+    /// Take it away.
+    Delete,
+}
+
+impl Action {
+    /// Its name in SDMX-ML and SDMX-JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Information => "Information",
+            Self::Replace => "Replace",
+            Self::Delete => "Delete",
+        }
+    }
+}
+
+/// Cells to be written, and all that is said of them.
+#[derive(Debug, Clone, Copy)]
+pub struct DataSet<'a> {
+    /// What the reader is to do with them.
+    pub action: Action,
     /// The dataset.
     pub structure: &'a Structure,
     /// All that is adopted: names of concepts.
@@ -102,7 +135,7 @@ struct Columns<'a> {
     observation: Vec<&'a RawColumn>,
 }
 
-impl<'a> Message<'a> {
+impl<'a> DataSet<'a> {
     fn columns(&self) -> Columns<'a> {
         let own = |id: &str| self.table.column(id);
         let attributes = |level| -> Vec<&'a RawColumn> {
@@ -117,6 +150,17 @@ impl<'a> Message<'a> {
             series: attributes(Level::Series),
             observation: attributes(Level::Observation),
         }
+    }
+
+    /// The ids of the attributes that are given: of series, then of observations.
+    fn attributes(&self) -> impl Iterator<Item = &'a str> {
+        let (structure, parts) = (self.structure, self.parts);
+        [Level::Series, Level::Observation].into_iter().flat_map(move |level| {
+            let given = structure.attributes.iter().filter(move |attribute| {
+                attribute.level == level && parts.attributes.takes(&attribute.id, level)
+            });
+            given.map(|attribute| attribute.id.as_str())
+        })
     }
 
     /// The code list of a dimension or an attribute; none where what stands there are no codes.

@@ -72,11 +72,13 @@ impl Query for QueryService {
 
     async fn ask(&self, request: Request<AskRequest>) -> Result<Response<Self::AskStream>, Status> {
         let asker = self.gate.admit(&request, "query/ask", ANYBODY).await?;
-        let Answer { provenance, blocks, .. } =
-            self.query.ask(&asker, request.into_inner()).await?;
+        let answer = self.query.ask(&asker, request.into_inner()).await?;
+        let Answer { provenance, blocks, removed, .. } = answer;
         let first = AskResponse { part: Some(Part::Provenance(provenance)) };
         let rest = blocks.into_iter().map(|block| AskResponse { part: Some(Part::Block(block)) });
-        let parts: Vec<_> = std::iter::once(first).chain(rest).map(Ok).collect();
+        let removed = removed.into_iter().flat_map(|(_, keys)| keys);
+        let removed = removed.map(|keys| AskResponse { part: Some(Part::Removed(keys)) });
+        let parts: Vec<_> = std::iter::once(first).chain(rest).chain(removed).map(Ok).collect();
         Ok(Response::new(stream::iter(parts)))
     }
 }

@@ -206,12 +206,12 @@ impl Rest {
         answer: Answer,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Problem> {
-        if query.version == Version::One && answer.table.table().rows == 0 {
+        if query.version == Version::One && answer.is_empty() {
             let exchange = answer.provenance.exchange;
             let none = "no observation is given of what is asked for";
             return Err(Problem::new(Kind::NotFound, none).recorded_as(exchange));
         }
-        let tag = Tag::of_data(&answer.blocks, &query);
+        let tag = Tag::of_data(&answer, &query);
         let mut response = if tag.is_known(headers) {
             respond(StatusCode::NOT_MODIFIED, None, Body::empty())
         } else {

@@ -10,12 +10,16 @@ use std::{
     process::Command,
 };
 
-use birge_proto::{manifest::Action, record::Event};
+use birge_proto::{
+    manifest::{Action, Cause, Manifest},
+    record::{Event, keyed_digest},
+    wire::AskRequest,
+};
 use birge_tests::{
-    answer::request,
+    answer::{Cell, request},
     batch::Batch,
     binaries::{has_package, python, workspace},
-    client::Credentials,
+    client::{Client, Credentials},
     country,
     exchange::Exchange,
     node::Node,
@@ -26,6 +30,7 @@ use serde_json::{Value, json};
 
 use crate::{
     people::Scene,
+    revisions::stock,
     support::{block_on, record, submit, trafficking},
 };
 
@@ -370,6 +375,93 @@ fn an_answer_says_on_what_it_rests_and_is_not_sent_twice_to_who_has_it() {
             let may = web::send_with(address, &roots, "OPTIONS", path, &asks, b"").await.unwrap();
             assert_eq!((may.status, may.header("access-control-allow-origin")), (200, "*"));
             assert!(may.header("access-control-allow-headers").contains("authorization"));
+        }
+    });
+}
+
+/// Asks over mutual TLS, as a node's system would.
+async fn system(scene: &Scene, node: &Node, path: &str) -> Response {
+    let credentials = Credentials::of(node).unwrap();
+    let address = scene.exchange.address();
+    web::send_as(address, &credentials, "GET", path, &[], b"").await.unwrap()
+}
+
+#[test]
+fn of_what_was_known_before_only_what_changed_is_told_and_what_disappeared() {
+    block_on(async {
+        let scene = Scene::new().await;
+        let (first, _) = scene.stock(2023, 90, Action::Append, None).await.unwrap();
+        scene.stock(2022, 80, Action::Append, None).await.unwrap();
+        let place = scene.stock(2021, 70, Action::Append, None).await.unwrap();
+        let then = record(&scene.exchange, &scene.auditor, place.1).await.time;
+        scene.after(3_600);
+        // Women and so the total are revised; men stay. Of another year everything is withdrawn.
+        scene.stock(2023, 95, Action::Replace, Some(first)).await.unwrap();
+        let mut gone = Batch::from_csv("NSC", &stock('A', &[(2021, 70)]), 100).unwrap();
+        gone.blocks.clear();
+        gone.manifest = Manifest {
+            action: Action::Withdraw,
+            revises: Some(place.0),
+            reason: Some("counted twice".to_owned()),
+            cause: Some(Cause::SourceError),
+            observations: 0,
+            ..gone.manifest
+        };
+        submit(&scene.exchange, &scene.nsc, &gone).await.unwrap();
+        let since = then.to_string();
+        let asked = AskRequest { updated_after: since.clone(), ..request("MIG_STOCK", &[]) };
+        let client = Client::of(&scene.mia, scene.exchange.address()).await.unwrap();
+        let answer = client.ask(asked).await.unwrap();
+        let told = |cells: &[Cell]| -> Vec<String> {
+            let cell = |cell: &Cell| {
+                format!("{} {} {:?}", cell.code("SEX"), cell.code("TIME_PERIOD"), cell.value)
+            };
+            cells.iter().map(cell).collect()
+        };
+        assert_eq!(told(&answer.cells), ["_T 2023 Some(145.0)", "F 2023 Some(95.0)"]);
+        assert_eq!(told(&answer.removed), ["_T 2021 None", "F 2021 None", "M 2021 None"]);
+        // The digest of the record covers both.
+        let provenance = answer.provenance.clone().unwrap();
+        let key: [u8; 32] = provenance.digest_key.clone().try_into().unwrap();
+        let digest = keyed_digest(&key, &answer.bytes);
+        let recorded = record(&scene.exchange, &scene.auditor, provenance.exchange).await;
+        let Event::QueryAnswered { digest: covered, .. } = recorded.event else { panic!() };
+        assert_eq!(covered, hex::encode(digest));
+
+        let path =
+            format!("/sdmx/v2/data/dataflow/BIRGE/MIG_STOCK/+/*?updatedAfter={since}&format=");
+        let csv = system(&scene, &scene.mia, &format!("{path}csvdata")).await;
+        let csv = String::from_utf8(csv.body).unwrap();
+        let rows = |action: &str| csv.lines().filter(|row| row.contains(action)).count();
+        assert_eq!((rows(",D,A,KG"), rows(",R,A,KG"), csv.lines().count()), (3, 2, 6), "{csv}");
+        let json = system(&scene, &scene.mia, &format!("{path}jsondata")).await;
+        let json: Value = serde_json::from_slice(&json.body).unwrap();
+        let actions: Vec<_> =
+            (0..2).map(|set| json["data"]["dataSets"][set]["action"].as_str().unwrap()).collect();
+        assert_eq!(actions, ["Delete", "Replace"]);
+        for form in ["genericdata", "structurespecificdata"] {
+            let xml = system(&scene, &scene.mia, &format!("{path}{form}")).await;
+            let xml = String::from_utf8(xml.body).unwrap();
+            let (gone, new) = xml.split_once("</mes:DataSet>").unwrap();
+            assert!(
+                gone.contains("action=\"Delete\"") && gone.matches("2021").count() == 3,
+                "{xml}"
+            );
+            assert!(new.contains("action=\"Replace\"") && new.contains("\"95\""), "{xml}");
+        }
+        // Nothing has changed since it changed, and nobody knows what is to come.
+        scene.after(3_600);
+        let now = scene.now.get().to_string();
+        let path = |more: &str| format!("/sdmx/v1/data/MIG_STOCK?updatedAfter={more}");
+        for (more, status) in [
+            (now, 404),
+            ("2099-01-01T00:00:00Z".to_owned(), 400),
+            (format!("{since}&firstNObservations=1"), 400),
+            (format!("{since}&asOf=2020-01-01T00:00:00Z"), 400),
+            (format!("{since}&format=csvdata"), 406),
+        ] {
+            let answer = system(&scene, &scene.mia, &path(&more)).await;
+            assert_eq!(answer.status, status, "{more}: {:?}", String::from_utf8(answer.body));
         }
     });
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use birge_schemas::{codelist::named, table::RawColumn};
 
-use super::{Columns, Message, VALUE};
+use super::{Action, Columns, DataSet, Message, VALUE};
 
 /// How a missing value is written in version 2: intended to be missing.
 const MISSING: &str = "NaN";
@@ -44,9 +44,10 @@ pub struct Dialect {
 
 /// A column as it is written: of each entry of its dictionary the cells, each after a comma.
 struct Written<'a> {
-    heading: String,
     column: Option<&'a RawColumn>,
     cells: Vec<String>,
+    /// What stands where there is no such column.
+    none: &'static str,
 }
 
 /// Writes a file.
@@ -54,42 +55,47 @@ struct Written<'a> {
 /// # Errors
 /// When it cannot be written.
 pub fn write(message: &Message<'_>, dialect: &Dialect, mut to: impl Write) -> io::Result<()> {
-    let Columns { dimensions, time, series, observation } = message.columns();
-    let key: Vec<_> = dimensions.iter().copied().chain(time).collect();
-    let before: Vec<_> = key.iter().map(|column| written(message, dialect, column)).collect();
-    let attributes = series.into_iter().chain(observation);
-    let after: Vec<_> = attributes.map(|column| written(message, dialect, column)).collect();
-    let [keys_of_series, keys_of_observations] = dialect.keys;
-    let (first, rows) = about(message, dialect);
-
-    to.write_all(first.as_bytes())?;
-    for (wanted, heading) in [(keys_of_series, ",SERIES_KEY"), (keys_of_observations, ",OBS_KEY")] {
+    let Some(first) = message.sets.first() else { return Ok(()) };
+    to.write_all(about(first, dialect).0.as_bytes())?;
+    for (wanted, heading) in dialect.keys.into_iter().zip([",SERIES_KEY", ",OBS_KEY"]) {
         to.write_all(if wanted { heading.as_bytes() } else { b"" })?;
     }
-    let value = heading(message, dialect, VALUE);
-    let headings = before.iter().map(|column| &column.heading).chain([&value]);
-    for heading in headings.chain(after.iter().map(|column| &column.heading)) {
-        to.write_all(heading.as_bytes())?;
+    let dimensions = first.structure.dimensions.iter().map(|dimension| dimension.id.as_str());
+    for id in dimensions.chain([VALUE]).chain(first.attributes()) {
+        to.write_all(heading(first, dialect, id).as_bytes())?;
     }
     to.write_all(b"\n")?;
-    if !message.parts.observations {
-        return to.flush(); // what this format has is observations
+    // What this format has is observations.
+    let sets = message.sets.iter().filter(|set| set.parts.observations);
+    for set in sets {
+        rows(set, dialect, &mut to)?;
     }
+    to.flush()
+}
+
+fn rows(set: &DataSet<'_>, dialect: &Dialect, to: &mut impl Write) -> io::Result<()> {
+    let Columns { dimensions, time, .. } = set.columns();
+    let key: Vec<_> = dimensions.iter().copied().chain(time).collect();
+    let before: Vec<_> = key.iter().map(|column| written(set, dialect, &column.id)).collect();
+    let after: Vec<_> = set.attributes().map(|id| written(set, dialect, id)).collect();
+    let [keys_of_series, keys_of_observations] = dialect.keys;
+    let (_, about) = about(set, dialect);
     let no_name = if dialect.labels == Labels::Name { "," } else { "" };
-    for row in 0..message.table.rows {
-        to.write_all(rows.as_bytes())?;
+    for row in 0..set.table.rows {
+        to.write_all(about.as_bytes())?;
         if keys_of_series {
             to.write_all(b",")?;
-            write_key(&mut to, &dimensions, row)?;
+            write_key(to, &dimensions, row)?;
         }
         if keys_of_observations {
             to.write_all(b",")?;
-            write_key(&mut to, &key, row)?;
+            write_key(to, &key, row)?;
         }
         before.iter().try_for_each(|column| to.write_all(column.at(row).as_bytes()))?;
-        match message.value(row) {
+        let is_missing = dialect.version == Version::Two && set.parts.values;
+        match set.value(row) {
             Some(value) => write!(to, ",{value}{no_name}")?,
-            None if dialect.version == Version::Two && message.parts.values => {
+            None if is_missing && set.action != Action::Delete => {
                 write!(to, ",{MISSING}{no_name}")?;
             }
             None => write!(to, ",{no_name}")?,
@@ -97,31 +103,40 @@ pub fn write(message: &Message<'_>, dialect: &Dialect, mut to: impl Write) -> io
         after.iter().try_for_each(|column| to.write_all(column.at(row).as_bytes()))?;
         to.write_all(b"\n")?;
     }
-    to.flush()
+    Ok(())
 }
 
 /// The headings and the cells that say what a row is of.
-fn about(message: &Message<'_>, dialect: &Dialect) -> (String, String) {
-    let structure = message.structure;
+fn about(set: &DataSet<'_>, dialect: &Dialect) -> (String, String) {
+    let structure = set.structure;
     let (id, name) = (structure.structure_id(), structure.name(&dialect.language));
     let both = match dialect.labels {
         Labels::Both => cell(&format!("{id}: {name}")),
         Labels::Id | Labels::Name => cell(&id),
     };
+    let action = match set.action {
+        Action::Information => "I",
+        Action::Replace => "R",
+        Action::Delete => "D",
+    };
     match (dialect.version, dialect.labels) {
         (Version::One, _) => (String::from("DATAFLOW"), both),
         (Version::Two, Labels::Name) => (
             String::from("STRUCTURE,STRUCTURE_ID,STRUCTURE_NAME,ACTION"),
-            format!("dataflow,{both},{},I", cell(name)),
+            format!("dataflow,{both},{},{action}", cell(name)),
         ),
         (Version::Two, _) => {
-            (String::from("STRUCTURE,STRUCTURE_ID,ACTION"), format!("dataflow,{both},I"))
+            (String::from("STRUCTURE,STRUCTURE_ID,ACTION"), format!("dataflow,{both},{action}"))
         }
     }
 }
 
-fn written<'a>(message: &Message<'_>, dialect: &Dialect, column: &'a RawColumn) -> Written<'a> {
-    let list = message.code_list(&column.id);
+fn written<'a>(set: &DataSet<'a>, dialect: &Dialect, id: &str) -> Written<'a> {
+    let none = if dialect.labels == Labels::Name { ",," } else { "," };
+    let Some(column) = set.table.column(id) else {
+        return Written { column: None, cells: vec![], none };
+    };
+    let list = set.code_list(id);
     let cells = column.dictionary.iter().map(|text| {
         let code = list.and_then(|list| Some(list.code(list.position(text)?)));
         let name = code.map_or("", |code| code.name(&dialect.language));
@@ -131,12 +146,11 @@ fn written<'a>(message: &Message<'_>, dialect: &Dialect, column: &'a RawColumn) 
             Labels::Name => format!(",{},{}", cell(text), cell(name)),
         }
     });
-    let heading = heading(message, dialect, &column.id);
-    Written { heading, column: Some(column), cells: cells.collect() }
+    Written { column: Some(column), cells: cells.collect(), none }
 }
 
-fn heading(message: &Message<'_>, dialect: &Dialect, id: &str) -> String {
-    let names = message.structures.concept(id);
+fn heading(set: &DataSet<'_>, dialect: &Dialect, id: &str) -> String {
+    let names = set.structures.concept(id);
     let name = names.and_then(|names| named(names, &dialect.language)).unwrap_or(id);
     match dialect.labels {
         Labels::Id => format!(",{id}"),
@@ -147,8 +161,8 @@ fn heading(message: &Message<'_>, dialect: &Dialect, id: &str) -> String {
 
 impl Written<'_> {
     fn at(&self, row: usize) -> &str {
-        let entry = self.column.map_or(0, |column| column.entry(row));
-        self.cells.get(entry).map_or(",", String::as_str)
+        let cell = self.column.and_then(|column| self.cells.get(column.entry(row)));
+        cell.map_or(self.none, String::as_str)
     }
 }
 

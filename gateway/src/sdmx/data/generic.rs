@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{
-    Columns, Layout, Message,
+    Columns, DataSet, Layout, Message,
     message::{self, Kind, Written, write_all},
 };
 
@@ -14,15 +14,17 @@ const GENERIC: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/data/ge
 /// # Errors
 /// When it cannot be written.
 pub fn write(message: &Message<'_>, to: impl Write) -> io::Result<()> {
+    let Some(first) = message.sets.first() else { return Ok(()) };
     let kind = Kind {
         root: "mes:GenericData",
         namespaces: &[("xmlns:gen", GENERIC)],
         namespace: None,
-        data_set: &[("structureRef", &message.definition.id), ("action", "Information")],
+        data_set: &[("structureRef", &first.definition.id)],
+        action: "action",
     };
-    message::write(message, &kind, to, |to| match message.layout {
-        Layout::Series => series(message, to),
-        Layout::Flat => flat(message, to),
+    message::write(message, &kind, to, |to, set| match set.layout {
+        Layout::Series => series(set, to),
+        Layout::Flat => flat(set, to),
     })
 }
 
@@ -32,22 +34,22 @@ fn values<'a>(columns: &[&'a birge_schemas::table::RawColumn]) -> Vec<Written<'a
     columns.iter().map(|column| Written::of(column, value)).collect()
 }
 
-fn series(message: &Message<'_>, to: &mut impl Write) -> io::Result<()> {
-    let columns = message.columns();
+fn series(set: &DataSet<'_>, to: &mut impl Write) -> io::Result<()> {
+    let columns = set.columns();
     let Columns { dimensions, time, series, observation } = &columns;
     let [dimensions, series, observation] =
         [dimensions, series, observation].map(|columns| values(columns));
     let period = |_: &str, text: &str| format!("<gen:ObsDimension value=\"{text}\"/>");
     let time = time.map(|time| Written::of(time, period));
-    for rows in columns.series(message.table.rows) {
+    for rows in columns.series(set.table.rows) {
         to.write_all(b"<gen:Series><gen:SeriesKey>")?;
         write_all(to, &dimensions, rows.start)?;
         to.write_all(b"</gen:SeriesKey>")?;
         attributes(to, &series, rows.start)?;
-        for row in rows.filter(|_| message.parts.observations) {
+        for row in rows.filter(|_| set.parts.observations) {
             to.write_all(b"<gen:Obs>")?;
             write_all(to, time.as_slice(), row)?;
-            value(message, to, row)?;
+            value(set, to, row)?;
             attributes(to, &observation, row)?;
             to.write_all(b"</gen:Obs>")?;
         }
@@ -56,24 +58,24 @@ fn series(message: &Message<'_>, to: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn flat(message: &Message<'_>, to: &mut impl Write) -> io::Result<()> {
-    let Columns { mut dimensions, time, mut series, observation } = message.columns();
+fn flat(set: &DataSet<'_>, to: &mut impl Write) -> io::Result<()> {
+    let Columns { mut dimensions, time, mut series, observation } = set.columns();
     dimensions.extend(time);
     series.extend(observation);
     let [dimensions, all] = [dimensions, series].map(|columns| values(&columns));
-    for row in (0..message.table.rows).filter(|_| message.parts.observations) {
+    for row in (0..set.table.rows).filter(|_| set.parts.observations) {
         to.write_all(b"<gen:Obs><gen:ObsKey>")?;
         write_all(to, &dimensions, row)?;
         to.write_all(b"</gen:ObsKey>")?;
-        value(message, to, row)?;
+        value(set, to, row)?;
         attributes(to, &all, row)?;
         to.write_all(b"</gen:Obs>")?;
     }
     Ok(())
 }
 
-fn value(message: &Message<'_>, to: &mut impl Write, row: usize) -> io::Result<()> {
-    match message.value(row) {
+fn value(set: &DataSet<'_>, to: &mut impl Write, row: usize) -> io::Result<()> {
+    match set.value(row) {
         Some(value) => write!(to, "<gen:ObsValue value=\"{value}\"/>"),
         None => Ok(()),
     }

@@ -9,8 +9,11 @@ use birge_schemas::{
 };
 use serde_json::{Value, json};
 
-use super::{Columns, Layout, Message, VALUE};
-use crate::sdmx::json::{meta, names_of};
+use super::{Columns, DataSet, Layout, Message, VALUE};
+use crate::sdmx::{
+    header::Header,
+    json::{meta, names_of},
+};
 
 /// Its schema, by which readers know the version.
 const SCHEMA: &str = "https://raw.githubusercontent.com/sdmx-twg/sdmx-json/master/data-message/tools/\
@@ -31,40 +34,41 @@ struct Places<'a> {
 /// When it cannot be written.
 pub fn write(message: &Message<'_>, mut to: impl Write) -> io::Result<()> {
     let meta = meta(message.header, SCHEMA);
-    let rows = if message.parts.observations || message.layout == Layout::Series {
-        message.table.rows
-    } else {
-        0
+    let is_there = |set: &&DataSet<'_>| {
+        set.table.rows > 0 && (set.parts.observations || set.layout == Layout::Series)
     };
-    if rows == 0 {
-        write!(to, "{{\"meta\":{meta},\"data\":{{\"structures\":[],\"dataSets\":[]}}}}")?;
-        return to.flush();
-    }
-    let places = places(message);
-    let structure = structure(message, &places);
-    write!(to, "{{\"meta\":{meta},\"data\":{{\"structures\":[{structure}],\"dataSets\":[")?;
-    let links = json!([{"rel": "dataflow", "urn": message.flow.to_string()}]);
+    // A dimension has one value at least.
+    let sets: Vec<_> = message.sets.iter().filter(is_there).map(|set| (set, places(set))).collect();
+    let structures: Value =
+        sets.iter().map(|(set, places)| structure(message.header, set, places)).collect();
+    write!(to, "{{\"meta\":{meta},\"data\":{{\"structures\":{structures},\"dataSets\":[")?;
     let annotations: Value = (0..message.header.remarks.len()).collect();
-    write!(
-        to,
-        "{{\"structure\":0,\"action\":\"Information\",\"links\":{links},\"annotations\":{annotations},"
-    )?;
-    match message.layout {
-        Layout::Series => series(message, &places, &mut to)?,
-        Layout::Flat => {
-            to.write_all(b"\"observations\":{")?;
-            for row in 0..rows {
-                to.write_all(if row == 0 { b"" } else { b"," })?;
-                observation(message, &places, &mut to, row)?;
-            }
-            to.write_all(b"}")?;
-        }
+    for (place, (set, places)) in sets.iter().enumerate() {
+        let comma = if place == 0 { "" } else { "," };
+        let links = json!([{"rel": "dataflow", "urn": set.flow.to_string()}]);
+        let action = set.action.name();
+        write!(to, "{comma}{{\"structure\":{place},\"action\":\"{action}\",\"links\":{links},")?;
+        write!(to, "\"annotations\":{annotations},")?;
+        observations(set, places, &mut to)?;
+        to.write_all(b"}")?;
     }
-    to.write_all(b"}]}}")?;
+    to.write_all(b"]}}")?;
     to.flush()
 }
 
-fn series(message: &Message<'_>, places: &Places<'_>, to: &mut impl Write) -> io::Result<()> {
+fn observations(set: &DataSet<'_>, places: &Places<'_>, to: &mut impl Write) -> io::Result<()> {
+    if set.layout == Layout::Series {
+        return series(set, places, to);
+    }
+    to.write_all(b"\"observations\":{")?;
+    for row in 0..set.table.rows {
+        to.write_all(if row == 0 { b"" } else { b"," })?;
+        observation(set, places, to, row)?;
+    }
+    to.write_all(b"}")
+}
+
+fn series(set: &DataSet<'_>, places: &Places<'_>, to: &mut impl Write) -> io::Result<()> {
     let of_one_key = Columns {
         dimensions: places.dimensions[0].clone(),
         time: None,
@@ -72,16 +76,16 @@ fn series(message: &Message<'_>, places: &Places<'_>, to: &mut impl Write) -> io
         observation: vec![],
     };
     to.write_all(b"\"series\":{")?;
-    for rows in of_one_key.series(message.table.rows) {
+    for rows in of_one_key.series(set.table.rows) {
         to.write_all(if rows.start == 0 { b"\"" } else { b",\"" })?;
         write_key(to, &places.dimensions[0], rows.start)?;
         to.write_all(b"\":{\"attributes\":[")?;
         write_entries(to, &places.attributes[0], rows.start, false)?;
         to.write_all(b"],\"observations\":{")?;
         let first = rows.start;
-        for row in rows.filter(|_| message.parts.observations) {
+        for row in rows.filter(|_| set.parts.observations) {
             to.write_all(if row == first { b"" } else { b"," })?;
-            observation(message, places, to, row)?;
+            observation(set, places, to, row)?;
         }
         to.write_all(b"}}")?;
     }
@@ -90,14 +94,14 @@ fn series(message: &Message<'_>, places: &Places<'_>, to: &mut impl Write) -> io
 
 /// One observation: its key, its value, its attributes.
 fn observation(
-    message: &Message<'_>,
+    set: &DataSet<'_>,
     places: &Places<'_>,
     to: &mut impl Write,
     row: usize,
 ) -> io::Result<()> {
     to.write_all(b"\"")?;
     write_key(to, &places.dimensions[1], row)?;
-    match message.value(row) {
+    match set.value(row) {
         Some(value) => write!(to, "\":[{value}")?,
         None => to.write_all(b"\":[null")?,
     }
@@ -131,9 +135,9 @@ fn write_entries(
     Ok(())
 }
 
-fn places<'a>(message: &Message<'a>) -> Places<'a> {
-    let Columns { dimensions, time, series, observation } = message.columns();
-    match message.layout {
+fn places<'a>(set: &DataSet<'a>) -> Places<'a> {
+    let Columns { dimensions, time, series, observation } = set.columns();
+    match set.layout {
         Layout::Series => {
             let keys = Columns {
                 dimensions: dimensions.clone(),
@@ -142,7 +146,7 @@ fn places<'a>(message: &Message<'a>) -> Places<'a> {
                 observation: vec![],
             };
             let is_constant = |column: &&RawColumn| {
-                let mut all = keys.series(message.table.rows);
+                let mut all = keys.series(set.table.rows);
                 all.all(|mut rows| {
                     let first = column.entry(rows.start);
                     rows.all(|row| column.entry(row) == first)
@@ -163,24 +167,24 @@ fn places<'a>(message: &Message<'a>) -> Places<'a> {
 }
 
 /// The structure of the data set: what positions stand for.
-fn structure(message: &Message<'_>, places: &Places<'_>) -> Value {
+fn structure(header: &Header, set: &DataSet<'_>, places: &Places<'_>) -> Value {
     let position = |id: &str| {
-        let mut all = message.structure.dimensions.iter();
+        let mut all = set.structure.dimensions.iter();
         all.position(|dimension| dimension.id == id).unwrap_or_default()
     };
     let dimension = |column: &&RawColumn| {
-        let mut own = component(message, column);
+        let mut own = component(set, column);
         own["keyPosition"] = position(&column.id).into();
         own["roles"] = json!([column.id]);
         own
     };
     let attribute = |column: &&RawColumn| {
-        let mut own = component(message, column);
-        let level = message.structure.attribute(&column.id).map(|attribute| attribute.level);
+        let mut own = component(set, column);
+        let level = set.structure.attribute(&column.id).map(|attribute| attribute.level);
         own["relationship"] = match level {
             Some(Level::Series) => {
                 let dimensions: Vec<_> =
-                    message.structure.coded().map(|dimension| dimension.id.as_str()).collect();
+                    set.structure.coded().map(|dimension| dimension.id.as_str()).collect();
                 json!({"dimensions": dimensions})
             }
             _ => json!({"observation": {}}),
@@ -191,37 +195,36 @@ fn structure(message: &Message<'_>, places: &Places<'_>) -> Value {
         places.dimensions.each_ref().map(|all| all.iter().map(dimension).collect::<Vec<_>>());
     let [own_series, own_observations] =
         places.attributes.each_ref().map(|all| all.iter().map(attribute).collect::<Vec<_>>());
-    let remarks = message.header.remarks.iter();
+    let remarks = header.remarks.iter();
     let annotations: Vec<_> =
         remarks.map(|remark| json!({"type": remark.kind, "title": remark.text})).collect();
-    let names = &message.structure.names;
+    let names = &set.structure.names;
     json!({
         "links": [
-            {"rel": "dataflow", "urn": message.flow.to_string()},
-            {"rel": "datastructure", "urn": message.definition.to_string()},
+            {"rel": "dataflow", "urn": set.flow.to_string()},
+            {"rel": "datastructure", "urn": set.definition.to_string()},
         ],
-        "name": message.structure.name("en"), "names": names_of(names),
+        "name": set.structure.name("en"), "names": names_of(names),
         "dimensions": {"dataSet": [], "series": of_series, "observation": of_observations},
-        "measures": {"observation": [concept(message, VALUE)]},
+        "measures": {"observation": [concept(set, VALUE)]},
         "attributes": {
             "dataSet": [], "dimensionGroup": [],
             "series": own_series, "observation": own_observations,
         },
         "annotations": annotations,
-        "dataSets": [0],
     })
 }
 
 /// A concept: its id and names.
-fn concept(message: &Message<'_>, id: &str) -> Value {
+fn concept(set: &DataSet<'_>, id: &str) -> Value {
     let none = Names::new();
-    let names = message.structures.concept(id).unwrap_or(&none);
+    let names = set.structures.concept(id).unwrap_or(&none);
     json!({"id": id, "name": named(names, "en").unwrap_or(id), "names": names_of(names)})
 }
 
 /// A dimension or an attribute, with what stands in it.
-fn component(message: &Message<'_>, column: &RawColumn) -> Value {
-    let list = message.code_list(&column.id);
+fn component(set: &DataSet<'_>, column: &RawColumn) -> Value {
+    let list = set.code_list(&column.id);
     let values = column.dictionary.iter().map(|text| {
         let code = list.and_then(|list| Some(list.code(list.position(text)?)));
         match (code, text.as_str()) {
@@ -233,7 +236,7 @@ fn component(message: &Message<'_>, column: &RawColumn) -> Value {
         }
     });
     let values: Vec<_> = values.collect();
-    let mut own = concept(message, &column.id);
+    let mut own = concept(set, &column.id);
     own["values"] = values.into();
     own
 }

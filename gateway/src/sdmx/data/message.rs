@@ -10,7 +10,7 @@ use quick_xml::{
     events::{BytesEnd, BytesStart, BytesText, Event},
 };
 
-use super::{Layout, Message, TIME};
+use super::{DataSet, Layout, Message, TIME};
 use crate::sdmx::{
     header::Header,
     ml::{COMMON, MESSAGE, begin, head, reference},
@@ -26,8 +26,10 @@ pub(super) struct Kind<'a> {
     pub(super) namespaces: &'a [(&'a str, &'a str)],
     /// The namespace of the structure, where there is one.
     pub(super) namespace: Option<&'a str>,
-    /// The attributes of the data set.
+    /// The attributes of a data set.
     pub(super) data_set: &'a [(&'a str, &'a str)],
+    /// The one that says what is to be done with it.
+    pub(super) action: &'a str,
 }
 
 impl Layout {
@@ -40,13 +42,14 @@ impl Layout {
     }
 }
 
-/// Writes a message; `observations` writes what stands in its data set.
+/// Writes a message; `observations` writes what stands in a data set.
 pub(super) fn write<W: Write>(
     message: &Message<'_>,
     kind: &Kind<'_>,
     to: W,
-    observations: impl FnOnce(&mut W) -> io::Result<()>,
+    observations: impl Fn(&mut W, &DataSet<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
+    let Some(first) = message.sets.first() else { return Ok(()) };
     let mut out = begin(to)?;
     let mut root = BytesStart::new(kind.root);
     root.extend_attributes([("xmlns:mes", MESSAGE), ("xmlns:com", COMMON)]);
@@ -54,22 +57,27 @@ pub(super) fn write<W: Write>(
     out.write_event(Event::Start(root))?;
     head(&mut out, message.header, |out| {
         let mut own = out.create_element("mes:Structure").with_attributes([
-            ("structureID", message.definition.id.as_str()),
-            ("dimensionAtObservation", message.layout.dimension_at_observation()),
+            ("structureID", first.definition.id.as_str()),
+            ("dimensionAtObservation", first.layout.dimension_at_observation()),
         ]);
         if let Some(namespace) = kind.namespace {
             own = own.with_attribute(("namespace", namespace));
         }
-        own.write_inner_content(|out| reference(out, "com:Structure", message.definition))?;
-        let action = BytesText::new("Information");
-        out.create_element("mes:DataSetAction").write_text_content(action)?;
+        own.write_inner_content(|out| reference(out, "com:Structure", first.definition))?;
+        if let [only] = message.sets[..] {
+            let action = BytesText::new(only.action.name());
+            out.create_element("mes:DataSetAction").write_text_content(action)?;
+        }
         Ok(())
     })?;
-    let data_set = BytesStart::new("mes:DataSet");
-    let data_set = data_set.with_attributes(kind.data_set.iter().copied());
-    out.write_event(Event::Start(data_set))?;
-    observations(out.get_mut())?;
-    out.write_event(Event::End(BytesEnd::new("mes:DataSet")))?;
+    for set in &message.sets {
+        let own = BytesStart::new("mes:DataSet");
+        let own = own.with_attributes(kind.data_set.iter().copied());
+        let own = own.with_attributes([(kind.action, set.action.name())]);
+        out.write_event(Event::Start(own))?;
+        observations(out.get_mut(), set)?;
+        out.write_event(Event::End(BytesEnd::new("mes:DataSet")))?;
+    }
     foot(&mut out, message.header)?;
     out.write_event(Event::End(BytesEnd::new(kind.root)))?;
     out.get_mut().flush()

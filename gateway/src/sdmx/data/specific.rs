@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use birge_schemas::table::RawColumn;
 
 use super::{
-    Columns, Layout, Message, VALUE,
+    Columns, DataSet, Layout, Message, VALUE,
     message::{self, Kind, Written, write_all},
 };
 use crate::sdmx::urn::Urn;
@@ -27,21 +27,22 @@ pub fn namespace(definition: &Urn, layout: Layout) -> String {
 /// # Errors
 /// When it cannot be written.
 pub fn write(message: &Message<'_>, to: impl Write) -> io::Result<()> {
-    let namespace = namespace(message.definition, message.layout);
+    let Some(first) = message.sets.first() else { return Ok(()) };
+    let namespace = namespace(first.definition, first.layout);
     let kind = Kind {
         root: "mes:StructureSpecificData",
         namespaces: &[("xmlns:ss", SPECIFIC), ("xmlns:xsi", INSTANCE), ("xmlns:own", &namespace)],
         namespace: Some(&namespace),
         data_set: &[
-            ("ss:structureRef", &message.definition.id),
+            ("ss:structureRef", &first.definition.id),
             ("xsi:type", "own:DataSetType"),
             ("ss:dataScope", "DataStructure"),
-            ("ss:action", "Information"),
         ],
+        action: "ss:action",
     };
-    message::write(message, &kind, to, |to| match message.layout {
-        Layout::Series => series(message, to),
-        Layout::Flat => flat(message, to),
+    message::write(message, &kind, to, |to, set| match set.layout {
+        Layout::Series => series(set, to),
+        Layout::Flat => flat(set, to),
     })
 }
 
@@ -51,20 +52,20 @@ fn attributes<'a>(columns: &[&'a RawColumn]) -> Vec<Written<'a>> {
     columns.iter().map(|column| Written::of(column, attribute)).collect()
 }
 
-fn series(message: &Message<'_>, to: &mut impl Write) -> io::Result<()> {
-    let columns = message.columns();
+fn series(set: &DataSet<'_>, to: &mut impl Write) -> io::Result<()> {
+    let columns = set.columns();
     let of_series: Vec<_> = columns.dimensions.iter().chain(&columns.series).copied().collect();
     let of_series = attributes(&of_series);
     let time = attributes(columns.time.as_slice());
     let of_observation = attributes(&columns.observation);
-    for rows in columns.series(message.table.rows) {
+    for rows in columns.series(set.table.rows) {
         to.write_all(b"<Series")?;
         write_all(to, &of_series, rows.start)?;
         to.write_all(b">")?;
-        for row in rows.filter(|_| message.parts.observations) {
+        for row in rows.filter(|_| set.parts.observations) {
             to.write_all(b"<Obs")?;
             write_all(to, &time, row)?;
-            value(message, to, row)?;
+            value(set, to, row)?;
             write_all(to, &of_observation, row)?;
             to.write_all(b"/>")?;
         }
@@ -73,23 +74,23 @@ fn series(message: &Message<'_>, to: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn flat(message: &Message<'_>, to: &mut impl Write) -> io::Result<()> {
-    let Columns { dimensions, time, series, observation } = message.columns();
+fn flat(set: &DataSet<'_>, to: &mut impl Write) -> io::Result<()> {
+    let Columns { dimensions, time, series, observation } = set.columns();
     let key: Vec<_> = dimensions.into_iter().chain(time).collect();
     let more: Vec<_> = series.into_iter().chain(observation).collect();
     let (key, more) = (attributes(&key), attributes(&more));
-    for row in (0..message.table.rows).filter(|_| message.parts.observations) {
+    for row in (0..set.table.rows).filter(|_| set.parts.observations) {
         to.write_all(b"<Obs")?;
         write_all(to, &key, row)?;
-        value(message, to, row)?;
+        value(set, to, row)?;
         write_all(to, &more, row)?;
         to.write_all(b"/>")?;
     }
     Ok(())
 }
 
-fn value(message: &Message<'_>, to: &mut impl Write, row: usize) -> io::Result<()> {
-    match message.value(row) {
+fn value(set: &DataSet<'_>, to: &mut impl Write, row: usize) -> io::Result<()> {
+    match set.value(row) {
         Some(value) => write!(to, " {VALUE}=\"{value}\""),
         None => Ok(()),
     }

@@ -144,16 +144,8 @@ const OF_DATA: [&str; 18] = [
     "updatedBefore",
 ];
 
-const OF_AVAILABILITY: [&str; 8] = [
-    "endPeriod",
-    "format",
-    "includeHistory",
-    "mode",
-    "references",
-    "startPeriod",
-    "updatedAfter",
-    "updatedBefore",
-];
+const OF_AVAILABILITY: [&str; 7] =
+    ["endPeriod", "format", "includeHistory", "mode", "references", "startPeriod", "updatedBefore"];
 
 /// Reads a question.
 ///
@@ -307,11 +299,17 @@ fn data(path: &Path, known: &Known, headers: &HeaderMap) -> Result<DataQuery, Pr
     request.last_observations = path.number("lastNObservations")?.unwrap_or_default();
     request.offset = path.number("offset")?.unwrap_or_default();
     request.limit = path.number("limit")?.unwrap_or_default();
+    request.updated_after = path.parameter("updatedAfter").unwrap_or_default().to_owned();
     match path.version {
         Version::One => path.at_most(3)?,
         Version::Two => path.at_most(5)?,
     }
     let format = media::data(path, headers)?;
+    if !request.updated_after.is_empty() && format == DataFormat::Csv(csv::Version::One) {
+        let detail = "SDMX-CSV 1.0 has no place for what disappeared";
+        return Err(Problem::new(Kind::NotAcceptable, detail)
+            .hint("ask for SDMX-CSV 2.0 or any other form of what changed since a moment"));
+    }
     Ok(DataQuery {
         version: path.version,
         request,
@@ -326,7 +324,7 @@ fn data(path: &Path, known: &Known, headers: &HeaderMap) -> Result<DataQuery, Pr
 
 /// The dataset and the selection that an address and its parameters name.
 fn question<'k>(path: &Path, known: &'k Known) -> Result<(&'k Structure, AskRequest), Problem> {
-    let plain = [("includeHistory", "false"), ("updatedAfter", ""), ("updatedBefore", "")];
+    let plain = [("includeHistory", "false"), ("updatedBefore", "")];
     for (parameter, plain) in plain {
         if let Some(value) = path.parameter(parameter).filter(|value| *value != plain) {
             return Err(not_supported(format!("{parameter}={value}"))
@@ -602,7 +600,7 @@ mod tests {
         };
         // Filters are described as one, and what is not done is not described.
         let done = |known: &[&'static str]| -> BTreeSet<&str> {
-            let not_done = ["includeHistory", "timeFormat", "updatedAfter", "updatedBefore"];
+            let not_done = ["includeHistory", "timeFormat", "updatedBefore"];
             known.iter().copied().chain(["c"]).filter(|name| !not_done.contains(name)).collect()
         };
         assert_eq!(named("/data/"), done(&OF_DATA));

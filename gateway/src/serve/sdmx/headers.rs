@@ -11,7 +11,7 @@ use super::{
     super::tls::{Credential, Peer},
     asked::DataQuery,
 };
-use crate::sdmx::artefact::Artefact;
+use crate::{query::Answer, sdmx::artefact::Artefact};
 
 /// What a page of another origin may read of an answer besides itself: its tag, and on what it
 /// rests.
@@ -31,13 +31,15 @@ pub(super) struct Tag(String);
 
 impl Tag {
     /// Of figures: made from the cells that are given and from their form, and nothing else.
-    pub(super) fn of_data(blocks: &[Vec<u8>], query: &DataQuery) -> Self {
+    pub(super) fn of_data(answer: &Answer, query: &DataQuery) -> Self {
         let DataQuery { request, format, layout, parts, labels, keys, language, .. } = query;
         let form = format!(
             "{} {format:?} {layout:?} {parts:?} {labels:?} {keys:?} {language}",
             request.dataset
         );
-        Self::of(std::iter::once(form.as_bytes()).chain(blocks.iter().map(Vec::as_slice)))
+        let removed = answer.removed.iter().flat_map(|(_, keys)| keys);
+        let cells = answer.blocks.iter().chain(removed).map(Vec::as_slice);
+        Self::of(std::iter::once(form.as_bytes()).chain(cells))
     }
 
     /// Of structures.

@@ -10,7 +10,7 @@ use crate::{
     query::Answer,
     sdmx::{
         data::{
-            Message,
+            Action, DataSet, Message,
             csv::{self, Dialect},
             generic, json, specific,
         },
@@ -50,8 +50,8 @@ impl Rendering {
         let (Some(flow), Some(definition)) = (flow, definition) else {
             return Err(std::io::Error::other("the dataset was taken away meanwhile"));
         };
-        let message = Message {
-            header,
+        let whole = DataSet {
+            action: Action::Information,
             structure: &answer.structure,
             structures: &known.structures,
             flow: &flow.urn,
@@ -60,6 +60,14 @@ impl Rendering {
             parts: &query.parts,
             layout: query.layout,
         };
+        let sets = match &answer.removed {
+            None => vec![whole],
+            Some((removed, _)) => vec![
+                DataSet { action: Action::Delete, table: removed.table(), ..whole },
+                DataSet { action: Action::Replace, ..whole },
+            ],
+        };
+        let message = Message { header, sets };
         match query.format {
             DataFormat::Generic => generic::write(&message, to),
             DataFormat::Specific => specific::write(&message, to),

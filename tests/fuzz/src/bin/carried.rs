@@ -30,9 +30,10 @@ fuzz_target!(|given: (Vec<Vec<&[u8]>>, Edit<'_>, &[u8])| {
     for Place { offset, .. } in places {
         read_frame(&mut &written[offset as usize..]).expect("a header");
     }
-    // No other bytes pass for these.
+    // Nothing else passes under their digest; an edit may well put another whole file in their place.
     let changed = edit.of(&written);
-    assert!(changed == written || check(changed.as_slice()).is_err());
+    let digested = changed.ends_with(&written[written.len() - 32..]);
+    assert!(changed == written || !digested || check(changed.as_slice()).is_err());
     let _ = check(bytes);
     if let Ok(answers) = Answers::parse(bytes) {
         answers.answers.iter().for_each(|answer| drop(answer.given()));
