@@ -2,8 +2,9 @@
 //! SDMX-ML 2.1, SDMX-JSON 2.0 and SDMX-CSV.
 //!
 //! [`artefact`] finds structures and what they refer to, [`json`] and [`ml`] write them; [`data`]
-//! divides the cells of an answer into series, and each of its formats writes them. All of it is
-//! pure, and of figures nothing is known here but a [`ProtectedTable`](crate::query::ProtectedTable).
+//! divides the cells of an answer into series, and each of its formats writes them, piece by piece.
+//! All of it is pure, and of figures nothing is known here but a
+//! [`ProtectedTable`](crate::query::ProtectedTable).
 
 pub mod artefact;
 pub mod availability;

@@ -147,12 +147,12 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
     .accept_compressed(CompressionEncoding::Zstd);
     let read_path =
         Arc::new(Query::new(Arc::clone(&catalog), recorder.clone(), Arc::clone(&clock)));
-    let rest = sdmx::router(Arc::new(Rest::new(
+    let rest = Arc::new(Rest::new(
         Arc::clone(&gate),
         Arc::clone(&read_path),
         Arc::clone(&catalog),
         Arc::clone(&clock),
-    )));
+    ));
     let query = QueryServer::new(QueryService {
         gate: Arc::clone(&gate),
         query: read_path,
@@ -179,7 +179,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         turned: Arc::clone(&turned),
         query: query.clone(),
         audit: audit.clone(),
-        rest: rest.clone(),
+        rest: sdmx::router(Arc::clone(&rest)),
         renewals: Arc::new(Renewals {
             catalog: Arc::clone(&catalog),
             recorder: recorder.clone(),
@@ -217,7 +217,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
     let public_log = public::Open {
         ledger,
         query: query.clone(),
-        rest: rest.clone(),
+        rest: sdmx::router(Arc::clone(&rest)),
         turned: Arc::clone(&turned),
     };
     let public_log = tokio::spawn(public::serve(
@@ -236,7 +236,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         stop.clone(),
     );
     // Systems that ask with SDMX clients show their certificate here, too.
-    let services = Routes::from(rest)
+    let services = Routes::from(sdmx::for_systems(&rest))
         .add_service(health_service)
         .add_service(reflection)
         .add_service(intake)

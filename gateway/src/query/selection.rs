@@ -63,6 +63,11 @@ impl Selection {
                     selection.codes[place] = Some(codes);
                     selection.named.extend(named);
                 }
+                None if selection.spans() => {
+                    let detail = format!("{} is named twice", dimension.id);
+                    return Err(Problem::new(Kind::Malformed, detail)
+                        .hint("name periods, or one span from a first to a last"));
+                }
                 None => {
                     periods(structure, wanted)?;
                     selection.periods.clone_from(&wanted.codes);
@@ -90,6 +95,11 @@ impl Selection {
     #[must_use]
     pub fn names_periods(&self) -> bool {
         !self.periods.is_empty()
+    }
+
+    /// Is anything said of periods?
+    fn spans(&self) -> bool {
+        self.names_periods() || !self.from.is_empty() || !self.to.is_empty()
     }
 
     /// Is the period selected? The bounds compare as text, which a period's form allows.

@@ -14,6 +14,7 @@ use super::{
     data::TIME,
     urn::{Class, Urn},
 };
+use crate::query::ProtectedTable;
 
 /// The constraint that says which codes the cells of a table have; of one component, or of all
 /// dimensions. None where there are no cells.
@@ -21,9 +22,10 @@ use super::{
 pub fn constraint(
     structure: &Structure,
     flow: &Urn,
-    table: &RawTable,
+    table: &ProtectedTable,
     component: Option<&str>,
 ) -> Option<Artefact> {
+    let table = table.table();
     if table.rows == 0 {
         return None;
     }

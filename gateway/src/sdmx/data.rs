@@ -15,6 +15,7 @@ use birge_schemas::{
 };
 
 use super::{header::Header, urn::Urn};
+use crate::query::ProtectedTable;
 
 /// The dimension of reference periods.
 pub const TIME: &str = "TIME_PERIOD";
@@ -80,6 +81,53 @@ pub struct Message<'a> {
     pub sets: Vec<DataSet<'a>>,
 }
 
+/// A piece of a message. All of them, one after the other, are the whole: a message is written as
+/// fast as it is taken, and never lies in memory as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// What stands before all data sets.
+    Head,
+    /// What a data set begins with.
+    Begin(usize),
+    /// These of its rows; of series whole ones.
+    Rows(usize, Range<usize>),
+    /// What it ends with.
+    End(usize),
+    /// What stands below all.
+    Foot,
+}
+
+/// Rows of a piece, or somewhat more where a series goes on.
+const ROWS: usize = 2_048;
+
+impl Message<'_> {
+    /// The pieces, in order.
+    #[must_use]
+    pub fn pieces(&self) -> Vec<Piece> {
+        let mut pieces = vec![Piece::Head];
+        for (place, set) in self.sets.iter().enumerate() {
+            pieces.push(Piece::Begin(place));
+            let rows = set.cells().rows;
+            let mut from = 0;
+            let ends: Vec<usize> = match set.layout {
+                Layout::Series => {
+                    set.columns().by_key().series(0..rows).map(|own| own.end).collect()
+                }
+                Layout::Flat => (ROWS..rows).step_by(ROWS).chain([rows]).collect(),
+            };
+            for end in ends {
+                if end - from >= ROWS || (end == rows && end > from) {
+                    pieces.push(Piece::Rows(place, from..end));
+                    from = end;
+                }
+            }
+            pieces.push(Piece::End(place));
+        }
+        pieces.push(Piece::Foot);
+        pieces
+    }
+}
+
 /// What the reader is to do with a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -117,11 +165,13 @@ pub struct DataSet<'a> {
     /// Its data structure.
     pub definition: &'a Urn,
     /// The cells, in the order of series and periods.
-    pub table: &'a RawTable,
+    pub table: &'a ProtectedTable,
     /// What of them is given.
     pub parts: &'a Parts,
     /// How observations are told apart.
     pub layout: Layout,
+    /// In SDMX-JSON, the attributes of series that change within a series.
+    pub changing: &'a [String],
 }
 
 /// The columns of a table by what they are.
@@ -136,8 +186,27 @@ struct Columns<'a> {
 }
 
 impl<'a> DataSet<'a> {
+    fn cells(&self) -> &'a RawTable {
+        self.table.table()
+    }
+
+    /// The attributes of series that change within a series.
+    #[must_use]
+    pub fn changing(&self) -> Vec<String> {
+        let columns = self.columns();
+        let keys = columns.by_key();
+        let changes = |column: &&&RawColumn| {
+            let mut series = keys.series(0..self.cells().rows);
+            series.any(|mut rows| {
+                let first = column.entry(rows.start);
+                rows.any(|row| column.entry(row) != first)
+            })
+        };
+        columns.series.iter().filter(changes).map(|column| column.id.clone()).collect()
+    }
+
     fn columns(&self) -> Columns<'a> {
-        let own = |id: &str| self.table.column(id);
+        let own = |id: &str| self.cells().column(id);
         let attributes = |level| -> Vec<&'a RawColumn> {
             let given = self.structure.attributes.iter().filter(|attribute| {
                 attribute.level == level && self.parts.attributes.takes(&attribute.id, level)
@@ -177,22 +246,28 @@ impl<'a> DataSet<'a> {
 
     /// The value of a row, where it is given.
     fn value(&self, row: usize) -> Option<f64> {
-        self.table.value(row).filter(|_| self.parts.values)
+        self.cells().value(row).filter(|_| self.parts.values)
     }
 }
 
-impl Columns<'_> {
-    /// The rows of each series: those that follow on one another with the same codes and the same
-    /// attributes of series. Where such an attribute changed in time, there are several series of
-    /// one key, for in none of the formats has an observation an attribute of its series.
-    fn series(&self, rows: usize) -> impl Iterator<Item = Range<usize>> {
-        let mut from = 0;
+impl<'a> Columns<'a> {
+    /// The columns of the key of series alone.
+    fn by_key(&self) -> Columns<'a> {
+        let dimensions = self.dimensions.clone();
+        Columns { dimensions, time: None, series: vec![], observation: vec![] }
+    }
+
+    /// The rows of each series among these: those that follow on one another with the same codes
+    /// and the same attributes of series. Where such an attribute changed in time, there are
+    /// several series of one key, for in SDMX-ML no observation has an attribute of its series.
+    fn series(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let mut from = rows.start;
         std::iter::from_fn(move || {
-            let own = from..rows;
+            let own = from..rows.end;
             let first = own.start;
-            (first < rows).then(|| {
+            (first < rows.end).then(|| {
                 let end = own.clone().find(|row| !self.same_series(first, *row));
-                from = end.unwrap_or(rows);
+                from = end.unwrap_or(rows.end);
                 first..from
             })
         })

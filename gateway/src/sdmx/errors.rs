@@ -6,7 +6,7 @@ use birge_proto::problem::{Kind, Problem};
 use quick_xml::events::BytesText;
 use serde_json::json;
 
-use super::ml::{COMMON, MESSAGE, begin};
+use super::ml::{COMMON, MESSAGE, begin, fit};
 
 /// The code that SDMX has for a refusal (REST 1.5, 5.8); its own where it has none.
 fn code(kind: Kind) -> u16 {
@@ -47,6 +47,7 @@ pub fn ml(problem: &Problem) -> io::Result<Vec<u8>> {
             out.create_element("mes:ErrorMessage").with_attribute(("code", code.as_str()));
         message.write_inner_content(|out| {
             let text = texts(problem).join("\n");
+            let text = fit(&text);
             out.create_element("com:Text").write_text_content(BytesText::new(&text))?;
             Ok(())
         })?;

@@ -9,7 +9,7 @@ use std::io;
 use serde_json::Value;
 
 pub use self::schema::schema;
-pub(super) use self::xml::{COMMON, MESSAGE, begin, head, reference};
+pub(super) use self::xml::{COMMON, MESSAGE, begin, fit, head, reference};
 use self::xml::{Out, STRUCTURE, annotations, list, names, text};
 use super::{
     artefact::Artefact,
@@ -61,6 +61,8 @@ pub fn message(header: &Header, artefacts: &[Artefact]) -> io::Result<Vec<u8>> {
 fn artefact<W: io::Write>(out: &mut Out<W>, artefact: &Artefact) -> io::Result<()> {
     let (name, json, urn) = (element(artefact.urn.class), &artefact.json, artefact.urn.to_string());
     let urn = urn.replace(".DataConstraint=", ".ContentConstraint=");
+    let Urn { class, agency, id, version, .. } = &artefact.urn;
+    let place = format!("/sdmx/v1/{}/{agency}/{id}/{version}", class.resource());
     let mut own = out.create_element(name).with_attributes([
         ("id", text(json, "id")),
         ("urn", &urn),
@@ -72,7 +74,7 @@ fn artefact<W: io::Write>(out: &mut Out<W>, artefact: &Artefact) -> io::Result<(
         own = own.with_attribute(("isFinal", "true"));
     }
     if json["isExternalReference"] == true {
-        own = own.with_attributes([("isExternalReference", "true"), ("structureURL", &urn)]);
+        own = own.with_attributes([("isExternalReference", "true"), ("structureURL", &place)]);
     }
     if json["isPartial"] == true {
         own = own.with_attribute(("isPartial", "true"));

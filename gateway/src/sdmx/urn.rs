@@ -101,6 +101,12 @@ impl Class {
         self.words().collection
     }
 
+    /// Its name in paths: `codelist`.
+    #[must_use]
+    pub fn resource(self) -> &'static str {
+        self.words().resource
+    }
+
     /// The class that paths and `references` call so, in any version of the interface.
     #[must_use]
     pub fn of_resource(name: &str) -> Option<Self> {

@@ -1,6 +1,7 @@
-//! The listener for persons, over HTTPS without client certificates: under `/v1` what a person
-//! does for its own account, and a node for a certificate that ends; and with a session or token the gRPC services for figures and for
-//! the log. Whatever else is asked for is refused; of who is known it is recorded.
+//! The listener for persons, over HTTPS without client certificates. Under `/v1` is what a person
+//! does for its own account, and a node for a certificate that ends; with a session or token, the
+//! gRPC services for figures and for the log, and SDMX REST. All else is refused; of who is known
+//! it is recorded.
 
 mod own;
 
@@ -213,7 +214,8 @@ async fn nothing(State(desk): State<Desk>, request: Request) -> Response<Body> {
     let grpc = speaks_grpc(request.headers());
     let there = "there is nothing of this name for persons";
     let problem = Problem::new(Kind::NotFound, there)
-        .hint("there is /v1/… for the own account, and the gRPC services Query and Audit");
+        .hint("there is /v1/… for the own account, SDMX REST under /sdmx, and the gRPC services Query and \
+               Audit");
     let problem = match request.extensions().get::<Peer>() {
         Some(peer) => desk.gate.refused(peer, "desk/unknown", problem).await,
         None => {

@@ -22,13 +22,16 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header},
+    middleware::{self, Next},
     routing::get,
 };
 use birge_proto::{
     clock::SharedClock,
     problem::{Kind, Problem},
+    wire::Provenance,
 };
 use birge_schemas::structure::Structures;
+use tonic::Status;
 use tower_http::{
     compression::CompressionLayer,
     cors::{self, CorsLayer},
@@ -40,7 +43,7 @@ use self::{
     path::{Path, Version},
     stream::Rendering,
 };
-use super::{gate::Gate, query::ANYBODY, tls::Peer};
+use super::{desk::speaks_grpc, gate::Gate, query::ANYBODY, tls::Peer};
 use crate::{
     catalog::Catalog,
     query::{Answer, Query as ReadPath},
@@ -50,6 +53,7 @@ use crate::{
 /// Where all of it lies.
 const ROOT: &str = "/sdmx/";
 const STRUCTURES: &str = "query/structures";
+const FIGURES: &str = "query/ask";
 const DESCRIPTION: &str = include_str!("../../web/sdmx-openapi.json");
 
 /// What the handlers stand on.
@@ -95,19 +99,57 @@ impl Rest {
 
 /// The routes, for any of the listeners; who asks is told by those.
 pub(super) fn router(rest: Arc<Rest>) -> Router {
-    let only_get = async |uri: Uri, method: Method| {
-        let detail = format!("{method} is not done here");
-        let problem = Problem::new(Kind::NotSupported, detail).hint("ask with GET");
-        let mut response = refuse(&uri, &problem);
-        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-        response
-    };
     Router::new()
         .route("/sdmx/openapi.json", get(description).fallback(only_get))
         .route("/sdmx/{*path}", get(answer).fallback(only_get))
         .layer(CompressionLayer::new())
         .with_state(rest)
+}
+
+/// The routes for systems, which show a certificate. A browser shows one by itself, to whatever
+/// page has it ask: what comes from a page is refused. And all that is not there is refused here,
+/// for none of it leaves without a record.
+pub(super) fn for_systems(rest: &Arc<Rest>) -> Router {
+    let refused = middleware::from_fn_with_state(Arc::clone(rest), of_a_system);
+    let nothing = async |State(rest): State<Arc<Rest>>, request: Request| {
+        if speaks_grpc(request.headers()) {
+            return Status::unimplemented("there is no such service or method").into_http();
+        }
+        let problem = Problem::new(Kind::NotFound, "there is nothing of this name for systems")
+            .hint("there are the gRPC services, /sdmx/v1 and /sdmx/v2");
+        rest.refuse_recorded(request, problem).await
+    };
+    let fallback = Router::new().fallback(nothing).with_state(Arc::clone(rest));
+    router(Arc::clone(rest)).layer(refused).merge(fallback)
+}
+
+async fn of_a_system(
+    State(rest): State<Arc<Rest>>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let headers = request.headers();
+    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    let of_a_page = site.is_some_and(|site| site != "none") || headers.contains_key(header::ORIGIN);
+    let problem = if headers.contains_key(header::AUTHORIZATION) {
+        Problem::new(Kind::Malformed, "nobody signs in here: the certificate says who asks")
+            .hint("present a session or token at the address for persons")
+    } else if of_a_page {
+        Problem::new(Kind::Malformed, "a page in a browser asks, and this is for systems")
+            .hint("ask at the address for persons, or for the public")
+    } else {
+        return next.run(request).await;
+    };
+    rest.refuse_recorded(request, problem).await
+}
+
+async fn only_get(State(rest): State<Arc<Rest>>, request: Request) -> Response<Body> {
+    let detail = format!("{} is not done here", request.method());
+    let problem = Problem::new(Kind::NotSupported, detail).hint("ask with GET");
+    let mut response = rest.refuse_recorded(request, problem).await;
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
 }
 
 /// Lets pages of other origins ask, refusals and all: none of what a browser adds by itself says
@@ -157,75 +199,84 @@ async fn answer(State(rest): State<Arc<Rest>>, request: Request) -> Response<Bod
 }
 
 impl Rest {
+    /// Refuses, and records it.
+    async fn refuse_recorded(&self, request: Request, problem: Problem) -> Response<Body> {
+        let (head, _) = request.into_parts();
+        let problem = match head.extensions.get::<Peer>() {
+            Some(peer) => self.gate.refused(peer, STRUCTURES, problem).await,
+            None => Problem::new(Kind::Internal, "the connection carries no identity"),
+        };
+        refuse(&head.uri, &problem)
+    }
+
     async fn answer(
         &self,
         peer: &Peer,
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Problem> {
+        let path = Path::of(uri);
+        let act = match &path {
+            Ok(path) if asked::of_figures(path) => FIGURES,
+            _ => STRUCTURES,
+        };
+        // Nothing is done for who may not ask.
+        let asker = self.gate.admit_peer(peer, act, ANYBODY).await?;
         let known = self.known();
-        match Path::of(uri).and_then(|path| asked::read(&path, &known, headers)) {
-            Ok(Asked::Structures(query)) => {
-                self.gate.admit_peer(peer, STRUCTURES, ANYBODY).await?;
-                let outcome = structures::answer(&query, &known, &self.header(), headers);
-                self.gate.told(STRUCTURES, &peer.identity, outcome).await
-            }
+        let header = Header::of_structures(self.clock.now());
+        let asked = path.and_then(|path| asked::read(&path, &known, headers));
+        let outcome = match asked {
             Ok(Asked::Data(query)) => {
-                let asker = self.gate.admit_peer(peer, "query/ask", ANYBODY).await?;
                 let answer = self.query.ask(&asker, query.request.clone()).await?;
-                self.data(peer, &known, *query, answer, headers)
+                return self.data(peer, known, *query, answer, headers);
             }
             Ok(Asked::Availability(query)) => {
-                let asker = self.gate.admit_peer(peer, "query/ask", ANYBODY).await?;
                 let answer = self.query.ask(&asker, query.request.clone()).await?;
-                let mut response = structures::available(&query, &known, &answer, &self.header())?;
+                let mut response = structures::available(&query, &known, &answer, &header)?;
                 headers::add_provenance(response.headers_mut(), &answer.provenance);
-                Ok(response)
+                return Ok(response);
             }
-            Ok(Asked::Schema(query)) => {
-                self.gate.admit_peer(peer, STRUCTURES, ANYBODY).await?;
-                let outcome = structures::schema(&query, &known, &self.header());
-                self.gate.told(STRUCTURES, &peer.identity, outcome).await
-            }
-            Err(problem) => {
-                self.gate.admit_peer(peer, STRUCTURES, ANYBODY).await?;
-                self.gate.told(STRUCTURES, &peer.identity, Err(problem)).await
-            }
-        }
-    }
-
-    fn header(&self) -> Header {
-        Header::of_structures(self.clock.now())
+            Ok(Asked::Structures(query)) => structures::answer(&query, &known, &header, headers),
+            Ok(Asked::Schema(query)) => structures::schema(&query, &known, &header),
+            Err(problem) => Err(problem),
+        };
+        self.gate.told(act, &peer.identity, outcome).await
     }
 
     fn data(
         &self,
         peer: &Peer,
-        known: &Known,
+        known: Known,
         query: DataQuery,
         answer: Answer,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Problem> {
         if query.version == Version::One && answer.is_empty() {
-            let exchange = answer.provenance.exchange;
-            let none = "no observation is given of what is asked for";
-            return Err(Problem::new(Kind::NotFound, none).recorded_as(exchange));
+            return Err(nothing_given(&answer.provenance));
         }
-        let tag = Tag::of_data(&answer, &query);
+        let (tag, provenance) = (Tag::of_data(&answer, &query), answer.provenance.clone());
         let mut response = if tag.is_known(headers) {
             respond(StatusCode::NOT_MODIFIED, None, Body::empty())
         } else {
-            let header = Header::of_answer(&answer.provenance, self.clock.now());
             let format = query.format.media_type();
-            let provenance = answer.provenance.clone();
-            let rendering = Rendering { known: known.clone(), query, answer, header };
-            let mut response = respond(StatusCode::OK, Some(format), rendering.into_body());
-            headers::add_provenance(response.headers_mut(), &provenance);
-            response
+            let header = Header::of_answer(&provenance, self.clock.now());
+            let rendering = Rendering::of(known, query, answer, header).map_err(|error| {
+                Problem::new(Kind::Internal, error.to_string()).recorded_as(provenance.exchange)
+            })?;
+            respond(StatusCode::OK, Some(format), rendering.into_body())
         };
+        headers::add_provenance(response.headers_mut(), &provenance);
         headers::add_tag(response.headers_mut(), &tag, peer);
         Ok(response)
     }
+}
+
+/// Says that nothing is given of what is asked for, and what was left out by which articles.
+fn nothing_given(provenance: &Provenance) -> Problem {
+    let Provenance { exchange, articles, narrowed, notes, .. } = provenance;
+    let problem = Problem::new(Kind::NotFound, "nothing is given of what is asked for");
+    let problem = problem.under(articles.clone()).recorded_as(*exchange);
+    narrowed.iter().chain(notes).fold(problem, Problem::hint)
 }
 
 /// The language that is preferred, of those that there are names in.
@@ -233,8 +284,12 @@ fn language(headers: &HeaderMap) -> String {
     let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let wanted = wanted.into_iter().flat_map(|value| value.split(','));
     let known = wanted.filter_map(|range| {
-        let tag = range.split(';').next()?.trim().split('-').next()?.to_ascii_lowercase();
-        LANGUAGES.contains(&tag.as_str()).then_some(tag)
+        let (tag, weight) = range.split_once(";q=").unwrap_or((range, "1"));
+        let tag = tag.trim().split('-').next()?.to_ascii_lowercase();
+        let weight: f32 = weight.trim().parse().ok().filter(|weight| *weight > 0.0)?;
+        LANGUAGES.contains(&tag.as_str()).then_some((weight, tag))
     });
-    known.into_iter().next().unwrap_or_else(|| String::from("en"))
+    // Of those of one weight the first.
+    let best = known.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    best.map_or_else(|| String::from("en"), |(_, tag)| tag)
 }

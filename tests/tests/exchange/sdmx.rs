@@ -240,6 +240,13 @@ fn what_the_description_allows_meets_no_fault_and_is_answered_as_it_says() {
     assert!(told.contains("Tested: 13"), "{told}");
 }
 
+/// The number under which a refusal is recorded.
+fn number_in(answer: &Response) -> u64 {
+    let text = String::from_utf8_lossy(&answer.body);
+    let number = text.split("recorded as exchange ").nth(1).unwrap_or_else(|| panic!("{text}"));
+    number.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+}
+
 /// Asks as anybody.
 async fn anybody(scene: &Scene, path: &str, headers: &[(&str, &str)]) -> Response {
     let address = web::public_address(&scene.exchange).unwrap();
@@ -263,7 +270,12 @@ fn what_is_asked_for_in_vain_is_told_and_recorded_as_each_version_has_it() {
             ("/sdmx/v1/data/MIG_STOCK?startperiod=2020", 400, 140, "startPeriod"),
             ("/sdmx/v1/data/MIG_STOCK?format=pdf", 406, 1406, "csvdata"),
             ("/sdmx/v1/metadata/MIG_STOCK", 501, 501, "not done here"),
-            ("/sdmx/v1/data/MIG_STOCK", 404, 100, "no observation"),
+            ("/sdmx/v1/data/MIG_STOCK", 404, 100, "nothing is given"),
+            ("/sdmx/v1/data/MIG_STOCK?c%5BSEX=F", 400, 140, "c[DIMENSION]"),
+            ("/sdmx/v1/data/MIG_STOCK?c%5BTIME_PERIOD%5D=2020&startPeriod=2010", 400, 140, "twice"),
+            ("/sdmx/v1/data/MIG_STOCK?attributes=OBS_STATSU", 400, 140, "OBS_STATUS"),
+            ("/sdmx/v1/data/MIG_STOCK?limit=0", 400, 140, "1 or more"),
+            ("/sdmx/v1/data/MIG_STOCK?timeFormat=normalized", 501, 501, "not done here"),
             ("/sdmx/v3/data", 404, 100, "/sdmx/v2"),
         ] {
             for version in ["v1", "v2"] {
@@ -277,7 +289,7 @@ fn what_is_asked_for_in_vain_is_told_and_recorded_as_each_version_has_it() {
                 };
                 let answer = anybody(&scene, &path, &[]).await;
                 let text = String::from_utf8(answer.body.clone()).unwrap();
-                if version == "v2" && says == "no observation" {
+                if version == "v2" && says == "nothing is given" {
                     assert_eq!(answer.status, 200, "an empty set of data: {text}");
                     continue;
                 }
@@ -290,10 +302,7 @@ fn what_is_asked_for_in_vain_is_told_and_recorded_as_each_version_has_it() {
                     assert!(text.contains(&format!("code=\"{code}\"")), "{path}: {text}");
                 }
                 // Of whoever is known, or is the public, it is recorded.
-                let number = text.split("recorded as exchange ").nth(1).unwrap();
-                let digits = number.chars().take_while(char::is_ascii_digit).collect::<String>();
-                let index: u64 = digits.parse().unwrap();
-                let record = record(&scene.exchange, &scene.auditor, index).await;
+                let record = record(&scene.exchange, &scene.auditor, number_in(&answer)).await;
                 assert_eq!(record.actor.to_string(), "public/ANYBODY", "{path}");
             }
         }
@@ -364,6 +373,7 @@ fn an_answer_says_on_what_it_rests_and_is_not_sent_twice_to_who_has_it() {
         let roots = Credentials::of(&scene.mia).unwrap().roots;
         let answer = web::send(address, &roots, "POST", "/sdmx/v2/data/x").await.unwrap();
         assert_eq!((answer.status, answer.header("allow")), (405, "GET, HEAD"));
+        assert!(number_in(&answer) > 0);
         let asks = [
             ("Origin", "https://elsewhere.example"),
             ("Access-Control-Request-Method", "GET"),
@@ -463,5 +473,38 @@ fn of_what_was_known_before_only_what_changed_is_told_and_what_disappeared() {
             let answer = system(&scene, &scene.mia, &path(&more)).await;
             assert_eq!(answer.status, status, "{more}: {:?}", String::from_utf8(answer.body));
         }
+    });
+}
+
+/// Asks as a system whose certificate the node holds, with these headers.
+async fn as_system(exchange: &Exchange, node: &Node, path: &str, own: &[(&str, &str)]) -> Response {
+    let credentials = Credentials::of(node).unwrap();
+    web::send_as(exchange.address(), &credentials, "GET", path, own, b"").await.unwrap()
+}
+
+#[test]
+fn what_a_page_or_a_stranger_to_the_place_asks_of_systems_is_refused_and_recorded() {
+    let exchange = Exchange::start().unwrap();
+    let mia = exchange.node("agency/MIA").unwrap();
+    let auditor = exchange.node("auditor/COA").unwrap();
+    block_on(async {
+        let path = "/sdmx/v1/dataflow";
+        assert_eq!(as_system(&exchange, &mia, path, &[]).await.status, 200);
+        for (path, own, status) in [
+            (path, ("Origin", "https://elsewhere.example"), 400),
+            (path, ("Sec-Fetch-Site", "cross-site"), 400),
+            (path, ("Authorization", "Bearer birge_s_x"), 400),
+            ("/", ("Accept", "*/*"), 404),
+            ("/sdmx/v4/data", ("Accept", "*/*"), 404),
+        ] {
+            let answer = as_system(&exchange, &mia, path, &[own]).await;
+            assert_eq!(answer.status, status, "{path} {own:?}");
+            let record = record(&exchange, &auditor, number_in(&answer)).await;
+            assert_eq!(record.actor.to_string(), "agency/MIA");
+        }
+        // A gRPC method that is not there is told in gRPC's own words.
+        let own = [("Content-Type", "application/grpc")];
+        let unknown = as_system(&exchange, &mia, "/exchange.v1.Query/Nothing", &own).await;
+        assert_eq!(unknown.header("grpc-status"), "12");
     });
 }

@@ -1,10 +1,13 @@
 //! Figures in SDMX-CSV 1.0.0 and 2.0.0.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    ops::Range,
+};
 
 use birge_schemas::{codelist::named, table::RawColumn};
 
-use super::{Action, Columns, DataSet, Message, VALUE};
+use super::{Action, Columns, DataSet, Message, Piece, VALUE};
 
 /// How a missing value is written in version 2: intended to be missing.
 const MISSING: &str = "NaN";
@@ -50,12 +53,26 @@ struct Written<'a> {
     none: &'static str,
 }
 
-/// Writes a file.
+/// Writes a piece of a file.
 ///
 /// # Errors
-/// When it cannot be written.
-pub fn write(message: &Message<'_>, dialect: &Dialect, mut to: impl Write) -> io::Result<()> {
-    let Some(first) = message.sets.first() else { return Ok(()) };
+/// Never, as it is written to memory.
+pub fn write(
+    message: &Message<'_>,
+    piece: &Piece,
+    dialect: &Dialect,
+    to: &mut Vec<u8>,
+) -> io::Result<()> {
+    match piece {
+        Piece::Head => message.sets.first().map_or(Ok(()), |first| head(first, dialect, to)),
+        Piece::Rows(place, own) => {
+            message.sets.get(*place).map_or(Ok(()), |set| rows(set, own.clone(), dialect, to))
+        }
+        Piece::Begin(_) | Piece::End(_) | Piece::Foot => Ok(()),
+    }
+}
+
+fn head(first: &DataSet<'_>, dialect: &Dialect, to: &mut impl Write) -> io::Result<()> {
     to.write_all(about(first, dialect).0.as_bytes())?;
     for (wanted, heading) in dialect.keys.into_iter().zip([",SERIES_KEY", ",OBS_KEY"]) {
         to.write_all(if wanted { heading.as_bytes() } else { b"" })?;
@@ -64,16 +81,15 @@ pub fn write(message: &Message<'_>, dialect: &Dialect, mut to: impl Write) -> io
     for id in dimensions.chain([VALUE]).chain(first.attributes()) {
         to.write_all(heading(first, dialect, id).as_bytes())?;
     }
-    to.write_all(b"\n")?;
-    // What this format has is observations.
-    let sets = message.sets.iter().filter(|set| set.parts.observations);
-    for set in sets {
-        rows(set, dialect, &mut to)?;
-    }
-    to.flush()
+    to.write_all(b"\n")
 }
 
-fn rows(set: &DataSet<'_>, dialect: &Dialect, to: &mut impl Write) -> io::Result<()> {
+fn rows(
+    set: &DataSet<'_>,
+    rows: Range<usize>,
+    dialect: &Dialect,
+    to: &mut impl Write,
+) -> io::Result<()> {
     let Columns { dimensions, time, .. } = set.columns();
     let key: Vec<_> = dimensions.iter().copied().chain(time).collect();
     let before: Vec<_> = key.iter().map(|column| written(set, dialect, &column.id)).collect();
@@ -81,7 +97,7 @@ fn rows(set: &DataSet<'_>, dialect: &Dialect, to: &mut impl Write) -> io::Result
     let [keys_of_series, keys_of_observations] = dialect.keys;
     let (_, about) = about(set, dialect);
     let no_name = if dialect.labels == Labels::Name { "," } else { "" };
-    for row in 0..set.table.rows {
+    for row in rows {
         to.write_all(about.as_bytes())?;
         if keys_of_series {
             to.write_all(b",")?;
@@ -133,7 +149,7 @@ fn about(set: &DataSet<'_>, dialect: &Dialect) -> (String, String) {
 
 fn written<'a>(set: &DataSet<'a>, dialect: &Dialect, id: &str) -> Written<'a> {
     let none = if dialect.labels == Labels::Name { ",," } else { "," };
-    let Some(column) = set.table.column(id) else {
+    let Some(column) = set.cells().column(id) else {
         return Written { column: None, cells: vec![], none };
     };
     let list = set.code_list(id);

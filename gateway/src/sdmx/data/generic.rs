@@ -1,19 +1,24 @@
 //! Figures in generic SDMX-ML 2.1 (SDMXDataGeneric.xsd), as series or flat.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    ops::Range,
+};
+
+use birge_schemas::table::RawColumn;
 
 use super::{
-    Columns, DataSet, Layout, Message,
+    Columns, DataSet, Layout, Message, Piece,
     message::{self, Kind, Written, write_all},
 };
 
 const GENERIC: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/data/generic";
 
-/// Writes a message of generic data.
+/// Writes a piece of a message of generic data.
 ///
 /// # Errors
-/// When it cannot be written.
-pub fn write(message: &Message<'_>, to: impl Write) -> io::Result<()> {
+/// Never, as it is written to memory.
+pub fn write(message: &Message<'_>, piece: &Piece, to: &mut Vec<u8>) -> io::Result<()> {
     let Some(first) = message.sets.first() else { return Ok(()) };
     let kind = Kind {
         root: "mes:GenericData",
@@ -22,26 +27,26 @@ pub fn write(message: &Message<'_>, to: impl Write) -> io::Result<()> {
         data_set: &[("structureRef", &first.definition.id)],
         action: "action",
     };
-    message::write(message, &kind, to, |to, set| match set.layout {
-        Layout::Series => series(set, to),
-        Layout::Flat => flat(set, to),
+    message::write(message, piece, &kind, to, |set, rows, to| match set.layout {
+        Layout::Series => series(set, rows, to),
+        Layout::Flat => flat(set, rows, to),
     })
 }
 
 /// Columns as values of a key, or of a group of attributes.
-fn values<'a>(columns: &[&'a birge_schemas::table::RawColumn]) -> Vec<Written<'a>> {
+fn values<'a>(columns: &[&'a RawColumn]) -> Vec<Written<'a>> {
     let value = |id: &str, text: &str| format!("<gen:Value id=\"{id}\" value=\"{text}\"/>");
     columns.iter().map(|column| Written::of(column, value)).collect()
 }
 
-fn series(set: &DataSet<'_>, to: &mut impl Write) -> io::Result<()> {
+fn series(set: &DataSet<'_>, rows: Range<usize>, to: &mut impl Write) -> io::Result<()> {
     let columns = set.columns();
     let Columns { dimensions, time, series, observation } = &columns;
     let [dimensions, series, observation] =
         [dimensions, series, observation].map(|columns| values(columns));
     let period = |_: &str, text: &str| format!("<gen:ObsDimension value=\"{text}\"/>");
     let time = time.map(|time| Written::of(time, period));
-    for rows in columns.series(set.table.rows) {
+    for rows in columns.series(rows) {
         to.write_all(b"<gen:Series><gen:SeriesKey>")?;
         write_all(to, &dimensions, rows.start)?;
         to.write_all(b"</gen:SeriesKey>")?;
@@ -58,12 +63,12 @@ fn series(set: &DataSet<'_>, to: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn flat(set: &DataSet<'_>, to: &mut impl Write) -> io::Result<()> {
+fn flat(set: &DataSet<'_>, rows: Range<usize>, to: &mut impl Write) -> io::Result<()> {
     let Columns { mut dimensions, time, mut series, observation } = set.columns();
     dimensions.extend(time);
     series.extend(observation);
     let [dimensions, all] = [dimensions, series].map(|columns| values(&columns));
-    for row in (0..set.table.rows).filter(|_| set.parts.observations) {
+    for row in rows {
         to.write_all(b"<gen:Obs><gen:ObsKey>")?;
         write_all(to, &dimensions, row)?;
         to.write_all(b"</gen:ObsKey>")?;

@@ -1,6 +1,9 @@
 //! Figures in SDMX-JSON 2.0.0, as series or flat.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    ops::Range,
+};
 
 use birge_schemas::{
     codelist::{Names, named},
@@ -9,7 +12,7 @@ use birge_schemas::{
 };
 use serde_json::{Value, json};
 
-use super::{Columns, DataSet, Layout, Message, VALUE};
+use super::{Columns, DataSet, Layout, Message, Piece, VALUE};
 use crate::sdmx::{
     header::Header,
     json::{meta, names_of},
@@ -28,55 +31,77 @@ struct Places<'a> {
     attributes: [Vec<&'a RawColumn>; 2],
 }
 
-/// Writes a message of data.
+/// Writes a piece of a message of data.
 ///
 /// # Errors
-/// When it cannot be written.
-pub fn write(message: &Message<'_>, mut to: impl Write) -> io::Result<()> {
-    let meta = meta(message.header, SCHEMA);
-    let is_there = |set: &&DataSet<'_>| {
-        set.table.rows > 0 && (set.parts.observations || set.layout == Layout::Series)
-    };
-    // A dimension has one value at least.
-    let sets: Vec<_> = message.sets.iter().filter(is_there).map(|set| (set, places(set))).collect();
-    let structures: Value =
-        sets.iter().map(|(set, places)| structure(message.header, set, places)).collect();
-    write!(to, "{{\"meta\":{meta},\"data\":{{\"structures\":{structures},\"dataSets\":[")?;
+/// Never, as it is written to memory.
+pub fn write(message: &Message<'_>, piece: &Piece, to: &mut Vec<u8>) -> io::Result<()> {
+    let set = |place: &usize| message.sets.get(*place).filter(|set| set.cells().rows > 0);
+    match piece {
+        Piece::Head => head(message, to),
+        Piece::Begin(place) => match set(place) {
+            None => Ok(()),
+            Some(set) => begin(message, *place, set, to),
+        },
+        Piece::Rows(place, rows) => {
+            set(place).map_or(Ok(()), |set| observations(set, rows.clone(), to))
+        }
+        Piece::End(place) => to.write_all(if set(place).is_some() { b"}}" } else { b"" }),
+        Piece::Foot => to.write_all(b"]}}"),
+    }
+}
+
+/// The structures of all data sets that hold anything: a dimension has one value at least.
+fn head(message: &Message<'_>, to: &mut Vec<u8>) -> io::Result<()> {
+    let sets = message.sets.iter().filter(|set| set.cells().rows > 0);
+    let mut structures: Vec<Value> =
+        sets.map(|set| structure(message.header, set, &places(set))).collect();
+    if structures.is_empty() {
+        // Where there is nothing, the remarks have their place all the same.
+        structures.extend(message.sets.first().map(|set| nothing(message.header, set)));
+    }
+    let (meta, structures) = (meta(message.header, SCHEMA), Value::from(structures));
+    write!(to, "{{\"meta\":{meta},\"data\":{{\"structures\":{structures},\"dataSets\":[")
+}
+
+fn begin(
+    message: &Message<'_>,
+    place: usize,
+    set: &DataSet<'_>,
+    to: &mut Vec<u8>,
+) -> io::Result<()> {
+    let before = message.sets[..place].iter().filter(|set| set.cells().rows > 0).count();
+    let comma = if before == 0 { "" } else { "," };
     let annotations: Value = (0..message.header.remarks.len()).collect();
-    for (place, (set, places)) in sets.iter().enumerate() {
-        let comma = if place == 0 { "" } else { "," };
-        let links = json!([{"rel": "dataflow", "urn": set.flow.to_string()}]);
-        let action = set.action.name();
-        write!(to, "{comma}{{\"structure\":{place},\"action\":\"{action}\",\"links\":{links},")?;
-        write!(to, "\"annotations\":{annotations},")?;
-        observations(set, places, &mut to)?;
-        to.write_all(b"}")?;
-    }
-    to.write_all(b"]}}")?;
-    to.flush()
-}
-
-fn observations(set: &DataSet<'_>, places: &Places<'_>, to: &mut impl Write) -> io::Result<()> {
-    if set.layout == Layout::Series {
-        return series(set, places, to);
-    }
-    to.write_all(b"\"observations\":{")?;
-    for row in 0..set.table.rows {
-        to.write_all(if row == 0 { b"" } else { b"," })?;
-        observation(set, places, to, row)?;
-    }
-    to.write_all(b"}")
-}
-
-fn series(set: &DataSet<'_>, places: &Places<'_>, to: &mut impl Write) -> io::Result<()> {
-    let of_one_key = Columns {
-        dimensions: places.dimensions[0].clone(),
-        time: None,
-        series: vec![],
-        observation: vec![],
+    let links = json!([{"rel": "dataflow", "urn": set.flow.to_string()}]);
+    let action = set.action.name();
+    let cells = match set.layout {
+        Layout::Series => "series",
+        Layout::Flat => "observations",
     };
-    to.write_all(b"\"series\":{")?;
-    for rows in of_one_key.series(set.table.rows) {
+    write!(to, "{comma}{{\"structure\":{before},\"action\":\"{action}\",\"links\":{links},")?;
+    write!(to, "\"annotations\":{annotations},\"{cells}\":{{")
+}
+
+fn observations(set: &DataSet<'_>, rows: Range<usize>, to: &mut Vec<u8>) -> io::Result<()> {
+    let places = places(set);
+    if set.layout == Layout::Series {
+        return series(set, &places, rows, to);
+    }
+    for row in rows {
+        to.write_all(if row == 0 { b"" } else { b"," })?;
+        observation(set, &places, to, row)?;
+    }
+    Ok(())
+}
+
+fn series(
+    set: &DataSet<'_>,
+    places: &Places<'_>,
+    rows: Range<usize>,
+    to: &mut Vec<u8>,
+) -> io::Result<()> {
+    for rows in set.columns().by_key().series(rows) {
         to.write_all(if rows.start == 0 { b"\"" } else { b",\"" })?;
         write_key(to, &places.dimensions[0], rows.start)?;
         to.write_all(b"\":{\"attributes\":[")?;
@@ -89,7 +114,7 @@ fn series(set: &DataSet<'_>, places: &Places<'_>, to: &mut impl Write) -> io::Re
         }
         to.write_all(b"}}")?;
     }
-    to.write_all(b"}")
+    Ok(())
 }
 
 /// One observation: its key, its value, its attributes.
@@ -139,20 +164,8 @@ fn places<'a>(set: &DataSet<'a>) -> Places<'a> {
     let Columns { dimensions, time, series, observation } = set.columns();
     match set.layout {
         Layout::Series => {
-            let keys = Columns {
-                dimensions: dimensions.clone(),
-                time: None,
-                series: vec![],
-                observation: vec![],
-            };
-            let is_constant = |column: &&RawColumn| {
-                let mut all = keys.series(set.table.rows);
-                all.all(|mut rows| {
-                    let first = column.entry(rows.start);
-                    rows.all(|row| column.entry(row) == first)
-                })
-            };
-            let (constant, changing): (Vec<_>, Vec<_>) = series.into_iter().partition(is_constant);
+            let changes = |column: &&RawColumn| set.changing.contains(&column.id);
+            let (changing, constant): (Vec<_>, Vec<_>) = series.into_iter().partition(changes);
             let of_observations = observation.into_iter().chain(changing).collect();
             Places {
                 dimensions: [dimensions, time.into_iter().collect()],
@@ -164,6 +177,20 @@ fn places<'a>(set: &DataSet<'a>) -> Places<'a> {
             attributes: [vec![], series.into_iter().chain(observation).collect()],
         },
     }
+}
+
+/// The remarks as annotations.
+fn annotations(header: &Header) -> Value {
+    header.remarks.iter().map(|remark| json!({"type": remark.kind, "title": remark.text})).collect()
+}
+
+/// The structure where there are no cells: what it is, and the remarks.
+fn nothing(header: &Header, set: &DataSet<'_>) -> Value {
+    json!({
+        "links": [{"rel": "dataflow", "urn": set.flow.to_string()}],
+        "name": set.structure.name("en"), "names": names_of(&set.structure.names),
+        "dimensions": {}, "annotations": annotations(header),
+    })
 }
 
 /// The structure of the data set: what positions stand for.
@@ -195,9 +222,6 @@ fn structure(header: &Header, set: &DataSet<'_>, places: &Places<'_>) -> Value {
         places.dimensions.each_ref().map(|all| all.iter().map(dimension).collect::<Vec<_>>());
     let [own_series, own_observations] =
         places.attributes.each_ref().map(|all| all.iter().map(attribute).collect::<Vec<_>>());
-    let remarks = header.remarks.iter();
-    let annotations: Vec<_> =
-        remarks.map(|remark| json!({"type": remark.kind, "title": remark.text})).collect();
     let names = &set.structure.names;
     json!({
         "links": [
@@ -211,7 +235,7 @@ fn structure(header: &Header, set: &DataSet<'_>, places: &Places<'_>) -> Value {
             "dataSet": [], "dimensionGroup": [],
             "series": own_series, "observation": own_observations,
         },
-        "annotations": annotations,
+        "annotations": annotations(header),
     })
 }
 

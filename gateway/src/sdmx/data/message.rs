@@ -1,7 +1,10 @@
 //! What both kinds of figures in SDMX-ML 2.1 have in common: the message about the data set, and
 //! texts that are made fit for attributes of elements once.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    ops::Range,
+};
 
 use birge_schemas::table::RawColumn;
 use quick_xml::{
@@ -10,10 +13,10 @@ use quick_xml::{
     events::{BytesEnd, BytesStart, BytesText, Event},
 };
 
-use super::{DataSet, Layout, Message, TIME};
+use super::{DataSet, Layout, Message, Piece, TIME};
 use crate::sdmx::{
     header::Header,
-    ml::{COMMON, MESSAGE, begin, head, reference},
+    ml::{COMMON, MESSAGE, begin, fit, head, reference},
 };
 
 const FOOTER: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message/footer";
@@ -42,14 +45,42 @@ impl Layout {
     }
 }
 
-/// Writes a message; `observations` writes what stands in a data set.
-pub(super) fn write<W: Write>(
+/// Writes a piece of a message; `observations` writes rows of a data set.
+pub(super) fn write(
     message: &Message<'_>,
+    piece: &Piece,
     kind: &Kind<'_>,
-    to: W,
-    observations: impl Fn(&mut W, &DataSet<'_>) -> io::Result<()>,
+    to: &mut Vec<u8>,
+    observations: impl Fn(&DataSet<'_>, Range<usize>, &mut Vec<u8>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let Some(first) = message.sets.first() else { return Ok(()) };
+    let set = |place: usize| message.sets.get(place);
+    match piece {
+        Piece::Head => message.sets.first().map_or(Ok(()), |set| begin_all(message, set, kind, to)),
+        Piece::Begin(place) => {
+            let action = set(*place).map_or("", |set| set.action.name());
+            let own = BytesStart::new("mes:DataSet");
+            let own = own.with_attributes(kind.data_set.iter().copied());
+            let own = own.with_attributes([(kind.action, action)]);
+            Writer::new(to).write_event(Event::Start(own))
+        }
+        Piece::Rows(place, rows) => {
+            set(*place).map_or(Ok(()), |set| observations(set, rows.clone(), to))
+        }
+        Piece::End(_) => Writer::new(to).write_event(Event::End(BytesEnd::new("mes:DataSet"))),
+        Piece::Foot => {
+            let mut out = Writer::new(to);
+            foot(&mut out, message.header)?;
+            out.write_event(Event::End(BytesEnd::new(kind.root)))
+        }
+    }
+}
+
+fn begin_all(
+    message: &Message<'_>,
+    first: &DataSet<'_>,
+    kind: &Kind<'_>,
+    to: &mut Vec<u8>,
+) -> io::Result<()> {
     let mut out = begin(to)?;
     let mut root = BytesStart::new(kind.root);
     root.extend_attributes([("xmlns:mes", MESSAGE), ("xmlns:com", COMMON)]);
@@ -69,18 +100,7 @@ pub(super) fn write<W: Write>(
             out.create_element("mes:DataSetAction").write_text_content(action)?;
         }
         Ok(())
-    })?;
-    for set in &message.sets {
-        let own = BytesStart::new("mes:DataSet");
-        let own = own.with_attributes(kind.data_set.iter().copied());
-        let own = own.with_attributes([(kind.action, set.action.name())]);
-        out.write_event(Event::Start(own))?;
-        observations(out.get_mut(), set)?;
-        out.write_event(Event::End(BytesEnd::new("mes:DataSet")))?;
-    }
-    foot(&mut out, message.header)?;
-    out.write_event(Event::End(BytesEnd::new(kind.root)))?;
-    out.get_mut().flush()
+    })
 }
 
 /// The remarks, below the figures.
@@ -95,7 +115,8 @@ fn foot<W: Write>(out: &mut Writer<W>, header: &Header) -> io::Result<()> {
             let own = [("code", code.as_str()), ("severity", "Information")];
             let own = out.create_element("foot:Message").with_attributes(own);
             own.write_inner_content(|out| {
-                out.create_element("com:Text").write_text_content(BytesText::new(&remark.text))?;
+                let text = fit(&remark.text);
+                out.create_element("com:Text").write_text_content(BytesText::new(&text))?;
                 Ok(())
             })?;
         }
@@ -116,7 +137,7 @@ impl<'a> Written<'a> {
     pub(super) fn of(column: &'a RawColumn, around: impl Fn(&str, &str) -> String) -> Self {
         let texts = column.dictionary.iter().map(|text| match text.as_str() {
             "" => String::new(),
-            text => around(&column.id, &escape(text)),
+            text => around(&column.id, &in_attribute(text)),
         });
         Self { column, texts: texts.collect() }
     }
@@ -125,6 +146,13 @@ impl<'a> Written<'a> {
     pub(super) fn at(&self, row: usize) -> &str {
         self.texts.get(self.column.entry(row)).map_or("", String::as_str)
     }
+}
+
+/// A text as it stands in an attribute of an element: readers make a space of a line's end there,
+/// where it is not written by its number.
+fn in_attribute(text: &str) -> String {
+    let escaped = escape(&*fit(text)).into_owned();
+    escaped.replace('\t', "&#9;").replace('\n', "&#10;").replace('\r', "&#13;")
 }
 
 /// Writes what stands at a row in each of these columns.

@@ -1,12 +1,15 @@
 //! Figures in structure-specific SDMX-ML 2.1 (SDMXDataStructureSpecific.xsd, and the schema that
 //! the exchange gives out for each dataset), as series or flat.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    ops::Range,
+};
 
 use birge_schemas::table::RawColumn;
 
 use super::{
-    Columns, DataSet, Layout, Message, VALUE,
+    Columns, DataSet, Layout, Message, Piece, VALUE,
     message::{self, Kind, Written, write_all},
 };
 use crate::sdmx::urn::Urn;
@@ -22,11 +25,11 @@ pub fn namespace(definition: &Urn, layout: Layout) -> String {
     format!("{definition}:ObsLevelDim:{}", layout.dimension_at_observation())
 }
 
-/// Writes a message of structure-specific data.
+/// Writes a piece of a message of structure-specific data.
 ///
 /// # Errors
-/// When it cannot be written.
-pub fn write(message: &Message<'_>, to: impl Write) -> io::Result<()> {
+/// Never, as it is written to memory.
+pub fn write(message: &Message<'_>, piece: &Piece, to: &mut Vec<u8>) -> io::Result<()> {
     let Some(first) = message.sets.first() else { return Ok(()) };
     let namespace = namespace(first.definition, first.layout);
     let kind = Kind {
@@ -40,9 +43,9 @@ pub fn write(message: &Message<'_>, to: impl Write) -> io::Result<()> {
         ],
         action: "ss:action",
     };
-    message::write(message, &kind, to, |to, set| match set.layout {
-        Layout::Series => series(set, to),
-        Layout::Flat => flat(set, to),
+    message::write(message, piece, &kind, to, |set, rows, to| match set.layout {
+        Layout::Series => series(set, rows, to),
+        Layout::Flat => flat(set, rows, to),
     })
 }
 
@@ -52,13 +55,13 @@ fn attributes<'a>(columns: &[&'a RawColumn]) -> Vec<Written<'a>> {
     columns.iter().map(|column| Written::of(column, attribute)).collect()
 }
 
-fn series(set: &DataSet<'_>, to: &mut impl Write) -> io::Result<()> {
+fn series(set: &DataSet<'_>, rows: Range<usize>, to: &mut impl Write) -> io::Result<()> {
     let columns = set.columns();
     let of_series: Vec<_> = columns.dimensions.iter().chain(&columns.series).copied().collect();
     let of_series = attributes(&of_series);
     let time = attributes(columns.time.as_slice());
     let of_observation = attributes(&columns.observation);
-    for rows in columns.series(set.table.rows) {
+    for rows in columns.series(rows) {
         to.write_all(b"<Series")?;
         write_all(to, &of_series, rows.start)?;
         to.write_all(b">")?;
@@ -74,12 +77,12 @@ fn series(set: &DataSet<'_>, to: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn flat(set: &DataSet<'_>, to: &mut impl Write) -> io::Result<()> {
+fn flat(set: &DataSet<'_>, rows: Range<usize>, to: &mut impl Write) -> io::Result<()> {
     let Columns { dimensions, time, series, observation } = set.columns();
     let key: Vec<_> = dimensions.into_iter().chain(time).collect();
     let more: Vec<_> = series.into_iter().chain(observation).collect();
     let (key, more) = (attributes(&key), attributes(&more));
-    for row in (0..set.table.rows).filter(|_| set.parts.observations) {
+    for row in rows {
         to.write_all(b"<Obs")?;
         write_all(to, &key, row)?;
         value(set, to, row)?;

@@ -1,6 +1,6 @@
 //! What every message in XML has: its namespaces, its header, names, references.
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use quick_xml::{
     Writer,
@@ -22,6 +22,16 @@ pub(super) const STRUCTURE: &str = "http://www.sdmx.org/resources/sdmxml/schemas
 
 /// What XML is written to.
 pub(crate) type Out<W> = Writer<W>;
+
+/// A text without the characters that XML 1.0 has no place for: they are replaced, for no reader
+/// takes a document that has one.
+pub(crate) fn fit(text: &str) -> Cow<'_, str> {
+    let is_strange = |own: char| matches!(own, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
+    match text.contains(is_strange) {
+        true => text.replace(is_strange, "\u{fffd}").into(),
+        false => text.into(),
+    }
+}
 
 /// Begins a document.
 pub(crate) fn begin<W: io::Write>(to: W) -> io::Result<Out<W>> {

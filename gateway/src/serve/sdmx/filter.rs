@@ -12,6 +12,11 @@ use super::{
 };
 use crate::sdmx::data::TIME;
 
+/// How codes are compared.
+const CODED: [&str; 6] = ["eq", "ne", "co", "nc", "sw", "ew"];
+/// Conditions of one component.
+const TERMS: usize = 1_000;
+
 /// What a key selects.
 ///
 /// # Errors
@@ -145,32 +150,28 @@ fn coded(dimension: &Dimension, filter: &str) -> Result<Selection, Problem> {
     let parts: Vec<Vec<_>> =
         filter.split([' ', '+']).map(|part| part.split(',').map(term).collect()).collect();
     let named: Vec<_> = parts.iter().flatten().collect();
+    if named.len() > TERMS {
+        let detail = format!("{} conditions of {} are named", named.len(), dimension.id);
+        return Err(Problem::new(Kind::TooLarge, detail).hint(format!("at most {TERMS}")));
+    }
     if parts.len() == 1 && named.iter().all(|(operator, _)| *operator == "eq") {
         // As they are named: the read path knows which there are.
         let codes = named.iter().map(|(_, code)| (*code).to_owned()).collect();
         return Ok(Selection { dimension: dimension.id.clone(), codes, ..Selection::default() });
     }
-    let mut codes: Vec<&str> = dimension.allowed().collect();
-    for part in &parts {
-        let mut taken = vec![];
-        for (operator, value) in part {
-            let fits = |code: &str| match *operator {
-                "eq" => Some(code == *value),
-                "ne" => Some(code != *value),
-                "co" => Some(code.contains(value)),
-                "nc" => Some(!code.contains(value)),
-                "sw" => Some(code.starts_with(value)),
-                "ew" => Some(code.ends_with(value)),
-                _ => None,
-            };
-            for code in &codes {
-                if fits(code).ok_or_else(|| unknown(operator, &dimension.id))? {
-                    taken.push(*code);
-                }
-            }
-        }
-        codes.retain(|code| taken.contains(code));
+    if let Some((operator, _)) = named.iter().find(|(operator, _)| !CODED.contains(operator)) {
+        return Err(unknown(operator, &dimension.id));
     }
+    let fits = |code: &str, (operator, value): (&str, &str)| match operator {
+        "eq" => code == value,
+        "ne" => code != value,
+        "co" => code.contains(value),
+        "nc" => !code.contains(value),
+        "sw" => code.starts_with(value),
+        _ => code.ends_with(value),
+    };
+    let taken = |code: &&str| parts.iter().all(|part| part.iter().any(|term| fits(code, *term)));
+    let codes: Vec<&str> = dimension.allowed().filter(taken).collect();
     if codes.is_empty() {
         let detail = format!("none of the codes of {} fits {filter}", dimension.id);
         return Err(Problem::new(Kind::NotFound, detail));

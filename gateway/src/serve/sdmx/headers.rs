@@ -15,7 +15,7 @@ use crate::{query::Answer, sdmx::artefact::Artefact};
 
 /// What a page of another origin may read of an answer besides itself: its tag, and on what it
 /// rests.
-pub(super) const PROVENANCE: [&str; 8] = [
+pub(super) const PROVENANCE: [&str; 9] = [
     "etag",
     "birge-exchange",
     "birge-decree",
@@ -23,23 +23,26 @@ pub(super) const PROVENANCE: [&str; 8] = [
     "birge-withheld",
     "birge-narrowed",
     "birge-notes",
+    "birge-batches",
     "birge-digest-key",
 ];
 
-/// What an answer is, as one word: two of the same tag are the same but for their headers.
+/// What an answer is, as one word: two of the same tag say the same.
 pub(super) struct Tag(String);
 
 impl Tag {
-    /// Of figures: made from the cells that are given and from their form, and nothing else.
+    /// Of figures: made from the cells that are given, from what is said of them and from their
+    /// form, and nothing else.
     pub(super) fn of_data(answer: &Answer, query: &DataQuery) -> Self {
-        let DataQuery { request, format, layout, parts, labels, keys, language, .. } = query;
-        let form = format!(
-            "{} {format:?} {layout:?} {parts:?} {labels:?} {keys:?} {language}",
-            request.dataset
-        );
+        let DataQuery { format, layout, parts, labels, keys, language, .. } = query;
+        let Provenance { decree, articles, narrowed, notes, .. } = &answer.provenance;
+        let form = format!("{format:?} {layout:?} {parts:?} {labels:?} {keys:?} {language}");
+        let said = format!("{decree:?} {articles:?} {narrowed:?} {notes:?}");
+        let dataset = answer.structure.structure_id();
+        let about = [dataset, form, said];
         let removed = answer.removed.iter().flat_map(|(_, keys)| keys);
         let cells = answer.blocks.iter().chain(removed).map(Vec::as_slice);
-        Self::of(std::iter::once(form.as_bytes()).chain(cells))
+        Self::of(about.iter().map(String::as_bytes).chain(cells))
     }
 
     /// Of structures.
@@ -54,7 +57,8 @@ impl Tag {
             digest.update(&(part.len() as u64).to_be_bytes());
             digest.update(part);
         }
-        Self(format!("\"{}\"", hex::encode(&digest.finish().as_ref()[..16])))
+        // Weak: an answer bears its number and its time, and may be compressed.
+        Self(format!("W/\"{}\"", hex::encode(&digest.finish().as_ref()[..16])))
     }
 
     /// Does the asker say that it has this (RFC 9110, 13.1.2)?
@@ -62,7 +66,8 @@ impl Tag {
         let held = headers.get_all(header::IF_NONE_MATCH).iter();
         let held = held.filter_map(|value| value.to_str().ok());
         let mut held = held.flat_map(|value| value.split(',')).map(str::trim);
-        held.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.0)
+        let strong = |tag: &str| tag.trim_start_matches("W/").to_owned();
+        held.any(|tag| tag == "*" || strong(tag) == strong(&self.0))
     }
 }
 
@@ -83,9 +88,17 @@ pub(super) fn respond(
     response
 }
 
+/// Characters of a header's text: some proxies take no more than a few kilobytes of all together.
+const LONGEST: usize = 1_000;
+
+/// Adds a header; of a long text its beginning.
 fn add(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    // What is no header's text is told in the answer itself, or over gRPC.
-    if let Ok(value) = HeaderValue::from_str(value) {
+    let plain = |own: char| if own.is_ascii_graphic() || own == ' ' { own } else { '?' };
+    let mut text: String = value.chars().take(LONGEST).map(plain).collect();
+    if value.len() > LONGEST {
+        text += " ...";
+    }
+    if let Ok(value) = HeaderValue::from_str(&text) {
         headers.insert(name, value);
     }
 }
@@ -109,7 +122,7 @@ pub(super) fn add_tag_of_structures(headers: &mut HeaderMap, tag: &Tag) {
 
 /// Says on what figures rest.
 pub(super) fn add_provenance(headers: &mut HeaderMap, provenance: &Provenance) {
-    let Provenance { exchange, decree, articles, withheld, narrowed, notes, digest_key, .. } =
+    let Provenance { exchange, decree, articles, batches, withheld, narrowed, notes, .. } =
         provenance;
     let decree = decree.as_ref().map(|it| format!("{}; version={}", it.number, it.version));
     let said = [
@@ -119,7 +132,8 @@ pub(super) fn add_provenance(headers: &mut HeaderMap, provenance: &Provenance) {
         withheld.to_string(),
         narrowed.join("; "),
         notes.join("; "),
-        hex::encode(digest_key),
+        batches.join(", "),
+        hex::encode(&provenance.digest_key),
     ];
     for (name, value) in PROVENANCE.into_iter().skip(1).zip(said) {
         if !value.is_empty() {

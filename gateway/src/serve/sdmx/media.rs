@@ -174,7 +174,9 @@ fn chosen<F: Copy>(
     if ranges.is_empty() {
         ranges.push((1.0, "*/*"));
     }
-    ranges.sort_by(|one, other| other.0.total_cmp(&one.0));
+    // Of those of one weight, one that names a form before one that takes any.
+    let any = |range: &str| usize::from(range.contains('*'));
+    ranges.sort_by(|one, other| other.0.total_cmp(&one.0).then(any(one.1).cmp(&any(other.1))));
     let form = ranges.iter().find_map(|(_, range)| of_range(range, forms, plain));
     form.ok_or_else(|| {
         let there: Vec<_> = forms.iter().map(|(_, name)| *name).collect();
@@ -207,6 +209,9 @@ fn of_range<F: Copy>(range: &str, forms: &[(F, &str)], plain: &[(&str, F)]) -> O
     }
     if let Some((form, _)) = forms.iter().find(|(_, name)| of_type(name)) {
         return Some(*form);
+    }
+    if range.essence_str() == "text/*" {
+        return plain.iter().find(|(name, _)| name.starts_with("text/")).map(|(_, form)| *form);
     }
     let any = matches!(range.essence_str(), "*/*" | "application/*");
     forms.first().filter(|_| any).map(|(form, _)| *form)
@@ -251,6 +256,8 @@ mod tests {
             ),
             ("v2", "application/vnd.sdmx.data+json;version=7", None),
             ("v2", "image/png", None),
+            ("v2", "*/*, application/vnd.sdmx.data+csv;version=2.0.0", Some(two)),
+            ("v2", "text/*", Some(two)),
             ("v2", "text/csv;q=0", Some(DataFormat::Generic)),
         ] {
             assert_eq!(of(version, accept), format, "{version} {accept}");

@@ -9,6 +9,8 @@ use percent_encoding::percent_decode_str;
 
 use super::ROOT;
 
+/// Characters of an address.
+const LONGEST: usize = 16 << 10;
 /// Parameters of one request.
 const MOST_PARAMETERS: usize = 64;
 
@@ -48,6 +50,13 @@ impl Path {
     /// # Errors
     /// `MALFORMED`, `NOT_FOUND` where there is no such version.
     pub(super) fn of(uri: &Uri) -> Result<Self, Problem> {
+        let length = uri.path().len() + uri.query().map_or(0, str::len);
+        if length > LONGEST {
+            let detail = format!("the address has {length} characters");
+            return Err(Problem::new(Kind::TooLarge, detail).hint(format!(
+                "at most {LONGEST}: leave dimensions open of which nearly everything is wanted"
+            )));
+        }
         let own = uri.path().strip_prefix(ROOT).unwrap_or_default();
         let mut segments = own.split('/');
         let version = match segments.next() {

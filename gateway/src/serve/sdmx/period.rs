@@ -31,18 +31,32 @@ pub(super) fn of_bound(structure: &Structure, text: &str, bound: Bound) -> Resul
         Problem::new(Kind::Malformed, format!("{text:?} is no period"))
             .hint("expected one such as 2023, 2023-Q1, 2023-01 or 2023-01-31")
     })?;
-    let day = match bound {
-        Bound::From => Some(first),
-        Bound::To => Some(last),
-        Bound::After => last.tomorrow().ok(),
-        Bound::Before => first.yesterday().ok(),
-    };
-    let beyond = || Problem::new(Kind::Malformed, format!("{text:?} is beyond any calendar"));
     let finest = structure.frequencies().max().unwrap_or(Frequency::Annual);
     let coarsest = structure.frequencies().min().unwrap_or(Frequency::Annual);
-    // Bounds compare as text: of a dataset of several frequencies they are whole years.
+    if finest != coarsest && Frequency::of_period(day) != Some(Frequency::Annual) {
+        // Bounds compare as text: of a dataset of several frequencies they are whole years.
+        let detail =
+            format!("{} has periods of several kinds, and {text:?} is no year", structure.id);
+        return Err(Problem::new(Kind::Malformed, detail).hint("expected a year, such as 2023"));
+    }
     let frequency = if finest == coarsest { finest } else { Frequency::Annual };
-    Ok(frequency.period_of(day.ok_or_else(beyond)?))
+    let beyond = || Problem::new(Kind::Malformed, format!("{text:?} is beyond any calendar"));
+    let period = match bound {
+        Bound::From => frequency.period_of(first),
+        Bound::To => frequency.period_of(last),
+        // The one after that, where it began before.
+        Bound::After => {
+            let period = frequency.period_of(last);
+            let ends = last_day(&period).ok_or_else(beyond)?;
+            frequency.period_of(ends.tomorrow().map_err(|_| beyond())?)
+        }
+        Bound::Before => {
+            let period = frequency.period_of(first);
+            let begins = first_day(&period).ok_or_else(beyond)?;
+            frequency.period_of(begins.yesterday().map_err(|_| beyond())?)
+        }
+    };
+    Ok(period)
 }
 
 #[cfg(test)]
@@ -60,6 +74,8 @@ mod tests {
         assert_eq!(of("2020-03", Bound::From), "2020");
         assert_eq!(of("2020-12-31T23:00:00Z", Bound::To), "2020");
         assert_eq!([of("2020", Bound::After), of("2020", Bound::Before)], ["2021", "2019"]);
+        // A year that began before June does not begin after it.
+        assert_eq!([of("2020-06", Bound::After), of("2020-06", Bound::Before)], ["2021", "2019"]);
         let monthly = structures.iter().find(|each| each.rules.frequency == "M");
         if let Some(monthly) = monthly {
             let of = |text, bound| of_bound(monthly, text, bound).unwrap();

@@ -19,6 +19,10 @@ pub(super) fn respond(version: Version, problem: &Problem) -> Response<Body> {
     };
     let mut response = headers::respond(status, Some(media_type), Body::from(body));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::UNAUTHORIZED {
+        let scheme = HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+    }
     if problem.kind == Kind::OverQuota {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
     }

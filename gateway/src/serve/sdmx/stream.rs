@@ -1,16 +1,19 @@
-//! Figures on their way out: written by a thread as fast as they are taken, never all at once in
-//! memory as text.
+//! Figures on their way out: written piece by piece as they are taken, so that who takes nothing
+//! holds up nobody, and no answer lies in memory as text. One that cannot be written to its end is
+//! broken off, and is not to be taken for a whole one.
 
-use axum::body::Body;
-use tokio::task;
-use tokio_util::io::{ReaderStream, SyncIoBridge};
+use std::{collections::VecDeque, io};
+
+use axum::body::{Body, Bytes};
+use futures::stream;
 
 use super::{Known, asked::DataQuery, media::DataFormat};
 use crate::{
-    query::Answer,
+    query::{Answer, ProtectedTable},
     sdmx::{
+        artefact::Artefact,
         data::{
-            Action, DataSet, Message,
+            Action, DataSet, Message, Piece,
             csv::{self, Dialect},
             generic, json, specific,
         },
@@ -18,69 +21,111 @@ use crate::{
     },
 };
 
-/// Bytes that are written ahead of whoever takes them.
-const AHEAD: usize = 256 << 10;
-/// Bytes that are handed over at once.
-const PIECE: usize = 64 << 10;
+/// Bytes below which a piece waits for the next.
+const LEAST: usize = 32 << 10;
 
-/// An answer, and how it is to be written.
+/// An answer, and how it is written.
 pub(super) struct Rendering {
-    pub(super) known: Known,
-    pub(super) query: DataQuery,
-    pub(super) answer: Answer,
-    pub(super) header: Header,
+    known: Known,
+    query: DataQuery,
+    answer: Answer,
+    header: Header,
+    /// What is to be written yet.
+    pieces: VecDeque<Piece>,
+    /// In SDMX-JSON, the attributes of series that change within one.
+    changing: Vec<String>,
 }
 
 impl Rendering {
-    /// The body that is written.
-    pub(super) fn into_body(self) -> Body {
-        let (taken, written) = tokio::io::duplex(AHEAD);
-        let written = SyncIoBridge::new(written);
-        // Who goes away ends it.
-        task::spawn_blocking(move || {
-            drop(self.write(std::io::BufWriter::with_capacity(PIECE, written)))
-        });
-        Body::from_stream(ReaderStream::with_capacity(taken, PIECE))
+    /// Of an answer, to be written as the question asks.
+    ///
+    /// # Errors
+    /// When its dataset is there no more.
+    pub(super) fn of(
+        known: Known,
+        query: DataQuery,
+        mut answer: Answer,
+        header: Header,
+    ) -> io::Result<Self> {
+        answer.blocks.clear(); // they are for gRPC, and the record has their digest
+        let (pieces, changing) = (VecDeque::new(), vec![]);
+        let mut rendering = Self { known, query, answer, header, pieces, changing };
+        let (message, is_json) = (rendering.message()?, rendering.query.format == DataFormat::Json);
+        let changing =
+            message.sets.iter().filter(|_| is_json).flat_map(DataSet::changing).collect();
+        rendering.pieces = message.pieces().into();
+        rendering.changing = changing;
+        Ok(rendering)
     }
 
-    fn write(&self, to: impl std::io::Write) -> std::io::Result<()> {
-        let Self { known, query, answer, header } = self;
-        let flow = known.artefacts.dataflow(&answer.structure.id);
-        let definition = flow.and_then(|flow| known.artefacts.structure_of(flow));
-        let (Some(flow), Some(definition)) = (flow, definition) else {
-            return Err(std::io::Error::other("the dataset was taken away meanwhile"));
+    /// The body that is written.
+    pub(super) fn into_body(self) -> Body {
+        Body::from_stream(stream::iter(self))
+    }
+
+    fn message(&self) -> io::Result<Message<'_>> {
+        let gone = || io::Error::other("the dataset was taken away meanwhile");
+        let Self { known, answer, header, .. } = self;
+        let flow = known.artefacts.dataflow(&answer.structure.id).ok_or_else(gone)?;
+        let definition = known.artefacts.structure_of(flow).ok_or_else(gone)?;
+        let set = |action, table| self.set(action, table, (flow, definition));
+        let sets = match &answer.removed {
+            None => vec![set(Action::Information, &answer.table)],
+            Some((removed, _)) => {
+                vec![set(Action::Delete, removed), set(Action::Replace, &answer.table)]
+            }
         };
-        let whole = DataSet {
-            action: Action::Information,
-            structure: &answer.structure,
-            structures: &known.structures,
+        Ok(Message { header, sets })
+    }
+
+    fn set<'a>(
+        &'a self,
+        action: Action,
+        table: &'a ProtectedTable,
+        (flow, definition): (&'a Artefact, &'a Artefact),
+    ) -> DataSet<'a> {
+        DataSet {
+            action,
+            structure: &self.answer.structure,
+            structures: &self.known.structures,
             flow: &flow.urn,
             definition: &definition.urn,
-            table: answer.table.table(),
-            parts: &query.parts,
-            layout: query.layout,
-        };
-        let sets = match &answer.removed {
-            None => vec![whole],
-            Some((removed, _)) => vec![
-                DataSet { action: Action::Delete, table: removed.table(), ..whole },
-                DataSet { action: Action::Replace, ..whole },
-            ],
-        };
-        let message = Message { header, sets };
-        match query.format {
-            DataFormat::Generic => generic::write(&message, to),
-            DataFormat::Specific => specific::write(&message, to),
-            DataFormat::Json => json::write(&message, to),
+            table,
+            parts: &self.query.parts,
+            layout: self.query.layout,
+            changing: &self.changing,
+        }
+    }
+
+    fn write(&self, piece: &Piece, to: &mut Vec<u8>) -> io::Result<()> {
+        let message = self.message()?;
+        match self.query.format {
+            DataFormat::Generic => generic::write(&message, piece, to),
+            DataFormat::Specific => specific::write(&message, piece, to),
+            DataFormat::Json => json::write(&message, piece, to),
             DataFormat::Csv(version) => {
-                let DataQuery { labels, keys, language, .. } = query;
+                let DataQuery { labels, keys, language, .. } = &self.query;
                 let language = language.clone();
-                csv::write(
-                    &message,
-                    &Dialect { version, labels: *labels, keys: *keys, language },
-                    to,
-                )
+                let dialect = Dialect { version, labels: *labels, keys: *keys, language };
+                csv::write(&message, piece, &dialect, to)
             }
         }
+    }
+}
+
+impl Iterator for Rendering {
+    type Item = io::Result<Bytes>;
+
+    fn next(&mut self) -> Option<io::Result<Bytes>> {
+        let mut bytes = vec![];
+        while bytes.len() < LEAST
+            && let Some(piece) = self.pieces.pop_front()
+        {
+            if let Err(error) = self.write(&piece, &mut bytes) {
+                self.pieces.clear();
+                return Some(Err(error));
+            }
+        }
+        (!bytes.is_empty()).then(|| Ok(bytes.into()))
     }
 }

@@ -11,6 +11,7 @@ use super::{
     asked::{AvailabilityQuery, SchemaQuery, StructureQuery},
     headers::{Tag, add_tag_of_structures, respond},
     media::{SchemaFormat, StructureFormat},
+    nothing_given,
 };
 use crate::{
     query::Answer,
@@ -78,15 +79,13 @@ pub(super) fn available(
     header: &Header,
 ) -> Result<Response<Body>, Problem> {
     let Answer { provenance, structure, table, .. } = answer;
-    let flow = dataflow(&known.artefacts, &structure.id)?;
+    let recorded = |problem: Problem| problem.recorded_as(provenance.exchange);
+    let flow = dataflow(&known.artefacts, &structure.id).map_err(recorded)?;
     let component = query.component.as_deref();
-    let constraint = availability::constraint(structure, &flow.urn, table.table(), component);
-    let constraint = constraint.ok_or_else(|| {
-        Problem::new(Kind::NotFound, "nothing is given of what is asked for")
-            .recorded_as(provenance.exchange)
-    })?;
+    let constraint = availability::constraint(structure, &flow.urn, table, component);
+    let constraint = constraint.ok_or_else(|| nothing_given(provenance))?;
     let artefacts = known.artefacts.available(flow, constraint, query.references);
-    let body = written(header, &artefacts, query.format)?;
+    let body = written(header, &artefacts, query.format).map_err(recorded)?;
     let mut response = respond(StatusCode::OK, Some(query.format.media_type()), Body::from(body));
     let cache = HeaderValue::from_static("private, no-store");
     response.headers_mut().insert(header::CACHE_CONTROL, cache);

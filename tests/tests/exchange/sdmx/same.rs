@@ -6,7 +6,7 @@ use birge_proto::wire::{AskRequest, Selection};
 use birge_schemas::structure::{Structure, Structures};
 use birge_tests::{
     answer::Answer,
-    batch::Batch,
+    batch::{self, Batch},
     client::{Client, Credentials},
     exchange::Exchange,
     template, web,
@@ -31,7 +31,7 @@ type Cells = BTreeSet<Cell>;
 
 fn cell<'t>(structure: &Structure, of: impl Fn(&str) -> &'t str, value: Option<f64>) -> Cell {
     let codes: Vec<_> = structure.coded().map(|dimension| of(&dimension.id)).collect();
-    let said = format!("{}/{}/{}", of("OBS_STATUS"), of("CONF_STATUS"), of("DATA_SOURCE"));
+    let said = ["OBS_STATUS", "CONF_STATUS", "DATA_SOURCE", "COMMENT_OBS"].map(&of).join("/");
     (codes.join("."), of("TIME_PERIOD").to_owned(), value.map(|value| value.to_string()), said)
 }
 
@@ -306,4 +306,21 @@ fn a_selection_gives_the_same_cells_on_every_way_to_everybody() {
     });
     // The selections were such that there was something to compare.
     assert!(answered > 100 && withheld > 10 && refused > 3, "{answered} {withheld} {refused}");
+}
+
+/// Answers are written in pieces: of a large one there are several.
+#[test]
+fn a_large_answer_is_the_same_in_every_form() {
+    let exchange = Exchange::start().unwrap();
+    let nsc = exchange.node("agency/NSC").unwrap();
+    block_on(submit(&exchange, &nsc, &batch::large(2020..2022, 9_000, 4_096).unwrap())).unwrap();
+    let structures = Structures::bundled().unwrap();
+    let structure = structures.get("MIG_STOCK").unwrap();
+    let request = AskRequest { dataset: "MIG_STOCK".to_owned(), ..AskRequest::default() };
+    block_on(async {
+        let client = Client::of(&nsc, exchange.address()).await.unwrap();
+        let credentials = Credentials::of(&nsc).unwrap();
+        let told = told(&exchange, (&client, &credentials), structure, &request).await;
+        assert_eq!(told, Some((9_000, 0)));
+    });
 }
