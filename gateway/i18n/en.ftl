@@ -30,3 +30,23 @@ reminder-due-one = { $dataset } ({ $name }), period { $period }: in time until t
 reminder-how = Hand them in at the agency's node; figures that come late are taken too:
 reminder-obligations = What else is due, and what came, is told by:
 reminder-automatic = The exchange wrote this by itself. A mail of this kind holds no figures, and nobody need answer it.
+
+# The workbook of an answer.
+workbook-data = Data
+workbook-notes = Notes
+workbook-dataset = Dataset
+workbook-exchange = Exchange number
+workbook-decree = Decree
+workbook-decree-of = { $number } of { $version }
+workbook-articles = Articles
+workbook-given = Observations with what was handed in
+workbook-withheld = Observations withheld
+workbook-why = small counts, and what would tell them: they have no value and the status Q
+workbook-narrowed = Left out
+workbook-note = To be known
+workbook-as-of = As it was known on
+workbook-batches = Rests on the batches
+workbook-made = Made on
+workbook-cite = To cite
+workbook-cite-as = { $name }, exchange { $exchange }, decree { $number } of { $version }
+workbook-again = The same table in { $language }

@@ -5,6 +5,7 @@ pub mod generic;
 pub mod json;
 mod message;
 pub mod specific;
+pub mod workbook;
 
 use std::ops::Range;
 

@@ -40,6 +40,7 @@ use tower_http::{
 use self::{
     asked::{Asked, DataQuery},
     headers::{Tag, respond},
+    media::DataFormat,
     path::{Path, Version},
     stream::Rendering,
 };
@@ -228,7 +229,7 @@ impl Rest {
         let outcome = match asked {
             Ok(Asked::Data(query)) => {
                 let answer = self.query.ask(&asker, query.request.clone()).await?;
-                return self.data(peer, known, *query, answer, headers);
+                return self.data(peer, known, *query, answer, (uri, headers));
             }
             Ok(Asked::Availability(query)) => {
                 let answer = self.query.ask(&asker, query.request.clone()).await?;
@@ -249,7 +250,7 @@ impl Rest {
         known: Known,
         query: DataQuery,
         answer: Answer,
-        headers: &HeaderMap,
+        (uri, headers): (&Uri, &HeaderMap),
     ) -> Result<Response<Body>, Problem> {
         if query.version == Version::One && answer.is_empty() {
             return Err(nothing_given(&answer.provenance));
@@ -260,15 +261,35 @@ impl Rest {
         } else {
             let format = query.format.media_type();
             let header = Header::of_answer(&provenance, self.clock.now());
+            let is_workbook = query.format == DataFormat::Workbook;
             let rendering = Rendering::of(known, query, answer, header).map_err(|error| {
                 Problem::new(Kind::Internal, error.to_string()).recorded_as(provenance.exchange)
             })?;
-            respond(StatusCode::OK, Some(format), rendering.into_body())
+            if is_workbook {
+                let made = rendering.workbook(&as_csv(uri, headers));
+                let made = made.map_err(|problem| problem.recorded_as(provenance.exchange))?;
+                let mut response = respond(StatusCode::OK, Some(format), Body::from(made));
+                headers::add_name(response.headers_mut(), &provenance);
+                response
+            } else {
+                respond(StatusCode::OK, Some(format), rendering.into_body())
+            }
         };
         headers::add_provenance(response.headers_mut(), &provenance);
         headers::add_tag(response.headers_mut(), &tag, peer);
         Ok(response)
     }
+}
+
+/// Where the same is had as CSV.
+fn as_csv(uri: &Uri, headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = uri.authority().map(axum::http::uri::Authority::as_str).or(host).unwrap_or_default();
+    let own = uri.query().unwrap_or_default().split('&');
+    let own = own.filter(|part| !part.is_empty() && !part.starts_with("format="));
+    let parameters: Vec<_> = own.chain(["format=csvdata"]).collect();
+    // What stands in quotation marks has none.
+    format!("https://{host}{}?{}", uri.path(), parameters.join("&")).replace(['"', '\\'], "")
 }
 
 /// Says that nothing is given of what is asked for, and what was left out by which articles.

@@ -6,6 +6,7 @@ mod same;
 use std::{
     collections::BTreeMap,
     fs,
+    io::Cursor,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -26,6 +27,7 @@ use birge_tests::{
     template::{self, not_tried},
     web::{self, Response},
 };
+use calamine::{Reader as _, Xlsx, open_workbook_from_rs};
 use serde_json::{Value, json};
 
 use crate::{
@@ -506,5 +508,46 @@ fn what_a_page_or_a_stranger_to_the_place_asks_of_systems_is_refused_and_recorde
         let own = [("Content-Type", "application/grpc")];
         let unknown = as_system(&exchange, &mia, "/exchange.v1.Query/Nothing", &own).await;
         assert_eq!(unknown.header("grpc-status"), "12");
+    });
+}
+
+#[test]
+fn a_workbook_says_what_is_in_it_in_the_askers_language() {
+    let exchange = Exchange::start().unwrap();
+    let mia = exchange.node("agency/MIA").unwrap();
+    let mfa = exchange.node("agency/MFA").unwrap();
+    block_on(async {
+        submit(&exchange, &mia, &trafficking()).await.unwrap();
+        let path = "/sdmx/v2/data/dataflow/BIRGE/TRAFFICKING/+/*?c%5BSEX%5D=F,M&format=xlsx";
+        let answer = as_system(&exchange, &mfa, path, &[("Accept-Language", "ru")]).await;
+        assert_eq!(answer.status, 200, "{:?}", String::from_utf8_lossy(&answer.body));
+        let number = answer.header("birge-exchange");
+        let name = format!("attachment; filename=\"exchange-{number}.xlsx\"");
+        assert_eq!(answer.header("content-disposition"), name);
+        let mut workbook: Xlsx<_> = open_workbook_from_rs(Cursor::new(&answer.body[..])).unwrap();
+        let texts = |workbook: &mut Xlsx<_>, sheet: &str| -> Vec<Vec<String>> {
+            let range = workbook.worksheet_range(sheet).unwrap();
+            range.rows().map(|row| row.iter().map(ToString::to_string).collect()).collect()
+        };
+        let data = texts(&mut workbook, "Данные");
+        let at = |head: &str| data[0].iter().position(|own| own == head).unwrap();
+        assert!(
+            data[1..].iter().all(|row| ["Женщины", "Мужчины"].contains(&row[at("Пол")].as_str()))
+        );
+        let withheld = data.iter().filter(|row| row[at("Значение наблюдения")].is_empty()).count();
+        assert_eq!(withheld.to_string(), answer.header("birge-withheld"));
+        assert!(withheld > 0);
+        let notes = texts(&mut workbook, "Примечания");
+        let note = |head: &str| &notes.iter().find(|row| row[0].starts_with(head)).unwrap()[1];
+        assert!(note("Для ссылки").contains(number), "{notes:?}");
+        assert_eq!(*note("Статьи"), answer.header("birge-articles"));
+        assert!(note("Скрытые").starts_with(&withheld.to_string()), "{notes:?}");
+        // The address that is named gives the same.
+        let line = note("Та же таблица на языке Python");
+        let address = line.split('"').nth(1).unwrap();
+        let (_, path) = address.split_once("/sdmx/").unwrap();
+        let again = as_system(&exchange, &mfa, &format!("/sdmx/{path}"), &[]).await;
+        let rows = String::from_utf8(again.body).unwrap().lines().count();
+        assert_eq!((again.status, rows), (200, data.len()), "{address}");
     });
 }

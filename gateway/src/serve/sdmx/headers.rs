@@ -120,6 +120,12 @@ pub(super) fn add_tag_of_structures(headers: &mut HeaderMap, tag: &Tag) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, no-cache"));
 }
 
+/// Names the file that an answer is kept as.
+pub(super) fn add_name(headers: &mut HeaderMap, provenance: &Provenance) {
+    let name = format!("attachment; filename=\"exchange-{}.xlsx\"", provenance.exchange);
+    add(headers, header::CONTENT_DISPOSITION, &name);
+}
+
 /// Says on what figures rest.
 pub(super) fn add_provenance(headers: &mut HeaderMap, provenance: &Provenance) {
     let Provenance { exchange, decree, articles, batches, withheld, narrowed, notes, .. } =

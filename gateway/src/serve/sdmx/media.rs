@@ -19,6 +19,8 @@ pub(super) enum DataFormat {
     Json,
     /// SDMX-CSV.
     Csv(csv::Version),
+    /// A workbook.
+    Workbook,
 }
 
 /// A form of schemas.
@@ -46,17 +48,19 @@ const SPECIFIC: &str = "application/vnd.sdmx.structurespecificdata+xml;version=2
 const JSON: &str = "application/vnd.sdmx.data+json;version=2.0.0";
 const CSV_1: &str = "application/vnd.sdmx.data+csv;version=1.0.0";
 const CSV_2: &str = "application/vnd.sdmx.data+csv;version=2.0.0";
+const WORKBOOK: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 const STRUCTURE_ML: &str = "application/vnd.sdmx.structure+xml;version=2.1";
 const SCHEMA: &str = "application/vnd.sdmx.schema+xml;version=2.1";
 const STRUCTURE_JSON: &str = "application/vnd.sdmx.structure+json;version=2.0.0";
 
 /// The forms of figures, the one first that whoever takes any is given.
-const DATA: [(DataFormat, &str); 5] = [
+const DATA: [(DataFormat, &str); 6] = [
     (DataFormat::Generic, GENERIC),
     (DataFormat::Specific, SPECIFIC),
     (DataFormat::Json, JSON),
     (DataFormat::Csv(csv::Version::Two), CSV_2),
     (DataFormat::Csv(csv::Version::One), CSV_1),
+    (DataFormat::Workbook, WORKBOOK),
 ];
 const SCHEMAS: [(SchemaFormat, &str); 3] = [
     (SchemaFormat::Xml, SCHEMA),
@@ -102,6 +106,7 @@ pub(super) fn data(path: &Path, headers: &HeaderMap) -> Result<DataFormat, Probl
             "jsondata" | "json" => Ok(DataFormat::Json),
             "genericdata" => Ok(DataFormat::Generic),
             "structurespecificdata" => Ok(DataFormat::Specific),
+            "xlsx" => Ok(DataFormat::Workbook),
             _ => Err(none_of(
                 &format!("format={name}"),
                 "csvdata, jsondata, genericdata, \

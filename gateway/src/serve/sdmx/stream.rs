@@ -5,6 +5,7 @@
 use std::{collections::VecDeque, io};
 
 use axum::body::{Body, Bytes};
+use birge_proto::problem::{Kind, Problem};
 use futures::stream;
 
 use super::{Known, asked::DataQuery, media::DataFormat};
@@ -16,6 +17,7 @@ use crate::{
             Action, DataSet, Message, Piece,
             csv::{self, Dialect},
             generic, json, specific,
+            workbook::{self, Cover},
         },
         header::Header,
     },
@@ -63,6 +65,29 @@ impl Rendering {
         Body::from_stream(stream::iter(self))
     }
 
+    /// The answer as a workbook, which says that the same is had at this address.
+    ///
+    /// # Errors
+    /// `TOO_LARGE` for more observations than a workbook is made of.
+    pub(super) fn workbook(&self, address: &str) -> Result<Vec<u8>, Problem> {
+        let failed =
+            |error: &dyn std::fmt::Display| Problem::new(Kind::Internal, error.to_string());
+        let message = self.message().map_err(|error| failed(&error))?;
+        let Some(set) = message.sets.first() else { return Ok(vec![]) };
+        let rows = self.answer.table.table().rows;
+        if rows > workbook::MOST {
+            let detail = format!("{rows} observations are given, too many for a workbook");
+            return Err(Problem::new(Kind::TooLarge, detail)
+                .hint(format!("at most {}: ask for less, or for format=csvdata", workbook::MOST)));
+        }
+        let made = self.header.prepared();
+        let cover = Cover { provenance: &self.answer.provenance, made: &made, address };
+        let language = self.query.language.parse().unwrap_or_default();
+        let made =
+            tokio::task::block_in_place(|| workbook::make(set, cover, self.query.labels, language));
+        made.map_err(|error| failed(&error))
+    }
+
     fn message(&self) -> io::Result<Message<'_>> {
         let gone = || io::Error::other("the dataset was taken away meanwhile");
         let Self { known, answer, header, .. } = self;
@@ -103,6 +128,8 @@ impl Rendering {
             DataFormat::Generic => generic::write(&message, piece, to),
             DataFormat::Specific => specific::write(&message, piece, to),
             DataFormat::Json => json::write(&message, piece, to),
+            // That is made as a whole.
+            DataFormat::Workbook => Ok(()),
             DataFormat::Csv(version) => {
                 let DataQuery { labels, keys, language, .. } = &self.query;
                 let language = language.clone();

@@ -1,6 +1,9 @@
 //! The same selection gives the same cells on every way: gRPC, and each form of SDMX.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Cursor,
+};
 
 use birge_proto::wire::{AskRequest, Selection};
 use birge_schemas::structure::{Structure, Structures};
@@ -11,6 +14,7 @@ use birge_tests::{
     exchange::Exchange,
     template, web,
 };
+use calamine::{Data, Reader as _, Xlsx, open_workbook_from_rs};
 use proptest::{
     prelude::*,
     sample::{select, subsequence},
@@ -159,6 +163,28 @@ fn of_json(structure: &Structure, text: &[u8]) -> Cells {
     cells
 }
 
+fn of_workbook(structure: &Structure, bytes: &[u8]) -> Cells {
+    let mut workbook: Xlsx<_> = open_workbook_from_rs(Cursor::new(bytes)).unwrap();
+    let names = workbook.sheet_names();
+    assert_eq!(names, ["Data", "Notes"]);
+    let range = workbook.worksheet_range("Data").unwrap();
+    let mut rows = range.rows();
+    let heads: Vec<String> = rows.next().unwrap().iter().map(ToString::to_string).collect();
+    let rows = rows.map(|row| {
+        let at = |id: &str| heads.iter().position(|head| head == id).map(|place| &row[place]);
+        let texts: BTreeMap<&str, String> =
+            heads.iter().zip(row).map(|(head, cell)| (head.as_str(), cell.to_string())).collect();
+        let value = at("OBS_VALUE").and_then(|cell| match cell {
+            Data::Empty => None,
+            Data::Float(value) => Some(*value),
+            other => panic!("{other:?} is no number"),
+        });
+        assert!(matches!(at("TIME_PERIOD"), Some(Data::Float(_))), "a year is a number");
+        cell(structure, |id| texts.get(id).map_or("", String::as_str), value)
+    });
+    rows.collect()
+}
+
 /// A selection: of some dimensions some codes, a span, a part of what is left.
 fn asked(structure: &Structure) -> impl Strategy<Value = AskRequest> + use<> {
     let dataset = structure.id.clone();
@@ -222,7 +248,7 @@ fn address(request: &AskRequest) -> String {
     format!("/sdmx/v2/data/dataflow/BIRGE/{}/+/*?{}", request.dataset, parameters.join("&"))
 }
 
-const FORMS: [(&str, &str); 8] = [
+const FORMS: [(&str, &str); 9] = [
     ("application/vnd.sdmx.genericdata+xml;version=2.1", "TIME_PERIOD"),
     ("application/vnd.sdmx.genericdata+xml;version=2.1", "AllDimensions"),
     ("application/vnd.sdmx.structurespecificdata+xml;version=2.1", "TIME_PERIOD"),
@@ -231,6 +257,7 @@ const FORMS: [(&str, &str); 8] = [
     ("application/vnd.sdmx.data+json;version=2.0.0", "AllDimensions"),
     ("application/vnd.sdmx.data+csv;version=1.0.0", "TIME_PERIOD"),
     ("application/vnd.sdmx.data+csv;version=2.0.0", "TIME_PERIOD"),
+    ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "TIME_PERIOD"),
 ];
 
 /// What somebody is told of a selection over gRPC, and in every form of SDMX; refused is refused.
@@ -243,7 +270,7 @@ async fn told(
     let expected = client.ask(request.clone()).await;
     for (accept, layout) in FORMS {
         let mut path = address(request);
-        path += &format!("&dimensionAtObservation={layout}");
+        path += &format!("&dimensionAtObservation={layout}&labels=id");
         let headers = [("Accept", accept)];
         let answer = web::send_as(exchange.address(), credentials, "GET", &path, &headers, b"")
             .await
@@ -253,6 +280,7 @@ async fn told(
                 assert_eq!(status, problem.kind.http(), "{path}");
                 continue;
             }
+            (Ok(_), 200) if accept.contains("sheet") => of_workbook(structure, &answer.body),
             (Ok(_), 200) if accept.contains("xml") => of_xml(structure, &answer.body),
             (Ok(_), 200) if accept.contains("json") => of_json(structure, &answer.body),
             (Ok(_), 200) => of_csv(structure, &answer.body),

@@ -35,13 +35,15 @@ pub(super) fn data(path: &Path, known: &Known, headers: &HeaderMap) -> Result<Da
         Version::Two => path.at_most(5)?,
     }
     let format = media::data(path, headers)?;
-    if !request.updated_after.is_empty() && format == DataFormat::Csv(csv::Version::One) {
-        let detail = "SDMX-CSV 1.0 has no place for what disappeared";
+    let takes_away = !matches!(format, DataFormat::Csv(csv::Version::One) | DataFormat::Workbook);
+    if !request.updated_after.is_empty() && !takes_away {
+        let detail = "this form has no place for what disappeared";
         return Err(Problem::new(Kind::NotAcceptable, detail)
-            .hint("ask for SDMX-CSV 2.0 or any other form of what changed since a moment"));
+            .hint("ask for SDMX-CSV 2.0, SDMX-ML or SDMX-JSON of what changed since a moment"));
     }
     let (layout, parts) = (form::layout(path, dataset)?, form::parts(path, dataset)?);
-    let has_series = layout == Layout::Series && !matches!(format, DataFormat::Csv(_));
+    let has_series =
+        layout == Layout::Series && !matches!(format, DataFormat::Csv(_) | DataFormat::Workbook);
     if !parts.observations && !has_series {
         let detail = "this form has no series apart from their observations";
         return Err(Problem::new(Kind::NotAcceptable, detail)

@@ -109,10 +109,13 @@ pub(super) fn labels(
     let said = said(path, headers, "labels");
     match (said.as_deref(), format) {
         (None, _) if with_labels => Ok(Labels::Both),
+        (None | Some("name"), DataFormat::Workbook) => Ok(Labels::Name),
         (None | Some("id"), _) => Ok(Labels::Id),
         (Some("both"), _) => Ok(Labels::Both),
         (Some("name"), DataFormat::Csv(csv::Version::Two)) => Ok(Labels::Name),
-        (Some(other), _) => Err(unknown("labels", other, "id, both, and in SDMX-CSV 2.0 name")),
+        (Some(other), _) => {
+            Err(unknown("labels", other, "id, both, and in SDMX-CSV 2.0 and workbooks name"))
+        }
     }
 }
 
