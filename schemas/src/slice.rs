@@ -2,6 +2,7 @@
 //! batch changes it. Everything here is deterministic: a rebuild replays it.
 
 mod apply;
+mod select;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use crate::{
 
 pub use apply::{Applied, Conflict, ConflictKind, apply};
 pub(crate) use apply::{Pair, pairs};
+pub use select::Selected;
 
 /// The observations of one dataset and period, ascending by key, each key once.
 #[derive(Debug, Clone)]

@@ -56,7 +56,7 @@ impl<'a> Cells<'a> {
         for (period, held) in seen.filter(|(period, _)| selection.takes_period(period)) {
             let table = held.slice.table();
             let released = held.public.is_some();
-            let given = rows(held, selection).filter_map(|row| {
+            let given = held.slice.select(selection.restricted()).filter_map(|row| {
                 let given = permitted(released, table.detail(row))?;
                 Some((table.packed(row), Cell { period, held, row, given }))
             });
@@ -196,14 +196,6 @@ enum Shown {
     WithoutWords,
     /// That it exists, nothing more.
     Withheld,
-}
-
-fn rows<'a>(held: &'a Version, selection: &'a Selection) -> impl Iterator<Item = usize> + 'a {
-    let table = held.slice.table();
-    let restricted: Vec<_> = selection.restricted().collect();
-    (0..table.rows()).filter(move |row| {
-        restricted.iter().all(|(place, codes)| codes[usize::from(table.code(*place, *row))])
-    })
 }
 
 /// Writes cells into columns: the dimensions, the period, the attributes.
