@@ -32,8 +32,16 @@ impl Postgres {
     /// # Errors
     /// When it does not start.
     pub fn start() -> Result<Option<Self>> {
+        Self::start_with("-c fsync=off")
+    }
+
+    /// As [`Self::start`], with these options of the server besides.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(more: &str) -> Result<Option<Self>> {
         let Some(programs) = programs() else {
-            not_tried("PostgreSQL as a source: it is not installed (package postgresql)");
+            not_tried("what needs PostgreSQL: it is not installed (package postgresql)");
             return Ok(None);
         };
         let folder = tempfile::tempdir()?;
@@ -52,7 +60,7 @@ impl Postgres {
         )?;
         started.own()?;
         let options = format!(
-            "-p {port} -k {folder} -c listen_addresses=localhost -c fsync=off -c ssl=on \
+            "-p {port} -k {folder} -c listen_addresses=localhost {more} -c ssl=on \
              -c ssl_cert_file={certificate} -c ssl_key_file={key}",
             folder = started.socket(),
             certificate = started.names.certificate.display(),

@@ -3,6 +3,7 @@
 //! `cargo bench -p birge-tests` runs all; `cargo bench -p birge-tests -- journal` runs one.
 //! Every line says what was measured against what; a ratio of 1 is the speed of the bare thing.
 
+mod database;
 mod decision;
 mod disclosure;
 mod harmonisation;
@@ -26,7 +27,7 @@ type Bench = fn() -> Result<()>;
 fn main() -> ExitCode {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let benches: [(&str, Bench); 11] = [
+    let benches: [(&str, Bench); 12] = [
         ("tree", tree::run),
         ("verification", verification::run),
         ("receipt size", receipt_size::run),
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         ("harmonisation", harmonisation::run),
         ("submission", submission::run),
         ("query", query::run),
+        ("database", database::run),
         ("receipt time", receipt::run),
     ];
     for (name, run) in benches {

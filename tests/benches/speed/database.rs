@@ -1,0 +1,224 @@
+//! The exchange against a PostgreSQL that holds the same million observations, with a primary key,
+//! foreign keys to the code lists, checks, and synchronous commit: a submission against `COPY`,
+//! slices over TLS against an indexed `SELECT` over TLS, all of it as CSV against `COPY TO`.
+
+use std::{
+    fs::{self, Permissions},
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use birge_schemas::structure::{Structure, Structures};
+use birge_tests::{
+    answer::request,
+    batch::{self, Batch},
+    client::{self, Client, Credentials},
+    exchange::Exchange,
+    node::Node,
+    postgres::{PASSWORD, Postgres},
+    web,
+};
+use futures::{TryStreamExt, future::try_join_all};
+use rustls::{ClientConfig, crypto::aws_lc_rs};
+use tokio::runtime::Runtime;
+use tokio_postgres::{Config, config::SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::ratio;
+
+const ROUNDS: usize = 2;
+const SLICES: usize = 2_000;
+const DATASET: &str = "MIG_STOCK";
+
+pub(crate) fn run() -> Result<()> {
+    let options = "-c fsync=on -c synchronous_commit=on -c shared_buffers=1GB -c max_wal_size=4GB \
+                   -c max_connections=300";
+    let Some(postgres) = Postgres::start_with(options)? else { return Ok(()) };
+    let structures = Structures::bundled()?;
+    let structure = structures.get(DATASET).context("no such dataset")?;
+    let text = batch::large_csv(1985..2025, 1_000_000)?;
+    let (names, file) = rows_of(&text)?;
+    make(&postgres, structure, &names)?;
+
+    let batch = Batch::from_csv("NSC", &text, 65_536)?;
+    let runtime = Runtime::new()?;
+    let copy = format!("COPY stock ({}) FROM '{}' CSV", names.join(","), file.path().display());
+    let mut best = (Duration::MAX, Duration::MAX);
+    let mut held = None;
+    for _ in 0..ROUNDS {
+        postgres.sql("TRUNCATE stock")?;
+        best.0 = best.0.min(ratio::time(|| postgres.sql(&copy).map(drop))?);
+        let (exchange, nsc) = exchange()?;
+        best.1 = best.1.min(runtime.block_on(submit(&exchange, &nsc, &batch))?);
+        held = Some((exchange, nsc));
+    }
+    let name = "submission of 1,000,000 observations, signed to receipted / PostgreSQL COPY";
+    ratio::tell(name, "observations/s", batch.manifest.observations, best, Some(10.0));
+    let (exchange, nsc) = held.context("no round")?;
+    postgres.sql(
+        "CREATE INDEX ON stock (country_birth, age, time_period); ANALYZE stock; \
+         GRANT SELECT ON stock TO reader",
+    )?;
+    runtime.block_on(async {
+        slices(&postgres, &exchange, &nsc, 32).await?;
+        slices(&postgres, &exchange, &nsc, 200).await?;
+        whole(&postgres, &exchange, &nsc).await
+    })
+}
+
+fn exchange() -> Result<(Exchange, Node)> {
+    let mut exchange = Exchange::start()?;
+    let nsc = exchange.node("agency/NSC")?;
+    exchange.stop()?.expect_code(0)?;
+    exchange.set("quota", "records_per_minute", 100_000_000)?;
+    exchange.serve()?;
+    Ok((exchange, nsc))
+}
+
+async fn submit(exchange: &Exchange, nsc: &Node, batch: &Batch) -> Result<Duration> {
+    let (key, client) = (client::signing_key(nsc)?, Client::of(nsc, exchange.address()).await?);
+    let start = Instant::now();
+    let answer = client.submit(batch.sign(&key)?.parts()).await?;
+    ensure!(answer.receipt.is_some(), "no receipt");
+    Ok(start.elapsed())
+}
+
+/// The columns of a text in the common template, and its rows without what speaks of the batch,
+/// in a file that the database may read.
+fn rows_of(text: &str) -> Result<(Vec<String>, tempfile::NamedTempFile)> {
+    let own = |line: &str| line.split_once(',').map(|(_, rest)| rest.to_owned());
+    let mut lines = text.lines();
+    let heading = lines.next().and_then(own).context("no heading")?;
+    let names = heading.split(',').map(str::to_lowercase).collect();
+    let mut file = tempfile::NamedTempFile::new()?;
+    for line in lines.filter_map(own) {
+        writeln!(file, "{line}")?;
+    }
+    fs::set_permissions(file.path(), Permissions::from_mode(0o644))?;
+    Ok((names, file))
+}
+
+/// A table that refuses what the exchange refuses of single observations.
+fn make(postgres: &Postgres, structure: &Structure, names: &[String]) -> Result<()> {
+    let mut statements = String::new();
+    let mut columns = vec![];
+    for dimension in structure.coded() {
+        let name = dimension.id.to_lowercase();
+        let codes: Vec<_> = dimension.allowed().map(|code| format!("('{code}')")).collect();
+        statements += &format!(
+            "CREATE TABLE cl_{name} (id text PRIMARY KEY); INSERT INTO cl_{name} VALUES {};",
+            codes.join(",")
+        );
+        columns.push(format!("{name} text NOT NULL REFERENCES cl_{name}"));
+    }
+    let keys: Vec<_> = structure.dimensions.iter().map(|own| own.id.to_lowercase()).collect();
+    ensure!(keys.iter().all(|key| names.contains(key)), "{keys:?} of {names:?}");
+    statements += &format!(
+        "CREATE TABLE stock ({}, time_period text NOT NULL CHECK (time_period ~ '^[0-9]{{4}}$'), \
+         obs_value double precision CHECK (obs_value >= 0 AND obs_value = floor(obs_value)), \
+         obs_status text NOT NULL CHECK (obs_status <> ''), PRIMARY KEY ({}))",
+        columns.join(","),
+        keys.join(",")
+    );
+    postgres.sql(&statements).map(drop)
+}
+
+async fn connect(postgres: &Postgres) -> Result<tokio_postgres::Client> {
+    let mut config: Config = postgres.url("localhost").parse()?;
+    config.password(PASSWORD).ssl_mode(SslMode::Require);
+    let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(client::roots(&fs::read_to_string(postgres.authority())?)?)
+        .with_no_client_auth();
+    let (client, connection) = config.connect(MakeRustlsConnect::new(tls)).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// Of one age and one country of birth all years, by sex, asked by so many at once.
+async fn slices(
+    postgres: &Postgres,
+    exchange: &Exchange,
+    nsc: &Node,
+    at_once: usize,
+) -> Result<()> {
+    let births = ["RU", "KZ", "TJ", "UZ", "DE", "TR", "CN", "US"];
+    let each = SLICES.div_ceil(at_once);
+    let mut bare = vec![];
+    for _ in 0..at_once {
+        let client = connect(postgres).await?;
+        let wanted = "SELECT * FROM stock WHERE country_birth = $1 AND age = $2";
+        let statement = client.prepare(wanted).await?;
+        bare.push((client, statement));
+    }
+    let real = Client::of(nsc, exchange.address()).await?;
+    let asked = |birth: &str| request(DATASET, &[("AGE", "Y15T19"), ("COUNTRY_BIRTH", birth)]);
+    let rows = bare[0].0.query(&bare[0].1, &[&births[0], &"Y15T19"]).await?.len();
+    ensure!(rows > 60 && real.ask(asked(births[0])).await?.cells.len() == rows, "{rows} rows");
+
+    let timed = |times: Vec<Vec<Duration>>| {
+        let mut all: Vec<_> = times.into_iter().flatten().collect();
+        all.sort_unstable();
+        all[all.len() * 99 / 100]
+    };
+    let start = Instant::now();
+    let times = try_join_all(bare.iter().map(async |(client, statement)| {
+        let mut times = vec![];
+        for number in 0..each {
+            let begun = Instant::now();
+            let birth = births[number % births.len()];
+            ensure!(client.query(statement, &[&birth, &"Y15T19"]).await?.len() == rows, "rows");
+            times.push(begun.elapsed());
+        }
+        anyhow::Ok(times)
+    }));
+    let (bare_slowest, bare_time) = (timed(times.await?), start.elapsed());
+    let start = Instant::now();
+    let times = try_join_all((0..at_once).map(async |_| {
+        let mut times = vec![];
+        for number in 0..each {
+            let begun = Instant::now();
+            let answer = real.ask(asked(births[number % births.len()])).await?;
+            ensure!(answer.cells.len() == rows, "rows");
+            times.push(begun.elapsed());
+        }
+        anyhow::Ok(times)
+    }));
+    let (real_slowest, real_time) = (timed(times.await?), start.elapsed());
+    let name = format!("slices of {rows} cells, recorded, {at_once} at once / PostgreSQL over TLS");
+    let count = (each * at_once) as u64;
+    ratio::tell(&name, "requests/s", count, (bare_time, real_time), Some(3.0));
+    let name = format!("p99 of these, {at_once} at once");
+    ratio::tell(&name, "per second", 1, (bare_slowest, real_slowest), None);
+    Ok(())
+}
+
+/// All of it as CSV.
+async fn whole(postgres: &Postgres, exchange: &Exchange, nsc: &Node) -> Result<()> {
+    let database = connect(postgres).await?;
+    let credentials = Credentials::of(nsc)?;
+    let path = "/sdmx/v2/data/dataflow/BIRGE/MIG_STOCK/+/*?format=csvdata&attributes=OBS_STATUS";
+    let mut best = (Duration::MAX, Duration::MAX);
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        let stream = database.copy_out("COPY (SELECT * FROM stock) TO STDOUT CSV HEADER").await?;
+        let (mut stream, mut bytes) = (pin!(stream), 0);
+        while let Some(piece) = stream.try_next().await? {
+            bytes += piece.len();
+        }
+        ensure!(bytes > 40_000_000, "{bytes} bytes");
+        best.0 = best.0.min(start.elapsed());
+        let start = Instant::now();
+        let answer = web::send_as(exchange.address(), &credentials, "GET", path, &[], b"").await?;
+        ensure!(answer.status == 200, "{}", answer.status);
+        ensure!(answer.body.iter().filter(|byte| **byte == b'\n').count() == 1_000_001, "rows");
+        best.1 = best.1.min(start.elapsed());
+    }
+    let name = "1,000,000 observations as CSV, recorded / PostgreSQL COPY TO over TLS";
+    ratio::tell(name, "observations/s", 1_000_000, best, Some(2.0));
+    Ok(())
+}
