@@ -163,3 +163,21 @@ pub(super) fn write_all<W: Write>(
 ) -> io::Result<()> {
     columns.iter().try_for_each(|column| to.write_all(column.at(row).as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_come_back_from_attributes_as_they_were() {
+        let text = "two\nlines,\ta \"mark\" & <more>";
+        let document = format!("<a b=\"{}\"/>", in_attribute(text));
+        let mut reader = quick_xml::Reader::from_str(&document);
+        let Event::Empty(element) = reader.read_event().unwrap() else { panic!() };
+        let attribute = element.attributes().next().unwrap().unwrap();
+        let read = attribute.decode_and_unescape_value(reader.decoder()).unwrap();
+        assert_eq!(read, text);
+        // What no document may hold is replaced.
+        assert_eq!(in_attribute("a\u{b}b\u{1}"), "a\u{fffd}b\u{fffd}");
+    }
+}
