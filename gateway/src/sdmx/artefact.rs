@@ -2,6 +2,7 @@
 //! they refer to, whole or in part (SDMX REST 1.5 and 2.1, structure queries).
 
 mod partial;
+mod wanted;
 
 use std::{
     cmp::Reverse,
@@ -11,6 +12,7 @@ use std::{
 use birge_schemas::structure::Structures;
 use serde_json::{Map, Value, json};
 
+pub use self::wanted::{Detail, Named, References, Versions, Wanted};
 use super::urn::{Class, Urn};
 
 /// A maintainable artefact, as in a structure message in JSON.
@@ -28,95 +30,6 @@ pub struct Artefact {
 #[derive(Debug, Default)]
 pub struct Artefacts {
     all: BTreeMap<Urn, Artefact>,
-}
-
-/// What a request names in one segment of its path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// Whatever there is.
-    All,
-    /// One of these.
-    These(Vec<String>),
-}
-
-/// Which versions a request names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Versions {
-    /// Whatever there is.
-    All,
-    /// The latest.
-    Latest,
-    /// One of these.
-    These(Vec<String>),
-}
-
-/// What a structure query names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
-    /// Of which class; none: of any.
-    pub class: Option<Class>,
-    /// Maintained by whom.
-    pub agencies: Wanted,
-    /// Called how.
-    pub ids: Wanted,
-    /// In which versions.
-    pub versions: Versions,
-}
-
-/// Which artefacts a request wants besides those that it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum References {
-    /// None.
-    None,
-    /// Those that refer to them.
-    Parents,
-    /// Those, and what they refer to besides.
-    ParentsAndSiblings,
-    /// Those, and those that refer to those.
-    Ancestors,
-    /// What they refer to.
-    Children,
-    /// That, and what that refers to.
-    Descendants,
-    /// All of these.
-    All,
-    /// Of all these, those of one class.
-    Of(Class),
-}
-
-/// How much of each artefact a request wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// All of it.
-    Full,
-    /// Of each its name; of all, or of those only that others refer to; with annotations and the
-    /// like, or without.
-    Stubs {
-        /// Of those that others refer to only.
-        references_only: bool,
-        /// With annotations and descriptions.
-        complete: bool,
-    },
-    /// Of schemes that others refer to, only what they use.
-    ReferencePartial,
-}
-
-impl Wanted {
-    fn takes(&self, id: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::These(ids) => ids.iter().any(|each| each == id),
-        }
-    }
-}
-
-impl Versions {
-    fn takes(&self, version: &str) -> bool {
-        match self {
-            Self::All | Self::Latest => true,
-            Self::These(versions) => versions.iter().any(|each| each == version),
-        }
-    }
 }
 
 impl Artefact {
