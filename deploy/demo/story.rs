@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use birge_tests::{binaries, exchange::Exchange, node::Node, process::Process, watch};
+use birge_tests::{binaries, exchange::Exchange, node::Node, process::Process, watch, web};
 use serde_json::Value;
 
 use crate::narrator::Narrator;
@@ -90,8 +90,13 @@ pub(crate) fn what_next(narrator: &mut Narrator, exchange: &Exchange) -> Result<
          {data}/mia/TRAFFICKING.csv > /tmp/spoilt.csv\n  \
          {node} validate /tmp/spoilt.csv --config {nodes}/mia/node.toml\n\
          see what every agency owes\n  {node} obligations --all --config {nodes}/sbs/node.toml\n\
+         list the datasets as an SDMX client does, without signing in\n  \
+         curl --cacert {authority} \
+         'https://localhost:{port}/sdmx/v2/structure/dataflow?format=jsonstructure'\n\
          check the whole journal and log\n  {gateway} verify --config {home}",
         data = binaries::workspace().join("deploy/demo/data").display(),
+        authority = exchange.home().join("keys/ca.crt").display(),
+        port = web::public_address(exchange)?.port(),
     ));
     if exchange.server().is_none() {
         narrator
