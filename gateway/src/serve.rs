@@ -23,6 +23,7 @@ mod witness;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
+use axum::Extension;
 use birge_proto::{
     clock::SharedClock,
     identity::Identity,
@@ -37,7 +38,7 @@ use birge_proto::{
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{codec::CompressionEncoding, service::Routes, transport::Server};
 
 use self::{
@@ -228,12 +229,20 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
     ));
     let desk = tokio::spawn(desk::serve(listeners.people, without_clients, desk, stop.clone()));
     let sums = tokio::spawn(record_sums(Arc::clone(&gate), stop.clone()));
+    let (systems, ending) = (sdmx::for_systems(&rest), stop.clone());
+    let tracker = TaskTracker::new();
+    let tracked = tracker.clone();
+    let plain = move |connection: tls::Connection| {
+        let router = systems.clone().layer(Extension(connection.peer().clone()));
+        tracked.spawn(https::speak(connection, false, router, 1, ending.clone()));
+    };
     let connections = tls::accept(
         listeners.exchange,
         revocations.config(),
         config.exchange.trust_domain.clone(),
         turned,
         stop.clone(),
+        plain,
     );
     // Systems that ask with SDMX clients show their certificate here, too.
     let services = Routes::from(sdmx::for_systems(&rest))
@@ -251,7 +260,6 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         .initial_stream_window_size(4 << 20)
         .initial_connection_window_size(8 << 20)
         .max_concurrent_streams(Some(256))
-        .accept_http1(true)
         .add_routes(services)
         .serve_with_incoming_shutdown(
             ReceiverStream::new(connections),
@@ -269,6 +277,8 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         }
     };
     stop.cancel();
+    tracker.close();
+    drop(tokio::time::timeout(FINISH, tracker.wait()).await);
     drop(public_log.await);
     drop(desk.await);
     drop(sums.await);

@@ -15,6 +15,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::timeout,
@@ -101,10 +102,22 @@ async fn connection(
     stop: CancellationToken,
 ) {
     let Ok(Ok(stream)) = timeout(IDLE, acceptor.accept(stream)).await else { return };
-    // As was agreed on in the handshake: nobody is waited for to tell which it speaks.
-    let mut server = match stream.get_ref().1.alpn_protocol() {
-        Some(b"h2") => auto::Builder::new(TokioExecutor::new()).http2_only(),
-        _ => auto::Builder::new(TokioExecutor::new()).http1_only(),
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    speak(stream, is_http2, router, streams, stop).await;
+}
+
+/// Serves a router on one connection, until it ends or `stop`. What it speaks was agreed on in the
+/// handshake: nobody is waited for to tell.
+pub(super) async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    is_http2: bool,
+    router: Router,
+    streams: u32,
+    stop: CancellationToken,
+) {
+    let mut server = match is_http2 {
+        true => auto::Builder::new(TokioExecutor::new()).http2_only(),
+        false => auto::Builder::new(TokioExecutor::new()).http1_only(),
     };
     server.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
     let http2 = &mut server.http2();

@@ -66,6 +66,18 @@ pub(super) struct Connection {
     _place: OwnedSemaphorePermit,
 }
 
+impl Connection {
+    /// Does it speak HTTP/1.1?
+    fn is_plain(&self) -> bool {
+        self.stream.get_ref().1.alpn_protocol() == Some(b"http/1.1")
+    }
+
+    /// Who is at its other end.
+    pub(super) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+}
+
 /// Places for connections: for each principal or address, so that none takes them all.
 pub(super) struct Places<K> {
     each: usize,
@@ -150,13 +162,16 @@ impl Credentials {
     }
 }
 
-/// Accepts connections until `stop`; those that are identified come out of the channel.
+/// Accepts connections until `stop`; those that are identified come out of the channel, but for
+/// those that speak HTTP/1.1: they are given to `plain`. Apart, for a node waits for a gateway's
+/// first word, which HTTP/2 says at once.
 pub(super) fn accept(
     listener: TcpListener,
     config: Arc<ArcSwap<ServerConfig>>,
     trust_domain: String,
     turned: Arc<Turned>,
     stop: CancellationToken,
+    plain: impl Fn(Connection) + Clone + Send + 'static,
 ) -> mpsc::Receiver<io::Result<Connection>> {
     let (sender, receiver) = mpsc::channel(64);
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
@@ -180,9 +195,10 @@ pub(super) fn accept(
             let acceptor = TlsAcceptor::from(config.load_full());
             let (sender, turned, domain) =
                 (sender.clone(), Arc::clone(&turned), Arc::clone(&trust_domain));
-            let places = Arc::clone(&places);
+            let (places, plain) = (Arc::clone(&places), plain.clone());
             tokio::spawn(async move {
                 match identify(acceptor, stream, &domain, &places).await {
+                    Ok(connection) if connection.is_plain() => plain(connection),
                     Ok(connection) => drop(sender.send(Ok(connection)).await),
                     Err(reason) => {
                         tracing::info!(%address, reason, "turned away");
