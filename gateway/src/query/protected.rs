@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use birge_schemas::{
     detail::Detail,
     structure::{Attribute, AttributeKind, Level, Structure},
-    table::{Key, RawColumn, RawTable},
+    table::{Key, RawColumn, RawColumnBuilder, RawTable},
     wire::{WireError, to_blocks},
 };
 
@@ -144,7 +144,7 @@ impl ProtectedTable {
                 Shown::Entire | Shown::WithoutWords => protected.answered += 1,
             }
         }
-        protected.table.columns = writer.columns;
+        protected.table.columns = writer.finish();
         protected
     }
 
@@ -157,7 +157,7 @@ impl ProtectedTable {
             writer.push(cell);
             protected.table.push_value(None);
         }
-        protected.table.columns = writer.columns;
+        protected.table.columns = writer.finish();
         protected
     }
 
@@ -202,11 +202,7 @@ enum Shown {
 struct Writer<'a> {
     structure: &'a Structure,
     attributes: Vec<&'a Attribute>,
-    columns: Vec<RawColumn>,
-    /// Of each column: where a text stands in its dictionary.
-    entries: Vec<HashMap<String, u32>>,
-    /// Of each dimension: where a code stands in its column's dictionary.
-    codes: Vec<HashMap<u16, u32>>,
+    columns: Vec<RawColumnBuilder>,
 }
 
 impl<'a> Writer<'a> {
@@ -215,43 +211,22 @@ impl<'a> Writer<'a> {
         let dimensions = structure.coded().map(|dimension| dimension.id.as_str());
         let ids = dimensions.chain(["TIME_PERIOD"]);
         let ids = ids.chain(attributes.iter().map(|attribute| attribute.id.as_str()));
-        let columns: Vec<_> =
-            ids.map(|id| RawColumn { id: id.to_owned(), ..RawColumn::default() }).collect();
-        let entries = vec![HashMap::new(); columns.len()];
-        let codes = vec![HashMap::new(); structure.coded().count()];
-        Self { structure, attributes, columns, entries, codes }
+        let columns = ids.map(RawColumnBuilder::new).collect();
+        Self { structure, attributes, columns }
     }
 
     fn push(&mut self, cell: &Cell<'_>) {
-        let structure = self.structure;
         let table = cell.held.slice.table();
-        let mut column = 0;
-        for (place, dimension) in structure.coded().enumerate() {
-            let code = table.code(place, cell.row);
-            if let Some(entry) = self.codes[place].get(&code) {
-                self.columns[column].index.push(*entry);
-            } else if let Some(coded) = dimension.codes() {
-                let entry = self.text(column, &coded.list.code(code).id);
-                self.codes[place].insert(code, entry);
-            }
-            column += 1;
-        }
-        self.text(column, cell.period);
-        for place in 0..self.attributes.len() {
-            column += 1;
-            self.text(column, cell.attribute(self.attributes[place]));
-        }
+        let codes = self.structure.coded().enumerate().map(|(place, dimension)| {
+            let list = dimension.codes().map(|coded| &coded.list);
+            list.map_or("", |list| &list.code(table.code(place, cell.row)).id)
+        });
+        let attributes = self.attributes.iter().map(|attribute| cell.attribute(attribute));
+        let texts = codes.chain([cell.period]).chain(attributes);
+        self.columns.iter_mut().zip(texts).for_each(|(column, text)| column.push(text));
     }
 
-    fn text(&mut self, column: usize, text: &str) -> u32 {
-        let target = &mut self.columns[column];
-        let entry = self.entries[column].get(text).copied().unwrap_or_else(|| {
-            let entry = target.dictionary.len() as u32;
-            target.dictionary.push(text.to_owned());
-            self.entries[column].insert(text.to_owned(), entry);
-            entry
-        });
-        target.index.push(entry);
-        entry
+    fn finish(self) -> Vec<RawColumn> {
+        self.columns.into_iter().map(RawColumnBuilder::finish).collect()
     }
 }
