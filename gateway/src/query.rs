@@ -177,11 +177,10 @@ impl Query {
         prepared: Prepared,
     ) -> Result<Option<Answer>, Problem> {
         let Prepared { table, blocks, removed, batches, ruling, narrowed, as_of, notes } = prepared;
-        let given: Vec<u8> = blocks
+        let given: Vec<&[u8]> = blocks
             .iter()
             .chain(removed.iter().flat_map(|(_, keys)| keys))
-            .flatten()
-            .copied()
+            .map(Vec::as_slice)
             .collect();
         let mut key = [0; 32];
         rand::fill(&mut key)
@@ -194,7 +193,7 @@ impl Query {
             withheld: table.withheld,
             early: table.early,
             as_of,
-            digest: hex::encode(keyed_digest(&key, &given)),
+            digest: hex::encode(keyed_digest(&key, &given.concat())),
             ruling: ruling.clone(),
         };
         let parties = if moment.owner == asker.party() { vec![] } else { vec![moment.owner] };

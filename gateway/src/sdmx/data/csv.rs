@@ -7,7 +7,7 @@ use std::{
 
 use birge_schemas::{codelist::named, table::RawColumn};
 
-use super::{Action, Columns, DataSet, Message, Piece, VALUE};
+use super::{Action, Columns, DataSet, Message, Piece, VALUE, written::Written};
 
 /// How a missing value is written in version 2: intended to be missing.
 const MISSING: &str = "NaN";
@@ -45,14 +45,6 @@ pub struct Dialect {
     pub language: String,
 }
 
-/// A column as it is written: of each entry of its dictionary the cells, each after a comma.
-struct Written<'a> {
-    column: Option<&'a RawColumn>,
-    cells: Vec<String>,
-    /// What stands where there is no such column.
-    none: &'static str,
-}
-
 /// Writes a piece of a file.
 ///
 /// # Errors
@@ -88,12 +80,20 @@ fn rows(
     set: &DataSet<'_>,
     rows: Range<usize>,
     dialect: &Dialect,
-    to: &mut impl Write,
+    to: &mut Vec<u8>,
 ) -> io::Result<()> {
     let Columns { dimensions, time, .. } = set.columns();
     let key: Vec<_> = dimensions.iter().copied().chain(time).collect();
-    let before: Vec<_> = key.iter().map(|column| written(set, dialect, &column.id)).collect();
-    let after: Vec<_> = set.attributes().map(|id| written(set, dialect, id)).collect();
+    let before: Vec<_> =
+        key.iter().map(|column| written(set, &rows, dialect, &column.id)).collect();
+    let after: Vec<_> = set.attributes().map(|id| written(set, &rows, dialect, id)).collect();
+    let none = if dialect.labels == Labels::Name { ",," } else { "," };
+    let write = |to: &mut _, columns: &[Option<Written<'_>>], row| {
+        columns.iter().try_for_each(|column| {
+            let text = column.as_ref().map_or(none, |column| column.at(row));
+            Write::write_all(to, text.as_bytes())
+        })
+    };
     let [keys_of_series, keys_of_observations] = dialect.keys;
     let (_, about) = about(set, dialect);
     let no_name = if dialect.labels == Labels::Name { "," } else { "" };
@@ -107,7 +107,7 @@ fn rows(
             to.write_all(b",")?;
             write_key(to, &key, row)?;
         }
-        before.iter().try_for_each(|column| to.write_all(column.at(row).as_bytes()))?;
+        write(to, &before, row)?;
         let is_missing = dialect.version == Version::Two && set.parts.values;
         match set.value(row) {
             Some(value) => write!(to, ",{value}{no_name}")?,
@@ -116,7 +116,7 @@ fn rows(
             }
             None => write!(to, ",{no_name}")?,
         }
-        after.iter().try_for_each(|column| to.write_all(column.at(row).as_bytes()))?;
+        write(to, &after, row)?;
         to.write_all(b"\n")?;
     }
     Ok(())
@@ -147,13 +147,15 @@ fn about(set: &DataSet<'_>, dialect: &Dialect) -> (String, String) {
     }
 }
 
-fn written<'a>(set: &DataSet<'a>, dialect: &Dialect, id: &str) -> Written<'a> {
-    let none = if dialect.labels == Labels::Name { ",," } else { "," };
-    let Some(column) = set.cells().column(id) else {
-        return Written { column: None, cells: vec![], none };
-    };
+/// A column at these rows, each cell after a comma; none where the cells have no such column.
+fn written<'a>(
+    set: &DataSet<'a>,
+    rows: &Range<usize>,
+    dialect: &Dialect,
+    id: &str,
+) -> Option<Written<'a>> {
     let list = set.code_list(id);
-    let cells = column.dictionary.iter().map(|text| {
+    Some(Written::of(set.cells().column(id)?, rows, |text| {
         let code = list.and_then(|list| Some(list.code(list.position(text)?)));
         let name = code.map_or("", |code| code.name(&dialect.language));
         match dialect.labels {
@@ -161,8 +163,7 @@ fn written<'a>(set: &DataSet<'a>, dialect: &Dialect, id: &str) -> Written<'a> {
             Labels::Id | Labels::Both => format!(",{}", cell(text)),
             Labels::Name => format!(",{},{}", cell(text), cell(name)),
         }
-    });
-    Written { column: Some(column), cells: cells.collect(), none }
+    }))
 }
 
 fn heading(set: &DataSet<'_>, dialect: &Dialect, id: &str) -> String {
@@ -172,13 +173,6 @@ fn heading(set: &DataSet<'_>, dialect: &Dialect, id: &str) -> String {
         Labels::Id => format!(",{id}"),
         Labels::Name => format!(",{id},{}", cell(name)),
         Labels::Both => format!(",{}", cell(&format!("{id}: {name}"))),
-    }
-}
-
-impl Written<'_> {
-    fn at(&self, row: usize) -> &str {
-        let cell = self.column.and_then(|column| self.cells.get(column.entry(row)));
-        cell.map_or(self.none, String::as_str)
     }
 }
 

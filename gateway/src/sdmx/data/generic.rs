@@ -9,7 +9,8 @@ use birge_schemas::table::RawColumn;
 
 use super::{
     Columns, DataSet, Layout, Message, Piece,
-    message::{self, Kind, Written, write_all},
+    message::{self, Kind, write_all, written},
+    written::Written,
 };
 
 const GENERIC: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/data/generic";
@@ -34,18 +35,18 @@ pub fn write(message: &Message<'_>, piece: &Piece, to: &mut Vec<u8>) -> io::Resu
 }
 
 /// Columns as values of a key, or of a group of attributes.
-fn values<'a>(columns: &[&'a RawColumn]) -> Vec<Written<'a>> {
+fn values<'a>(columns: &[&'a RawColumn], rows: &Range<usize>) -> Vec<Written<'a>> {
     let value = |id: &str, text: &str| format!("<gen:Value id=\"{id}\" value=\"{text}\"/>");
-    columns.iter().map(|column| Written::of(column, value)).collect()
+    columns.iter().map(|column| written(column, rows, value)).collect()
 }
 
 fn series(set: &DataSet<'_>, rows: Range<usize>, to: &mut impl Write) -> io::Result<()> {
     let columns = set.columns();
     let Columns { dimensions, time, series, observation } = &columns;
     let [dimensions, series, observation] =
-        [dimensions, series, observation].map(|columns| values(columns));
+        [dimensions, series, observation].map(|columns| values(columns, &rows));
     let period = |_: &str, text: &str| format!("<gen:ObsDimension value=\"{text}\"/>");
-    let time = time.map(|time| Written::of(time, period));
+    let time = time.map(|time| written(time, &rows, period));
     for rows in columns.series(rows) {
         to.write_all(b"<gen:Series><gen:SeriesKey>")?;
         write_all(to, &dimensions, rows.start)?;
@@ -67,7 +68,7 @@ fn flat(set: &DataSet<'_>, rows: Range<usize>, to: &mut impl Write) -> io::Resul
     let Columns { mut dimensions, time, mut series, observation } = set.columns();
     dimensions.extend(time);
     series.extend(observation);
-    let [dimensions, all] = [dimensions, series].map(|columns| values(&columns));
+    let [dimensions, all] = [dimensions, series].map(|columns| values(&columns, &rows));
     for row in rows {
         to.write_all(b"<gen:Obs><gen:ObsKey>")?;
         write_all(to, &dimensions, row)?;

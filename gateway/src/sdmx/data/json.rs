@@ -181,7 +181,11 @@ fn places<'a>(set: &DataSet<'a>) -> Places<'a> {
 
 /// The remarks as annotations.
 fn annotations(header: &Header) -> Value {
-    header.remarks.iter().map(|remark| json!({"type": remark.kind, "title": remark.text})).collect()
+    header
+        .remarks
+        .iter()
+        .map(|remark| json!({"type": remark.kind.name(), "title": remark.text}))
+        .collect()
 }
 
 /// The structure where there are no cells: what it is, and the remarks.

@@ -13,7 +13,7 @@ use quick_xml::{
     events::{BytesEnd, BytesStart, BytesText, Event},
 };
 
-use super::{DataSet, Layout, Message, Piece, TIME};
+use super::{DataSet, Layout, Message, Piece, TIME, written::Written};
 use crate::sdmx::{
     header::Header,
     ml::{COMMON, MESSAGE, begin, fit, head, reference},
@@ -111,7 +111,7 @@ fn foot<W: Write>(out: &mut Writer<W>, header: &Header) -> io::Result<()> {
     let own = out.create_element("foot:Footer").with_attribute(("xmlns:foot", FOOTER));
     own.write_inner_content(|out| {
         for remark in &header.remarks {
-            let code = remark.code().to_string();
+            let code = (remark.kind as u16).to_string();
             let own = [("code", code.as_str()), ("severity", "Information")];
             let own = out.create_element("foot:Message").with_attributes(own);
             own.write_inner_content(|out| {
@@ -125,27 +125,17 @@ fn foot<W: Write>(out: &mut Writer<W>, header: &Header) -> io::Result<()> {
     Ok(())
 }
 
-/// A column whose texts are written many times: each of them around which `around` has put what
-/// stands around it, or nothing where it is empty.
-pub(super) struct Written<'a> {
+/// A column at these rows: each of its texts, with the column's id, around which `around` has put
+/// what stands around it; nothing where a text is empty.
+pub(super) fn written<'a>(
     column: &'a RawColumn,
-    texts: Vec<String>,
-}
-
-impl<'a> Written<'a> {
-    /// A column, with its id and each of its texts handed to `around`.
-    pub(super) fn of(column: &'a RawColumn, around: impl Fn(&str, &str) -> String) -> Self {
-        let texts = column.dictionary.iter().map(|text| match text.as_str() {
-            "" => String::new(),
-            text => around(&column.id, &in_attribute(text)),
-        });
-        Self { column, texts: texts.collect() }
-    }
-
-    /// What is written at a row.
-    pub(super) fn at(&self, row: usize) -> &str {
-        self.texts.get(self.column.entry(row)).map_or("", String::as_str)
-    }
+    rows: &Range<usize>,
+    around: impl Fn(&str, &str) -> String,
+) -> Written<'a> {
+    Written::of(column, rows, |text| match text {
+        "" => String::new(),
+        text => around(&column.id, &in_attribute(text)),
+    })
 }
 
 /// A text as it stands in an attribute of an element: readers make a space of a line's end there,

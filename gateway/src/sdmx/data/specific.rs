@@ -10,7 +10,8 @@ use birge_schemas::table::RawColumn;
 
 use super::{
     Columns, DataSet, Layout, Message, Piece, VALUE,
-    message::{self, Kind, Written, write_all},
+    message::{self, Kind, write_all, written},
+    written::Written,
 };
 use crate::sdmx::urn::Urn;
 
@@ -50,17 +51,17 @@ pub fn write(message: &Message<'_>, piece: &Piece, to: &mut Vec<u8>) -> io::Resu
 }
 
 /// Columns as attributes of an element.
-fn attributes<'a>(columns: &[&'a RawColumn]) -> Vec<Written<'a>> {
+fn attributes<'a>(columns: &[&'a RawColumn], rows: &Range<usize>) -> Vec<Written<'a>> {
     let attribute = |id: &str, text: &str| format!(" {id}=\"{text}\"");
-    columns.iter().map(|column| Written::of(column, attribute)).collect()
+    columns.iter().map(|column| written(column, rows, attribute)).collect()
 }
 
 fn series(set: &DataSet<'_>, rows: Range<usize>, to: &mut impl Write) -> io::Result<()> {
     let columns = set.columns();
     let of_series: Vec<_> = columns.dimensions.iter().chain(&columns.series).copied().collect();
-    let of_series = attributes(&of_series);
-    let time = attributes(columns.time.as_slice());
-    let of_observation = attributes(&columns.observation);
+    let of_series = attributes(&of_series, &rows);
+    let time = attributes(columns.time.as_slice(), &rows);
+    let of_observation = attributes(&columns.observation, &rows);
     for rows in columns.series(rows) {
         to.write_all(b"<Series")?;
         write_all(to, &of_series, rows.start)?;
@@ -81,7 +82,7 @@ fn flat(set: &DataSet<'_>, rows: Range<usize>, to: &mut impl Write) -> io::Resul
     let Columns { dimensions, time, series, observation } = set.columns();
     let key: Vec<_> = dimensions.into_iter().chain(time).collect();
     let more: Vec<_> = series.into_iter().chain(observation).collect();
-    let (key, more) = (attributes(&key), attributes(&more));
+    let (key, more) = (attributes(&key, &rows), attributes(&more, &rows));
     for row in rows {
         to.write_all(b"<Obs")?;
         write_all(to, &key, row)?;
