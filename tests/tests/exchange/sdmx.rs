@@ -12,6 +12,7 @@ use std::{
 };
 
 use birge_proto::{
+    clock::{Clock, SystemClock},
     manifest::{Action, Cause, Manifest},
     record::{Event, keyed_digest},
     wire::AskRequest,
@@ -34,7 +35,7 @@ use serde_json::{Value, json};
 use crate::{
     people::Scene,
     revisions::stock,
-    support::{block_on, record, submit, trafficking},
+    support::{block_on, place, record, signed, stock_csv, submit, trafficking},
 };
 
 /// The files by which a system that asks as a node is known, and the one of the authority.
@@ -566,5 +567,38 @@ fn a_workbook_says_what_is_in_it_in_the_askers_language() {
         let again = as_system(&exchange, &mfa, &format!("/sdmx/{path}"), &[]).await;
         let rows = String::from_utf8(again.body).unwrap().lines().count();
         assert_eq!((again.status, rows), (200, data.len()), "{address}");
+    });
+}
+
+/// That a count which stays withheld was revised would tell that it is another one.
+#[test]
+fn of_what_stays_withheld_nobody_is_told_that_it_changed() {
+    let exchange = Exchange::start().unwrap();
+    let [nsc, mia, auditor] = ["agency/NSC", "agency/MIA", "auditor/COA"]
+        .map(|identity| exchange.node(identity).unwrap());
+    let year = SystemClock.now().to_zoned(TimeZone::UTC).year() - 1;
+    let figures = |women: u32, men: u32| {
+        Batch::from_csv("NSC", &stock_csv(year, [women, men, 52]), 100).unwrap()
+    };
+    block_on(async {
+        let first = figures(2, 50);
+        let taken = submit(&exchange, &nsc, &first).await.unwrap();
+        let then = record(&exchange, &auditor, place(&taken)).await.time.to_string();
+        let mut second = figures(1, 51);
+        second.manifest.action = Action::Replace;
+        second.manifest.revises = Some(signed(&first, &nsc).id());
+        second.manifest.reason = Some("one was counted as the other".to_owned());
+        submit(&exchange, &nsc, &second).await.unwrap();
+        let asked = AskRequest { updated_after: then, ..request("MIG_STOCK", &[]) };
+        let told = async |node: &Node, request: &AskRequest| {
+            let client = Client::of(node, exchange.address()).await.unwrap();
+            client.ask(request.clone()).await.unwrap()
+        };
+        let whole = told(&mia, &request("MIG_STOCK", &[])).await;
+        assert_eq!(whole.cells.iter().filter(|cell| cell.withheld()).count(), 2);
+        let changed = told(&mia, &asked).await;
+        assert_eq!((changed.cells, changed.removed), (vec![], vec![]));
+        // Who handed them in sees what changed.
+        assert_eq!(told(&nsc, &asked).await.cells.len(), 2);
     });
 }
