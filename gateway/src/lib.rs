@@ -4,7 +4,7 @@
 //! disclosure) and is committed to the [`journal`], in whose writer [`sequence`] has the last
 //! word. The [`ledger`] follows the journal and gives the proof that goes back as a receipt.
 //! The [`catalog`] follows it too and holds what [`query`] answers from, over gRPC or in the
-//! words and forms of [`sdmx`]. [`erasure`] takes old
+//! words and forms of [`sdmx`], or as people look at it, of [`view`]. [`erasure`] takes old
 //! names of persons out of it; [`account`] holds what persons sign in with. The [`witness`]es
 //! cosign what the ledger signs; by [`succession`] one of the log's keys follows on another, and
 //! one log on another. [`reminder`]s go to those who owe figures. [`decree`] and [`disclosure`]
@@ -41,6 +41,7 @@ pub mod serve;
 pub mod submission;
 pub mod succession;
 pub mod turns;
+pub mod view;
 mod whole_file;
 pub mod witness;
 pub mod wrong;

@@ -9,6 +9,7 @@ mod gate;
 mod https;
 mod intake;
 mod people;
+mod portal;
 mod public;
 mod query;
 mod records;
@@ -42,9 +43,21 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{codec::CompressionEncoding, service::Routes, transport::Server};
 
 use self::{
-    admin::AdminService, audit::AuditService, desk::Desk, gate::Gate, intake::IntakeService,
-    people::PeopleService, query::QueryService, records::Records, renewal::Renewals,
-    revocations::Revocations, sdmx::Rest, stated::Stated, tls::Credentials, turned::Turned,
+    admin::AdminService,
+    audit::AuditService,
+    desk::Desk,
+    gate::Gate,
+    intake::IntakeService,
+    people::PeopleService,
+    portal::{Door, Portal},
+    query::QueryService,
+    records::Records,
+    renewal::Renewals,
+    revocations::Revocations,
+    sdmx::Rest,
+    stated::Stated,
+    tls::Credentials,
+    turned::Turned,
     witness::WitnessService,
 };
 use crate::{
@@ -156,24 +169,44 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
     ));
     let query = QueryServer::new(QueryService {
         gate: Arc::clone(&gate),
-        query: read_path,
+        query: Arc::clone(&read_path),
         catalog: Arc::clone(&catalog),
         clock: Arc::clone(&clock),
     });
+    let records = Arc::new(Records::new(
+        Arc::clone(&gate),
+        Arc::clone(&catalog),
+        journal.clone(),
+        recorder.clone(),
+        Arc::clone(&clock),
+    ));
     let audit = AuditServer::new(AuditService {
         gate: Arc::clone(&gate),
         ledger: Arc::clone(&ledger),
-        records: Records::new(
-            Arc::clone(&gate),
-            Arc::clone(&catalog),
-            journal.clone(),
-            recorder.clone(),
-            Arc::clone(&clock),
-        ),
+        records: Arc::clone(&records),
         stated: Stated { catalog: Arc::clone(&catalog), journal, clock: Arc::clone(&clock) },
         assembly: assembly.clone(),
     })
     .max_decoding_message_size(audit::MESSAGE_BYTES);
+    let (tries, known) = (desk::tries(), Arc::default());
+    let portal = |door| {
+        Arc::new(Portal {
+            door,
+            gate: Arc::clone(&gate),
+            accounts: Arc::clone(&accounts),
+            query: Arc::clone(&read_path),
+            rest: Arc::clone(&rest),
+            catalog: Arc::clone(&catalog),
+            ledger: Arc::clone(&ledger),
+            records: Arc::clone(&records),
+            assembly: assembly.clone(),
+            turned: Arc::clone(&turned),
+            tries: Arc::clone(&tries),
+            clock: Arc::clone(&clock),
+            known: Arc::clone(&known),
+        })
+    };
+    let (for_anybody, for_people) = (portal(Door::Public), portal(Door::People));
     let desk = Desk {
         gate: Arc::clone(&gate),
         accounts: Arc::clone(&accounts),
@@ -188,7 +221,8 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
             trust_domain: config.exchange.trust_domain.clone(),
             clock: Arc::clone(&clock),
         }),
-        tries: desk::tries(),
+        tries: Arc::clone(&tries),
+        portal: for_people,
     };
     let people = PeopleServer::new(PeopleService { gate: Arc::clone(&gate), accounts });
     let witness = WitnessServer::new(WitnessService {
@@ -219,6 +253,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         ledger,
         query: query.clone(),
         rest: sdmx::router(Arc::clone(&rest)),
+        portal: for_anybody,
         turned: Arc::clone(&turned),
     };
     let public_log = tokio::spawn(public::serve(

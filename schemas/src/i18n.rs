@@ -7,7 +7,7 @@ use std::{
     str::FromStr,
 };
 
-use fluent_bundle::{FluentArgs, FluentBundle, FluentResource};
+use fluent_bundle::{FluentArgs, FluentResource, concurrent::FluentBundle};
 use serde::{Deserialize, Serialize};
 
 /// A language that texts exist in.
@@ -28,6 +28,22 @@ pub enum Language {
 impl Language {
     /// Every language.
     pub const ALL: [Self; 4] = [Self::En, Self::Ru, Self::Ky, Self::Tg];
+
+    /// The one that is preferred by an `Accept-Language` of HTTP (RFC 9110, 12.5.4); none where
+    /// it names none of these.
+    #[must_use]
+    pub fn preferred(accepted: &str) -> Option<Self> {
+        let weighed = accepted.split(',').filter_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let code = parts.next()?.split('-').next()?.to_ascii_lowercase();
+            let weight = parts.find_map(|part| part.strip_prefix("q="));
+            let weight: f32 = weight.map_or(Some(1.0), |weight| weight.parse().ok())?;
+            Some((code.parse().ok()?, weight)).filter(|(_, weight)| *weight > 0.0)
+        });
+        // Of those of one weight the first.
+        let best = weighed.reduce(|best, next| if next.1 > best.1 { next } else { best });
+        best.map(|(language, _)| language)
+    }
 
     /// `en`, `ru`, `ky`, `tg`: ISO 639-1.
     #[must_use]
@@ -96,8 +112,9 @@ impl Texts {
     /// The texts in `language`, which `source` holds as Fluent messages.
     #[must_use]
     pub fn new(language: Language, source: &str) -> Self {
-        let mut bundle =
-            FluentBundle::new(language.code().parse().map_or_else(|_| vec![], |code| vec![code]));
+        let mut bundle = FluentBundle::new_concurrent(
+            language.code().parse().map_or_else(|_| vec![], |code| vec![code]),
+        );
         // Marks of direction around each argument would stand in files that are signed.
         bundle.set_use_isolating(false);
         let resource = match FluentResource::try_new(source.to_owned()) {
@@ -142,8 +159,9 @@ pub fn check(sources: Sources) -> Result<(), String> {
             if arguments(said) != arguments(meant) {
                 return Err(format!("{language}: {id} has other arguments than in English"));
             }
-            let has_words = said.chars().any(char::is_alphabetic);
-            let cyrillic = said.chars().any(|c| ('\u{400}'..='\u{4ff}').contains(&c));
+            let words = words(said);
+            let has_words = words.chars().any(char::is_alphabetic);
+            let cyrillic = words.chars().any(|c| ('\u{400}'..='\u{4ff}').contains(&c));
             if has_words && cyrillic == (language == Language::En) {
                 return Err(format!("{language}: {id} is in another language"));
             }
@@ -157,6 +175,13 @@ fn messages(source: &str) -> Result<BTreeMap<&str, &str>, String> {
     FluentResource::try_new(source.to_owned()).map_err(|(_, errors)| format!("{errors:?}"))?;
     let lines = source.lines().filter_map(|line| line.split_once(" ="));
     Ok(lines.filter(|(id, _)| !id.starts_with([' ', '#'])).collect())
+}
+
+/// What a message says besides its id and its arguments.
+fn words(message: &str) -> String {
+    let (_, said) = message.split_once(" =").unwrap_or_default();
+    let parts = said.split('{').map(|part| part.split_once('}').map_or(part, |(_, after)| after));
+    parts.collect()
 }
 
 /// The names of the arguments of a message.
@@ -192,6 +217,27 @@ mod tests {
         ] {
             let told = check(Sources { ky: wrong, ..sources }).unwrap_err();
             assert!(told.contains(what), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_message_of_arguments_alone_is_in_every_language() {
+        let own = "title = Журнал { $origin }\nbare = { $day }.{ $month }\n";
+        let english = SOURCE.replace("word", "{ $day } { $month }");
+        let english: &'static str = english.leak();
+        assert_eq!(check(Sources { en: english, ru: own, ky: own, tg: own }), Ok(()));
+    }
+
+    #[test]
+    fn the_preferred_language_is_the_heaviest_and_of_these_the_first() {
+        for (accepted, preferred) in [
+            ("ky", Some(Language::Ky)),
+            ("fr, ru-RU;q=0.5, tg; q=0.8", Some(Language::Tg)),
+            ("tg;q=0.5, ru;q=0.5", Some(Language::Tg)),
+            ("ru;q=0, *", None),
+            ("", None),
+        ] {
+            assert_eq!(Language::preferred(accepted), preferred, "{accepted}");
         }
     }
 

@@ -148,20 +148,7 @@ pub(super) fn language(uri: &Uri, headers: &HeaderMap, node: Language) -> Langua
 }
 
 fn preferred(headers: &HeaderMap) -> Option<Language> {
-    let listed = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?;
-    let weighed = listed.split(',').filter_map(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let code = parts.next()?.split('-').next()?.to_ascii_lowercase();
-        let weight =
-            parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse().ok());
-        Some((code.parse().ok()?, weight.filter(|weight| *weight > 0.0_f32)?))
-    });
-    // The first of equal weight counts.
-    let best = weighed.fold(None, |best: Option<(Language, f32)>, each| match best {
-        Some(before) if before.1 >= each.1 => Some(before),
-        _ => Some(each),
-    });
-    best.map(|(language, _)| language)
+    Language::preferred(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::{
 const SCHEMA: &str = "https://raw.githubusercontent.com/sdmx-twg/sdmx-json/master/structure-message/\
                       tools/schemas/2.0.0/sdmx-json-structure-schema.json";
 /// The languages in which names may be given.
-pub const LANGUAGES: [&str; 4] = ["en", "ru", "ky", "tg"];
+const LANGUAGES: [&str; 4] = ["en", "ru", "ky", "tg"];
 
 /// The message of these artefacts.
 #[must_use]

@@ -30,7 +30,7 @@ pub(super) const MESSAGE_BYTES: usize = DECREE_BYTES + (1 << 10);
 pub(super) struct AuditService {
     pub(super) gate: Arc<Gate>,
     pub(super) ledger: Arc<Ledger>,
-    pub(super) records: Records,
+    pub(super) records: Arc<Records>,
     pub(super) stated: Stated,
     /// Examines checkpoints that somebody has seen.
     pub(super) assembly: Assembly,

@@ -1,7 +1,7 @@
 //! The listener for persons, over HTTPS without client certificates. Under `/v1` is what a person
 //! does for its own account, and a node for a certificate that ends; with a session or token, the
-//! gRPC services for figures and for the log, and SDMX REST. All else is refused; of who is known
-//! it is recorded.
+//! gRPC services for figures and for the log, and SDMX REST; with the session that a browser keeps,
+//! the portal's pages. All else is refused; of who is known it is recorded.
 
 mod own;
 
@@ -16,6 +16,7 @@ use axum::{
     routing::{delete, get, post},
 };
 use birge_proto::{
+    identity::AccountId,
     problem::{Kind, Problem},
     wire::{audit_server::AuditServer, query_server::QueryServer},
 };
@@ -30,6 +31,7 @@ use super::{
     audit::AuditService,
     gate::Gate,
     https::{self, Limits},
+    portal::{self, Portal},
     query::{self, QueryService},
     renewal::Renewals,
     sdmx,
@@ -64,6 +66,7 @@ pub(super) struct Desk {
     pub(super) rest: Router,
     /// Who renews certificates.
     pub(super) renewals: Arc<Renewals>,
+    pub(super) portal: Arc<Portal>,
     /// Tries of each address.
     pub(super) tries: Arc<DefaultKeyedRateLimiter<IpAddr>>,
 }
@@ -95,6 +98,7 @@ impl Desk {
             router.route_service(&format!("/exchange.v1.Audit/{method}"), audit.clone())
         });
         let rest = self.rest.clone();
+        let portal = Arc::clone(&self.portal);
         own.merge(services)
             .fallback(nothing)
             .method_not_allowed_fallback(nothing)
@@ -104,7 +108,30 @@ impl Desk {
                 rest.layer(middleware::from_fn_with_state(self, identify))
                     .layer(sdmx::for_browsers()),
             )
+            .merge(portal::router(Arc::clone(&portal)))
+            .layer(middleware::from_fn_with_state(portal, portal::dress))
     }
+}
+
+/// May somebody at this address try once more?
+pub(super) fn may_try(
+    tries: &DefaultKeyedRateLimiter<IpAddr>,
+    turned: &Turned,
+    address: IpAddr,
+) -> Result<(), Problem> {
+    if tries.check_key(&address).is_ok() {
+        return Ok(());
+    }
+    tries.retain_recent();
+    turned.count("too-many-tries");
+    let detail = "too many sign-ins are tried from this address";
+    Err(Problem::new(Kind::OverQuota, detail).hint("wait a minute"))
+}
+
+/// The account, by its name alone or with role and body.
+pub(super) fn account_id(text: &str) -> Result<AccountId, Problem> {
+    let name = text.trim().rsplit('/').next().unwrap_or_default();
+    name.parse().map_err(|error| Problem::new(Kind::Malformed, format!("{error}")))
 }
 
 /// Serves until `stop`.

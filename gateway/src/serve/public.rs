@@ -1,7 +1,7 @@
 //! The public listener, for anybody. Over HTTPS the log's checkpoint and tiles, as C2SP's
 //! tlog-tiles lays them out; under `/frozen/<n>`, from 1 on, those of the logs that it goes on
 //! from, whose tree is the beginning of its own. Over gRPC the figures that are public (articles
-//! 6(6), 8(1)), and the same over SDMX REST. Nothing else is served here.
+//! 6(6), 8(1)), the same over SDMX REST, and as the portal's pages. Nothing else is served here.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     desk::{respond, speaks_grpc},
     https::{self, Limits},
+    portal::{self, Portal},
     query::{self, QueryService},
     reading, sdmx,
     tls::{Credential, Peer},
@@ -42,6 +43,7 @@ pub(super) struct Open {
     pub(super) ledger: Arc<Ledger>,
     pub(super) query: QueryServer<QueryService>,
     pub(super) rest: Router,
+    pub(super) portal: Arc<Portal>,
     pub(super) turned: Arc<Turned>,
 }
 
@@ -52,7 +54,7 @@ pub(super) async fn serve(
     open: Open,
     stop: CancellationToken,
 ) {
-    let Open { ledger, query, rest, turned } = open;
+    let Open { ledger, query, rest, portal, turned } = open;
     let figures = query::METHODS.iter().fold(Router::new(), |router, method| {
         router.route_service(&format!("/exchange.v1.Query/{method}"), query.clone())
     });
@@ -73,7 +75,9 @@ pub(super) async fn serve(
                 .layer(middleware::from_fn_with_state(turned, as_the_public))
                 .layer(sdmx::for_browsers()),
         )
-        .fallback(|| async { response(Err(nothing())) });
+        .merge(portal::router(Arc::clone(&portal)))
+        .fallback(|| async { response(Err(nothing())) })
+        .layer(middleware::from_fn_with_state(portal, portal::dress));
     https::serve(listener, acceptor, router, LIMITS, stop).await;
 }
 
@@ -115,8 +119,8 @@ async fn frozen(State(ledger): State<Arc<Ledger>>, Path(log): Path<usize>) -> Re
 }
 
 fn nothing() -> Problem {
-    let there = "there is only /checkpoint and /tile/…, the same under /frozen/<n>, /sdmx/v1 and \
-                 /sdmx/v2, and the gRPC service exchange.v1.Query";
+    let there = "there is only /checkpoint and /tile/…, the same under /frozen/<n>, the portal at /, \
+                 /sdmx/v1 and /sdmx/v2, and the gRPC service exchange.v1.Query";
     Problem::new(Kind::NotFound, there)
 }
 

@@ -47,8 +47,9 @@ use self::{
 use super::{desk::speaks_grpc, gate::Gate, query::ANYBODY, tls::Peer};
 use crate::{
     catalog::Catalog,
+    i18n::Language,
     query::{Answer, Query as ReadPath},
-    sdmx::{artefact::Artefacts, header::Header, json::LANGUAGES},
+    sdmx::{artefact::Artefacts, header::Header},
 };
 
 /// Where all of it lies.
@@ -210,7 +211,11 @@ impl Rest {
         refuse(&head.uri, &problem)
     }
 
-    async fn answer(
+    /// Answers a request of who this is.
+    ///
+    /// # Errors
+    /// The refusal, recorded.
+    pub(super) async fn answer(
         &self,
         peer: &Peer,
         uri: &Uri,
@@ -303,14 +308,5 @@ fn nothing_given(provenance: &Provenance) -> Problem {
 /// The language that is preferred, of those that there are names in.
 fn language(headers: &HeaderMap) -> String {
     let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let wanted = wanted.into_iter().flat_map(|value| value.split(','));
-    let known = wanted.filter_map(|range| {
-        let (tag, weight) = range.split_once(";q=").unwrap_or((range, "1"));
-        let tag = tag.trim().split('-').next()?.to_ascii_lowercase();
-        let weight: f32 = weight.trim().parse().ok().filter(|weight| *weight > 0.0)?;
-        LANGUAGES.contains(&tag.as_str()).then_some((weight, tag))
-    });
-    // Of those of one weight the first.
-    let best = known.reduce(|best, next| if next.0 > best.0 { next } else { best });
-    best.map_or_else(|| String::from("en"), |(_, tag)| tag)
+    wanted.and_then(Language::preferred).unwrap_or_default().to_string()
 }

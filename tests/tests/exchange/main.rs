@@ -41,6 +41,7 @@
 //! | `sources` | a database is asked, and what it gives goes the way of any file |
 //! | `words` | exit codes, and what is said with them |
 //! | `witness_node` | a node cosigns one history, and finds a second one |
+//! | `portal` | people see with a browser what they may, and the same as on every other way |
 //! | `sdmx` | clients of the field read the same figures over SDMX REST, in every form |
 //! | `demo` | the demonstration tells its story |
 
@@ -78,6 +79,7 @@ mod matrix;
 mod names;
 mod obligations;
 mod people;
+mod portal;
 mod quota;
 mod races;
 mod rebuild;

@@ -16,7 +16,7 @@ use birge_proto::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{Desk, respond, stranger};
+use super::{Desk, account_id, may_try, respond, stranger};
 use crate::{
     account::{Bearer, Credentials, Issued, SignedIn},
     serve::tls::Peer,
@@ -182,17 +182,6 @@ pub(super) async fn withdraw_token(
 }
 
 impl Desk {
-    /// May somebody at this address try once more?
-    fn may_try(&self, address: IpAddr) -> Result<(), Problem> {
-        if self.tries.check_key(&address).is_ok() {
-            return Ok(());
-        }
-        self.tries.retain_recent();
-        self.turned.count("too-many-tries");
-        let detail = "too many sign-ins are tried from this address";
-        Err(Problem::new(Kind::OverQuota, detail).hint("wait a minute"))
-    }
-
     /// Does something for who presents a session: a token is for figures and records only.
     async fn own(
         &self,
@@ -221,7 +210,7 @@ impl Desk {
         address: IpAddr,
         act: impl AsyncFnOnce() -> Result<Value, Problem>,
     ) -> Response<Body> {
-        if let Err(problem) = self.may_try(address) {
+        if let Err(problem) = may_try(&self.tries, &self.turned, address) {
             return respond(false, Err(problem));
         }
         let answer = act().await;
@@ -237,12 +226,6 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
         Problem::new(Kind::Malformed, format!("the request's JSON: {error}"))
             .hint("the answer names the member that was not understood and what was expected there")
     })
-}
-
-/// The account, by its name alone or with role and body.
-fn account_id(text: &str) -> Result<AccountId, Problem> {
-    let name = text.trim().rsplit('/').next().unwrap_or_default();
-    name.parse().map_err(|error| Problem::new(Kind::Malformed, format!("{error}")))
 }
 
 fn own_id(person: &Identity) -> Result<AccountId, Problem> {
