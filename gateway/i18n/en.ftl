@@ -167,7 +167,7 @@ portal-article = Article
 
 # Charts.
 portal-as-svg = Take the chart as SVG
-portal-chart-cut = Of what is chosen, { $series } series and { $categories } categories are drawn; the table has more.
+portal-chart-cut = Not all of what is chosen is drawn; the table and the files have more.
 portal-nothing-to-draw = There is nothing to draw of what is chosen. Choose more of what the chart goes along.
 portal-drawn-from = What is drawn
 portal-alt-through = { $series }: { $from } ({ $first }), { $to } ({ $last }).

@@ -166,7 +166,7 @@ portal-article = Берене
 
 # Charts.
 portal-as-svg = Диаграмманы алуу (SVG)
-portal-chart-cut = { $series } катар жана { $categories } категория гана чийилди; таблицада көбүрөөк.
+portal-chart-cut = Тандалгандын баары чийилген жок; таблицада жана файлдарда көбүрөөк.
 portal-nothing-to-draw = Тандалгандан чийе турган эч нерсе жок. Диаграмма боюнча көбүрөөк тандаңыз.
 portal-drawn-from = Эмне чийилген
 portal-alt-through = { $series }: { $from } ({ $first }), { $to } ({ $last }).

@@ -166,7 +166,7 @@ portal-article = Статья
 
 # Charts.
 portal-as-svg = Скачать диаграмму (SVG)
-portal-chart-cut = Нарисовано не больше { $series } рядов и { $categories } категорий; в таблице больше.
+portal-chart-cut = Нарисовано не всё выбранное; в таблице и файлах больше.
 portal-nothing-to-draw = По выбранному нечего рисовать. Выберите больше того, вдоль чего идёт диаграмма.
 portal-drawn-from = Что нарисовано
 portal-alt-through = { $series }: { $from } ({ $first }), { $to } ({ $last }).

@@ -166,7 +166,7 @@ portal-article = Модда
 
 # Charts.
 portal-as-svg = Гирифтани диаграмма (SVG)
-portal-chart-cut = Танҳо { $series } қатор ва { $categories } гурӯҳ кашида шуд; дар ҷадвал бештар аст.
+portal-chart-cut = На ҳамаи интихобшуда кашида шуд; дар ҷадвал ва файлҳо бештар аст.
 portal-nothing-to-draw = Аз интихобшуда чизе барои кашидан нест. Бештар интихоб кунед.
 portal-drawn-from = Чӣ кашида шудааст
 portal-alt-through = { $series }: { $from } ({ $first }), { $to } ({ $last }).

@@ -58,9 +58,10 @@ use crate::{
     account::Accounts,
     catalog::Catalog,
     decree::{Decree, Matrix},
+    i18n::{Language, texts},
     ledger::Ledger,
     query::Query as ReadPath,
-    view::search::Index,
+    view::{pivot::SEX, search::Index},
     witness::Assembly,
 };
 
@@ -96,9 +97,12 @@ pub(super) struct Portal {
 /// What is made once of the structures and the decree that stand.
 #[derive(Default)]
 pub(super) struct Known {
-    index: Mutex<Option<(Arc<Structures>, Arc<Decree>, Arc<Index>)>>,
-    matrix: Mutex<Option<(Arc<Structures>, Arc<Decree>, Arc<Matrix>)>>,
+    index: Made<Index>,
+    matrix: Made<Matrix>,
 }
+
+/// What was made of these structures and this decree.
+type Made<T> = Mutex<Option<(Arc<Structures>, Arc<Decree>, Arc<T>)>>;
 
 pub(super) type Shared = Arc<Portal>;
 
@@ -159,12 +163,14 @@ impl Portal {
     fn index(&self) -> Result<Arc<Index>, Problem> {
         let make = |structures: &Structures, decree: &Decree| {
             Index::of(structures, |structure| {
-                let mandate = decree.mandate(&structure.id);
-                let agency = mandate.map(|mandate| &mandate.agency);
+                let agency = decree.mandate(&structure.id).map(|mandate| &mandate.agency);
                 let bodies = decree.participants().iter().filter(|body| Some(&body.id) == agency);
-                bodies
-                    .flat_map(|body| body.names.values().cloned().chain([body.id.to_string()]))
-                    .collect()
+                let names = bodies
+                    .flat_map(|body| body.names.values().cloned().chain([body.id.to_string()]));
+                // People look for women and men, whatever their codes are called.
+                let sexes = Language::ALL.map(|language| texts(language).say("portal-gap"));
+                let sexes = sexes.into_iter().filter(|_| structure.position(SEX).is_some());
+                names.chain(sexes).collect()
             })
         };
         self.once(&self.known.index, make)
@@ -178,7 +184,7 @@ impl Portal {
     /// What was made of the structures and the decree that stand, made now where others stood then.
     fn once<T>(
         &self,
-        made: &Mutex<Option<(Arc<Structures>, Arc<Decree>, Arc<T>)>>,
+        made: &Made<T>,
         make: impl FnOnce(&Structures, &Decree) -> T,
     ) -> Result<Arc<T>, Problem> {
         let (structures, decree) = (self.structures(), self.decree()?);

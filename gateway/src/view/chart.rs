@@ -9,19 +9,21 @@ mod matrix;
 mod pyramid;
 mod regions;
 mod scale;
+#[cfg(test)]
+mod tests;
 
 use birge_schemas::structure::Structure;
 
 use self::draw::Sheet;
 use super::{
-    pivot::{Pivot, SEX, TIME, Value},
+    pivot::{Only, Pivot, SEX, TIME, Value},
     words::Say,
 };
 
 /// Series at most in a chart: more cannot be told apart.
-pub const MOST_SERIES: usize = 8;
+const MOST_SERIES: usize = 8;
 /// Categories at most.
-pub const MOST_CATEGORIES: usize = 40;
+const MOST_CATEGORIES: usize = 40;
 /// The code of totals.
 const TOTAL: &str = "_T";
 
@@ -99,6 +101,15 @@ impl Kind {
         }
     }
 
+    /// The codes of a dimension that it can show alone.
+    #[must_use]
+    pub fn only(self) -> Option<Only> {
+        match self {
+            Self::Regions => Some(Only { dimension: "REF_AREA", takes: regions::is_one }),
+            _ => None,
+        }
+    }
+
     /// Does it show one period alone?
     #[must_use]
     pub fn of_one_period(self) -> bool {
@@ -135,6 +146,8 @@ pub struct Category {
 pub struct Series {
     /// The code of its sex, where it is of one.
     pub sex: String,
+    /// The codes of all else that it is of.
+    pub group: String,
     /// Its name.
     pub name: String,
     /// One for each category.
@@ -167,6 +180,10 @@ impl Plot {
                 .map(|at| column.codes[at].clone())
                 .or(fixed(SEX).cloned())
                 .unwrap_or_default(),
+            group: {
+                let others = column.codes.iter().enumerate().filter(|(at, _)| Some(*at) != sex_at);
+                others.map(|(_, code)| code.as_str()).collect::<Vec<_>>().join(".")
+            },
             name: match &pivot.across[..] {
                 [] => fixed(SEX).map_or_else(|| title.clone(), |sex| name(SEX, sex)),
                 across => joined(across, &column.codes),
@@ -176,12 +193,12 @@ impl Plot {
         let (categories, series) = (categories.collect(), series.collect());
         let unit = fixed("UNIT_MEASURE").map(|unit| name("UNIT_MEASURE", unit)).unwrap_or_default();
         let mut plot = Self { title, unit, categories, series, left_out: false };
-        plot.prepare(kind);
+        plot.prepare(kind, pivot);
         plot
     }
 
     /// Leaves out what a chart of this kind has no place for.
-    fn prepare(&mut self, kind: Kind) {
+    fn prepare(&mut self, kind: Kind, pivot: &Pivot) {
         match kind {
             Kind::Pyramid => {
                 self.only_sexes();
@@ -193,26 +210,52 @@ impl Plot {
                 self.without_totals();
                 dots::rank(self);
             }
-            Kind::Regions => {
-                self.keep(|_, category| regions::is_one(&category.code));
+            Kind::Stacked | Kind::Grouped | Kind::Matrix => {
+                self.without_totals();
+                // Ages and periods have an order of their own.
+                if !pivot.down.iter().any(|id| [TIME, "AGE"].contains(&id.as_str())) {
+                    self.rank();
+                }
             }
-            Kind::Stacked | Kind::Grouped | Kind::Matrix => self.without_totals(),
-            Kind::Lines => {}
+            Kind::Lines | Kind::Regions => {}
         }
         if kind == Kind::Stacked && self.series.iter().any(|series| series.sex == "F") {
             // A total upon its parts would count everybody twice.
             self.series.retain(|series| series.sex != TOTAL);
         }
         let most = if kind == Kind::Matrix { matrix::MOST_COLUMNS } else { MOST_SERIES };
-        self.left_out = self.series.len() > most || self.categories.len() > MOST_CATEGORIES;
+        self.left_out |= self.series.len() > most || self.categories.len() > MOST_CATEGORIES;
         self.series.truncate(most);
         self.keep(|place, _| place < MOST_CATEGORIES);
     }
 
-    /// Only women and men.
+    /// Only women and men, of the first group that has both.
     fn only_sexes(&mut self) {
         self.series.retain(|series| ["F", "M"].contains(&series.sex.as_str()));
+        self.left_out = self.series.len() > 2;
+        let sexes = |group: &str| self.series.iter().filter(|it| it.group == group).count();
+        let first = self.series.iter().find(|it| sexes(&it.group) == 2).or(self.series.first());
+        let first = first.map(|series| series.group.clone());
+        self.series.retain(|series| Some(&series.group) == first.as_ref());
         self.series.sort_by(|one, other| other.sex.cmp(&one.sex));
+    }
+
+    /// The largest first.
+    fn rank(&mut self) {
+        let sum = |at: &usize| -> f64 {
+            self.series.iter().filter_map(|series| series.values[*at].number()).sum()
+        };
+        let mut order: Vec<usize> = (0..self.categories.len()).collect();
+        order.sort_by(|one, other| sum(other).total_cmp(&sum(one)));
+        self.order(&order);
+    }
+
+    /// Puts categories in this order.
+    fn order(&mut self, order: &[usize]) {
+        self.categories = order.iter().map(|at| self.categories[*at].clone()).collect();
+        for series in &mut self.series {
+            series.values = order.iter().map(|at| series.values[*at]).collect();
+        }
     }
 
     /// Not the total beside its parts.

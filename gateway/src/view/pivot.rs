@@ -1,6 +1,8 @@
 //! Cells laid out in rows and columns.
 
 mod gap;
+#[cfg(test)]
+pub(in crate::view) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -80,10 +82,21 @@ pub struct Layout<'a> {
     pub across: &'a [String],
     /// The gap between women and men, and their ratio, beside them.
     pub gap: bool,
-    /// Only cells of the last period that there is.
+    /// Only cells of these codes of a dimension.
+    pub only: Option<Only>,
+    /// Only cells of the last period that there is of those.
     pub newest: bool,
     /// Cells at most; rows beyond are left out.
     pub most: usize,
+}
+
+/// Some of the codes of a dimension.
+#[derive(Debug, Clone, Copy)]
+pub struct Only {
+    /// The dimension.
+    pub dimension: &'static str,
+    /// Is this one of them?
+    pub takes: fn(&str) -> bool,
 }
 
 /// A heading that covers some rows or columns.
@@ -115,13 +128,22 @@ impl Pivot {
     /// Lays out the cells of an answer. Whether rows were left out is told besides.
     #[must_use]
     pub fn of(structure: &Structure, given: &ProtectedTable, layout: Layout<'_>) -> (Self, bool) {
-        let table = given.table();
+        Self::of_cells(structure, given.table(), layout)
+    }
+
+    pub(super) fn of_cells(
+        structure: &Structure,
+        table: &RawTable,
+        layout: Layout<'_>,
+    ) -> (Self, bool) {
         let axes = axes(structure, table);
-        let last = table.column(TIME).and_then(|time| time.dictionary.iter().max());
-        let of_last =
-            |row: usize| table.column(TIME).map(|time| time.at(row)) == last.map(|it| &**it);
-        let rows: Vec<usize> =
-            (0..table.rows).filter(|row| !layout.newest || of_last(*row)).collect();
+        let only = layout.only.and_then(|it| Some((table.column(it.dimension)?, it.takes)));
+        let mut rows: Vec<usize> = (0..table.rows).collect();
+        rows.retain(|row| only.is_none_or(|(column, takes)| takes(column.at(*row))));
+        if let Some(time) = table.column(TIME).filter(|_| layout.newest) {
+            let last = rows.iter().map(|row| time.at(*row)).max().unwrap_or_default();
+            rows.retain(|row| time.at(*row) == last);
+        }
         let mut pivot = Self::default();
         let mut sides: [Vec<&Axis<'_>>; 2] = [vec![], vec![]];
         for axis in &axes {

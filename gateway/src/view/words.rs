@@ -139,7 +139,7 @@ impl Say {
         let own = moment.to_zoned(self.zone.clone());
         let part = |form: &str| own.strftime(form).to_string();
         let parts = [
-            ("day", part("%d")),
+            ("day", part(if self.language == Language::En { "%-d" } else { "%d" })),
             ("month", part("%m")),
             ("name", part("%b")),
             ("year", part("%Y")),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use askama::Template;
 use axum::{Extension, body::Body, extract::State, http::Response};
 use birge_proto::wire::{Dataset, Period, PeriodState};
+use birge_schemas::structure::Structures;
 use form_urlencoded::parse;
 
 use super::{
@@ -60,7 +61,7 @@ pub(super) async fn availability(
     answer(&portal, &visit, async {
         portal.admit(&visit, "query/list-datasets").await?;
         let (say, decree) = (&visit.say, portal.decree()?);
-        let now = portal.clock.now();
+        let (now, structures) = (portal.clock.now(), portal.structures());
         let mut datasets = portal.catalog.read(|state| overview(state, now))?;
         datasets.sort_by(|one, other| (&one.agency, &one.id).cmp(&(&other.agency, &other.id)));
         let own = |name: &str| {
@@ -80,7 +81,8 @@ pub(super) async fn availability(
             shown.iter().flat_map(|it| &it.periods).filter_map(|it| it.period.get(..4)).collect();
         let skipped = if all_years { 0 } else { years.len().saturating_sub(YEARS) };
         let years: Vec<String> = years.into_iter().skip(skipped).map(str::to_owned).collect();
-        let rows: Vec<Row> = shown.iter().map(|it| row(&visit, &decree, it, &years)).collect();
+        let rows: Vec<Row> =
+            shown.iter().map(|it| row(&visit, (&structures, &decree), it, &years)).collect();
         page(&Page {
             frame: Frame::of(&portal, &visit, "availability", say.it("availability")),
             sums: sums(&visit, &rows),
@@ -95,11 +97,16 @@ pub(super) async fn availability(
     .await
 }
 
-fn row(visit: &Visit, decree: &Decree, dataset: &Dataset, years: &[String]) -> Row {
+fn row(
+    visit: &Visit,
+    (structures, decree): (&Structures, &Decree),
+    dataset: &Dataset,
+    years: &[String],
+) -> Row {
     let mut cells: BTreeMap<&str, Vec<Mark>> = BTreeMap::new();
     for period in &dataset.periods {
         let year = period.period.get(..4).unwrap_or_default();
-        cells.entry(year).or_default().push(mark(visit, dataset, period));
+        cells.entry(year).or_default().push(mark(visit, structures, dataset, period));
     }
     let name = dataset.names.get(visit.say.code()).or(dataset.names.get("en"));
     Row {
@@ -111,7 +118,12 @@ fn row(visit: &Visit, decree: &Decree, dataset: &Dataset, years: &[String]) -> R
     }
 }
 
-pub(super) fn mark(visit: &Visit, dataset: &Dataset, period: &Period) -> Mark {
+pub(super) fn mark(
+    visit: &Visit,
+    structures: &Structures,
+    dataset: &Dataset,
+    period: &Period,
+) -> Mark {
     let state = match period.state() {
         PeriodState::OnTime | PeriodState::Unspecified => "on-time",
         PeriodState::Late => "late",
@@ -119,7 +131,11 @@ pub(super) fn mark(visit: &Visit, dataset: &Dataset, period: &Period) -> Mark {
         PeriodState::Missing => "missing",
     };
     let came = matches!(period.state(), PeriodState::OnTime | PeriodState::Late);
-    let gaps = period.gaps.iter().map(|gap| gap.dimensions.join(" × "));
+    let named = |id: &String| visit.say.concept(structures, id);
+    let gaps = period.gaps.iter().map(|gap| {
+        let names: Vec<_> = gap.dimensions.iter().map(named).collect();
+        names.join(" × ")
+    });
     Mark {
         period: period.period.clone(),
         state,

@@ -18,7 +18,7 @@ use super::{
     table::{Asked, Table},
 };
 use crate::view::{
-    chart::{self, Kind, MOST_CATEGORIES, MOST_SERIES, Plot},
+    chart::{self, Kind, Plot},
     pivot::{Layout, Pivot, TIME},
 };
 
@@ -133,7 +133,7 @@ fn plotted(kind: Kind, visit: &Visit, asked: &Asked, most: usize) -> ((Pivot, bo
     let others = structure.coded().map(|dimension| dimension.id.clone()).chain([TIME.to_owned()]);
     let across: Vec<_> = others.filter(|id| id != along).collect();
     let newest = kind.of_one_period() && along != TIME;
-    let layout = Layout { across: &across, gap: false, newest, most };
+    let layout = Layout { across: &across, gap: false, only: kind.only(), newest, most };
     let (pivot, cut) = Pivot::of(structure, &answer.table, layout);
     let name = structure.name(visit.say.code());
     let told = pivot.fixed.iter().filter(|(id, code)| {
@@ -149,11 +149,4 @@ fn plotted(kind: Kind, visit: &Visit, asked: &Asked, most: usize) -> ((Pivot, bo
     };
     let plot = Plot::of(kind, &pivot, structure, title, &visit.say);
     ((pivot, cut), plot)
-}
-
-impl Page {
-    /// How many series and categories are drawn at most.
-    fn most(&self) -> [String; 2] {
-        [MOST_SERIES, MOST_CATEGORIES].map(|most| self.frame.say.count(most as u64))
-    }
 }

@@ -108,7 +108,7 @@ impl Portal {
         agency: Option<&str>,
         role: Role,
     ) -> Result<Vec<(Dataset, String, Mark)>, Problem> {
-        let now = self.clock.now();
+        let (now, structures) = (self.clock.now(), self.structures());
         let datasets = self.catalog.read(|state| overview(state, now))?;
         let mut owed = vec![];
         for dataset in datasets {
@@ -124,7 +124,7 @@ impl Portal {
                     _ => false,
                 };
                 if counts {
-                    let mark = mark(visit, &dataset, period);
+                    let mark = mark(visit, &structures, &dataset, period);
                     let mut told = Dataset { periods: vec![], ..dataset.clone() };
                     let name = told.names.get(visit.say.code()).or(told.names.get("en")).cloned();
                     told.names = [(String::from("own"), name.unwrap_or_default())].into();

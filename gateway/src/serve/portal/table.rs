@@ -127,7 +127,13 @@ pub(super) async fn table(
     answer(&portal, &visit, async {
         let asked = portal.ask(&visit, &dataset, None).await?;
         let Asked { structures, structure, wanted, answer } = &asked;
-        let layout = Layout { across: &wanted.across, gap: wanted.gap, newest: false, most: CELLS };
+        let layout = Layout {
+            across: &wanted.across,
+            gap: wanted.gap,
+            only: None,
+            newest: false,
+            most: CELLS,
+        };
         let (pivot, cut) = Pivot::of(structure, &answer.table, layout);
         let table = Table::of(&visit.say, structures, structure, &pivot, cut);
         let kinds = Kind::ALL.into_iter().filter(|kind| kind.suits(structure));

@@ -126,7 +126,7 @@ fn show_cell(
     answer: &Answer,
 ) -> super::Outcome {
     let (say, structures) = (&visit.say, portal.structures());
-    let layout = Layout { across: &[], gap: false, newest: false, most: 1 };
+    let layout = Layout { across: &[], gap: false, only: None, newest: false, most: 1 };
     let (pivot, _) = Pivot::of(structure, &answer.table, layout);
     if pivot.is_empty() {
         let problem = Problem::new(Kind::NotFound, "there is no such cell");
@@ -143,7 +143,7 @@ fn show_cell(
     let mut table = Wanted { across: vec!["SEX".to_owned()], gap: true, ..wanted.clone() };
     table.codes.remove("SEX");
     table.across.retain(|id| structure.position(id).is_some());
-    Ok(page(&CellPage {
+    page(&CellPage {
         frame: Frame::of(portal, visit, "find", say.it("trace")),
         dataset: structure.id.clone(),
         name: structure.name(say.code()).to_owned(),
@@ -157,7 +157,7 @@ fn show_cell(
         answered: Answered::of(portal, visit, &structures, wanted, answer),
         versions: versions.into_iter().map(|version| stood(visit, version)).collect(),
         table: format!("/table/{}?{}", structure.id, table.query()),
-    })?)
+    })
 }
 
 fn stood(visit: &Visit, version: Version) -> Stood {

@@ -17,10 +17,7 @@ pub(super) fn rank(plot: &mut Plot) {
     let mut order: Vec<usize> = (0..plot.categories.len()).collect();
     let width = |at: &usize| gap(plot, *at).map_or(f64::NEG_INFINITY, f64::abs);
     order.sort_by(|one, other| width(other).total_cmp(&width(one)));
-    plot.categories = order.iter().map(|at| plot.categories[*at].clone()).collect();
-    for series in &mut plot.series {
-        series.values = order.iter().map(|at| series.values[*at]).collect();
-    }
+    plot.order(&order);
 }
 
 /// Women less men.

@@ -14,7 +14,7 @@ use crate::view::{pivot::Value, words::Say};
 /// Width of a sheet.
 pub(super) const WIDTH: f64 = 760.0;
 /// Where drawing begins, below the title.
-pub(super) const TOP: f64 = 64.0;
+pub(super) const TOP: f64 = 82.0;
 /// Height of a letter, and the width of one on the average.
 pub(super) const LETTER: (f64, f64) = (13.0, 6.9);
 
@@ -158,12 +158,17 @@ impl Sheet<'_> {
     /// Which colour is which series, in a line below the title.
     pub(super) fn legend(&self) -> Group {
         let mut group = Group::new();
-        let (mut x, y) = (8.0, 50.0);
+        let (mut x, mut y) = (8.0, 48.0);
         for (place, series) in self.plot.series.iter().enumerate() {
             let name: String = series.name.chars().take(34).collect();
             let width = 34.0 + name.chars().count() as f64 * LETTER.1;
-            if x + width > WIDTH && x > 8.0 {
-                break; // the table below names all
+            // Room for the unit at the end of the first line.
+            let end = if y < 50.0 { WIDTH - 90.0 } else { WIDTH };
+            if x + width > end {
+                if y > 50.0 {
+                    break; // the table below names all
+                }
+                (x, y) = (8.0, 68.0);
             }
             let look = self.look(place);
             group = group

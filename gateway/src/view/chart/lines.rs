@@ -1,24 +1,28 @@
 //! A line for each series, through time.
 
+use birge_schemas::period::first_day;
+use jiff::civil::Date;
 use svg::node::element::{Group, Polyline};
 
-use super::draw::{Anchor, LETTER, Sheet, TOP, WIDTH, round};
-use super::scale::Scale;
+use super::{
+    Category, Plot,
+    draw::{Anchor, LETTER, Sheet, TOP, WIDTH, round},
+    scale::Scale,
+};
 
 const BOTTOM: f64 = 380.0;
 /// Room for numbers to the left, and for names to the right.
 const LEFT: f64 = 90.0;
 const RIGHT: f64 = WIDTH - 160.0;
-/// Names along the lower edge at most.
-const NAMES: usize = 10;
 
 pub(super) fn draw(sheet: &Sheet<'_>) -> (Group, f64) {
     let plot = sheet.plot;
     let scale = Scale::over(plot.bounds(), (BOTTOM, TOP + 12.0));
-    let last = plot.categories.len().saturating_sub(1).max(1) as f64;
-    let x = |place: usize| match plot.categories.len() {
+    let days = days(plot);
+    let (first, last) = (days.first().copied().unwrap_or(0.0), days.last().copied().unwrap_or(0.0));
+    let x = |place: usize| match days.len() {
         1 => (LEFT + RIGHT) / 2.0,
-        _ => LEFT + 14.0 + place as f64 / last * (RIGHT - LEFT - 28.0),
+        _ => LEFT + 14.0 + (days[place] - first) / (last - first) * (RIGHT - LEFT - 28.0),
     };
     let mut group = sheet.legend();
     for mark in scale.marks() {
@@ -29,9 +33,14 @@ pub(super) fn draw(sheet: &Sheet<'_>) -> (Group, f64) {
             &sheet.say.number(mark),
         ));
     }
-    let every = plot.categories.len().div_ceil(NAMES).max(1);
-    for (place, category) in plot.categories.iter().enumerate().step_by(every) {
-        group = group.add(Sheet::text((x(place), BOTTOM + 22.0), Anchor::Middle, &category.name));
+    let mut free = 0.0;
+    for (place, category) in plot.categories.iter().enumerate() {
+        let half = category.name.chars().count() as f64 * LETTER.1 / 2.0 + 6.0;
+        if x(place) - half >= free {
+            free = x(place) + half;
+            let at = (x(place), BOTTOM + 22.0);
+            group = group.add(Sheet::text(at, Anchor::Middle, &category.name));
+        }
     }
     let mut ends: Vec<(f64, usize)> = vec![];
     for (place, series) in plot.series.iter().enumerate() {
@@ -68,6 +77,18 @@ pub(super) fn draw(sheet: &Sheet<'_>) -> (Group, f64) {
         ends.extend(end.map(|(_, y)| (y, place)));
     }
     (names(sheet, group, ends), BOTTOM + 40.0)
+}
+
+/// How far apart periods lie, in days: years that were left out leave a gap. Where a period is none,
+/// all lie equally far apart.
+fn days(plot: &Plot) -> Vec<f64> {
+    let origin = Date::constant(1, 1, 1);
+    let day = |category: &Category| Some((first_day(&category.code)? - origin).get_days());
+    let days: Option<Vec<_>> = plot.categories.iter().map(day).collect();
+    match days.filter(|days| days.is_sorted_by(|one, other| one < other)) {
+        Some(days) => days.into_iter().map(f64::from).collect(),
+        None => (0..plot.categories.len()).map(|place| place as f64).collect(),
+    }
 }
 
 /// The name of each series at its line's end, none upon another.

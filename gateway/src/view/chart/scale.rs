@@ -16,14 +16,14 @@ pub(super) struct Scale {
 impl Scale {
     /// An axis over these values, drawn between two places; it ends at round numbers.
     pub(super) fn over((least, most): (f64, f64), (from, to): (f64, f64)) -> Self {
-        let span = if most > least { most - least } else { 1.0 };
+        let most = if most > least { most } else { least + 1.0 };
+        let span = most - least;
         let power = 10_f64.powf((span / MARKS).log10().floor());
         let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * power);
         let step = steps.into_iter().find(|step| span / step <= MARKS).unwrap_or(10.0 * power);
         // Of persons there is no half.
         let step = if span >= MARKS { step.max(1.0) } else { step };
         let (least, most) = ((least / step).floor() * step, (most / step).ceil() * step);
-        let most = if most > least { most } else { least + step };
         Self { least, most, step, from, to }
     }
 
