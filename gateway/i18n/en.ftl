@@ -216,7 +216,7 @@ portal-state-partial = partial
 portal-state-no-sex = not by sex
 portal-lacks = lacks
 portal-due-next = Due next
-portal-before = Before
+portal-before = Last day
 
 # Rights.
 portal-in-force = in force from { $day }.

@@ -215,7 +215,7 @@ portal-state-partial = толук эмес
 portal-state-no-sex = жынысы боюнча эмес
 portal-lacks = жетишпейт:
 portal-due-next = Кийинки күтүлгөндөр
-portal-before = Чейин
+portal-before = Акыркы күн
 
 # Rights.
 portal-in-force = { $day } күчүндө.

@@ -215,7 +215,7 @@ portal-state-partial = неполно
 portal-state-no-sex = без разбивки по полу
 portal-lacks = не хватает:
 portal-due-next = Ожидается далее
-portal-before = До
+portal-before = Последний день
 
 # Rights.
 portal-in-force = действует с { $day }.

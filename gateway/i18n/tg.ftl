@@ -215,7 +215,7 @@ portal-state-partial = нопурра
 portal-state-no-sex = бе тақсими ҷинс
 portal-lacks = намерасад:
 portal-due-next = Интизории навбатӣ
-portal-before = То
+portal-before = Рӯзи охирин
 
 # Rights.
 portal-in-force = аз { $day } амал мекунад.

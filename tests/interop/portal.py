@@ -171,12 +171,12 @@ def member(driver, downloads):
         page(driver, f"{people}/availability", f"{language}-availability")
         page(driver, f"{people}/rights", f"{language}-rights")
         page(driver, f"{people}/log", f"{language}-member-log")
-    for kind, dataset in plan["charts"]:
-        driver.get(f"{people}/chart/{kind}/{dataset}?lang={languages[0]}")
-        if not driver.find_elements(By.CSS_SELECTOR, "figure svg[role=img] > desc"):
-            failures.append(f"no chart {kind} of {dataset}")
-        look(driver, f"{languages[0]}-chart-{kind}")
     driver.get(f"{people}/?lang={languages[0]}")
+    for kind, dataset in plan["charts"]:
+        driver.get(f"{people}/chart/{kind}/{dataset}")
+        drawn = lambda it: it.find_elements(By.CSS_SELECTOR, "figure svg[role=img] > desc")
+        wait(driver, drawn, f"a chart {kind} of {dataset}")
+        look(driver, f"{languages[0]}-chart-{kind}")
     finds(driver, languages[0])
     turns(driver)
     takes(driver, downloads)

@@ -7,6 +7,7 @@ mod database;
 mod decision;
 mod disclosure;
 mod harmonisation;
+mod held;
 mod journal;
 mod query;
 mod ratio;
@@ -27,7 +28,7 @@ type Bench = fn() -> Result<()>;
 fn main() -> ExitCode {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let benches: [(&str, Bench); 12] = [
+    let benches: [(&str, Bench); 13] = [
         ("tree", tree::run),
         ("verification", verification::run),
         ("receipt size", receipt_size::run),
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         ("submission", submission::run),
         ("query", query::run),
         ("database", database::run),
+        ("held", held::run),
         ("receipt time", receipt::run),
     ];
     for (name, run) in benches {

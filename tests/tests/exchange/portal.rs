@@ -400,7 +400,7 @@ fn everybody_can_use_the_pages_in_a_browser() {
             ("grouped", "MIG_STOCK"),
             ("dots", "MIG_STOCK"),
             ("matrix", "ASYLUM_ABROAD"),
-            ("regions", "REFUGEES"),
+            ("regions", "REFUGEES?to=2007&MIG_STATUS=REF"),
         ];
         let plan = json!({
             "public": origin(web::public_address(&scene.exchange).unwrap()),

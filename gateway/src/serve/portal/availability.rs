@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 use axum::{Extension, body::Body, extract::State, http::Response};
-use birge_proto::wire::{Dataset, Period, PeriodState};
+use birge_proto::{
+    clock::Timestamp,
+    wire::{Dataset, Period, PeriodState},
+};
 use birge_schemas::structure::Structures;
 use form_urlencoded::parse;
 
@@ -141,8 +144,15 @@ pub(super) fn mark(
         state,
         gaps: gaps.collect(),
         no_sex: came && dataset.persons && !period.by_sex,
-        due: if period.due.is_empty() { String::new() } else { visit.say.moment_of(&period.due) },
+        due: last_day(visit, &period.due),
     }
+}
+
+/// The last day in time: a deadline is the first moment after it.
+fn last_day(visit: &Visit, deadline: &str) -> String {
+    let deadline: Option<Timestamp> = deadline.parse().ok();
+    let last = deadline.and_then(|at| Timestamp::from_second(at.as_second() - 1).ok());
+    last.map(|at| visit.say.day(at)).unwrap_or_default()
 }
 
 fn next(visit: &Visit, decree: &Decree, datasets: &[&Dataset]) -> Vec<[String; 4]> {
@@ -153,7 +163,7 @@ fn next(visit: &Visit, decree: &Decree, datasets: &[&Dataset]) -> Vec<[String; 4
     due.sort_by(|(_, one), (_, other)| one.due.cmp(&other.due));
     let told = due.into_iter().map(|(dataset, period)| {
         let agency = visit.say.body(Some(decree), &dataset.agency);
-        [dataset.id.clone(), agency, period.period.clone(), visit.say.moment_of(&period.due)]
+        [dataset.id.clone(), agency, period.period.clone(), last_day(visit, &period.due)]
     });
     told.collect()
 }

@@ -138,7 +138,7 @@ fn plotted(kind: Kind, visit: &Visit, asked: &Asked, most: usize) -> ((Pivot, bo
     let name = structure.name(visit.say.code());
     let told = pivot.fixed.iter().filter(|(id, code)| {
         id == TIME
-            || (!["FREQ", "UNIT_MEASURE", "SEX"].contains(&id.as_str())
+            || (!["FREQ", "UNIT_MEASURE", "SEX", along].contains(&id.as_str())
                 && code != "_T"
                 && code != "_Z")
     });

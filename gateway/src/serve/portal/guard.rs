@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header},
     middleware::Next,
 };
 use birge_proto::{
@@ -33,6 +33,8 @@ const YEAR: i64 = 365 * 24 * 60 * 60;
 /// Scripts, styles and pictures of this origin alone; in no frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// What visitors do, in records.
+const PAGES: &str = "portal/pages";
 /// Pages that need nobody to sign in.
 const OPEN: [&str; 4] = ["/sign-in", "/portal.css", "/portal.js", "/icon.svg"];
 
@@ -82,8 +84,15 @@ pub(super) async fn guard(
     let chosen = asked(request.uri().query());
     let response = match admitted(&portal, &request) {
         Ok(peer) => {
-            visit.peer = peer;
             let open = OPEN.contains(&request.uri().path());
+            visit.peer = match peer {
+                Some(peer) if portal.gate.counts(&peer) => Some(peer),
+                // One that is over is recorded as any other, and signs in again.
+                Some(peer) if !open => {
+                    portal.gate.living(&peer, PAGES).await.is_ok().then_some(peer)
+                }
+                _ => None,
+            };
             if visit.peer.is_none() && !open {
                 page::sign_in_first(&visit)
             } else {
@@ -122,8 +131,7 @@ fn admitted(portal: &Portal, request: &Request) -> Result<Option<Peer>, Problem>
     match portal.accounts.bearer(session) {
         Some((identity, bearer)) if bearer.is_session() => {
             let peer = Peer { identity, credential: Credential::Bearer(bearer) };
-            // One that is over is that of nobody, and signs in again.
-            Ok(portal.gate.counts(&peer).then_some(peer))
+            Ok(Some(peer))
         }
         _ => {
             portal.turned.count("session-unknown");
@@ -215,7 +223,8 @@ pub(in crate::serve) async fn dress(
     let visit = Visit::of(&portal, &request);
     let response = next.run(request).await;
     let kind = response.headers().get(header::CONTENT_TYPE);
-    match kind.is_some_and(|kind| kind == "application/problem+json") {
+    let missing = [StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED].contains(&response.status());
+    match missing && kind.is_some_and(|kind| kind == "application/problem+json") {
         true => {
             let problem = Problem::new(Kind::NotFound, "there is no page of this name");
             secured(page::problem(&portal, &visit, &problem))

@@ -2,12 +2,15 @@
 //! registry of packages, and a tile does not make a large and empty region look like a large
 //! number.
 
+use std::collections::BTreeSet;
+
 use svg::node::element::Group;
 
 use super::{
     draw::{Anchor, Sheet, TOP},
     matrix::shade,
 };
+use crate::view::pivot::Value;
 
 const TILE: f64 = 84.0;
 /// Room for one map beside others.
@@ -39,24 +42,27 @@ pub(super) fn is_one(code: &str) -> bool {
 pub(super) fn draw(sheet: &Sheet<'_>) -> (Group, f64) {
     let plot = sheet.plot;
     let (_, most) = plot.bounds();
+    let countries: BTreeSet<&str> =
+        plot.categories.iter().filter_map(|category| category.code.get(..2)).collect();
     let mut group = Group::new();
     // Two maps in a row.
     for (place, series) in plot.series.iter().enumerate() {
         let left = 8.0 + (place % 2) as f64 * MAP * 0.88;
         let top = TOP + 4.0 + (place / 2) as f64 * (3.0 * TILE + 34.0);
         group = group.add(Sheet::label((left, top + 10.0), Anchor::Start, &series.name, MAP * 0.8));
-        for (at, category) in plot.categories.iter().enumerate() {
-            let Some((_, x, y)) = TILES.iter().find(|(own, ..)| *own == category.code) else {
-                continue;
-            };
+        // Every region of the country, also those of which there is nothing.
+        let tiles = TILES.iter().filter(|(code, ..)| countries.contains(&&code[..2]));
+        for (code, x, y) in tiles {
+            let at = plot.categories.iter().position(|category| category.code == *code);
             let x = left + f64::from(*x) * TILE;
             let y = top + 20.0 + f64::from(*y) * TILE;
-            let value = series.values[at];
+            let value = at.map_or(Value::Absent, |at| series.values[at]);
             let (fill, ink) = value.number().map_or(("#ffffff", "#1b1f24"), |it| shade(it, most));
-            let told = sheet.told(at, series);
+            let own = at.map(|at| (plot.categories[at].name.as_str(), sheet.told(at, series)));
+            let (name, told) = own.unwrap_or((code, (*code).to_owned()));
             let side = (TILE - 4.0, TILE - 4.0);
             let centre = x + side.0 / 2.0;
-            let name: String = category.name.chars().take(11).collect();
+            let name: String = name.chars().take(11).collect();
             group = group
                 .add(Sheet::bar((x, y), side, fill, &told).set("stroke", "#59626d"))
                 .add(
