@@ -93,10 +93,13 @@ pub(crate) fn what_next(narrator: &mut Narrator, exchange: &Exchange) -> Result<
          list the datasets as an SDMX client does, without signing in\n  \
          curl --cacert {authority} \
          'https://localhost:{port}/sdmx/v2/structure/dataflow?format=jsonstructure'\n\
+         look at it in a browser, which must be told to trust that authority\n  \
+         https://localhost:{port}/ and, with an account, https://localhost:{people}/\n\
          check the whole journal and log\n  {gateway} verify --config {home}",
         data = binaries::workspace().join("deploy/demo/data").display(),
         authority = exchange.home().join("keys/ca.crt").display(),
         port = web::public_address(exchange)?.port(),
+        people = web::people_address(exchange)?.port(),
     ));
     if exchange.server().is_none() {
         narrator

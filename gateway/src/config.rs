@@ -48,6 +48,9 @@ pub struct Config {
     /// Witnesses that the gateway can reach; the others come by themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub witness: Vec<HttpWitness>,
+    /// How browsers come to the portal.
+    #[serde(default, skip_serializing_if = "Portal::is_default")]
+    pub portal: Portal,
     /// Reminders by mail; none when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminders: Option<ReminderConfig>,
@@ -71,11 +74,11 @@ pub struct Exchange {
 pub struct Listen {
     /// gRPC and SDMX REST over mutual TLS, for everybody who is enrolled.
     pub exchange: SocketAddr,
-    /// HTTPS without client certificates, for anybody: the log's checkpoint and tiles, and over
-    /// gRPC and SDMX REST figures that are public.
+    /// HTTPS without client certificates, for anybody: the portal, the log's checkpoint and tiles,
+    /// and over gRPC and SDMX REST figures that are public.
     pub public: SocketAddr,
-    /// HTTPS without client certificates, for persons: accounts, and with a session or token the
-    /// gRPC services for figures and for the log, and SDMX REST.
+    /// HTTPS without client certificates, for persons: the portal, accounts, and with a session or
+    /// token the gRPC services for figures and for the log, and SDMX REST.
     pub people: SocketAddr,
 }
 
@@ -86,6 +89,27 @@ impl Default for Listen {
             public: (Ipv4Addr::LOCALHOST, 7444).into(),
             people: (Ipv4Addr::LOCALHOST, 7445).into(),
         }
+    }
+}
+
+/// How browsers come to the portal.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Portal {
+    /// A certificate that browsers know, as PEM: whoever asks for one of its names is shown it. By
+    /// `server_names` nodes ask, which know the exchange's own alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    /// Its key, as PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// Where persons sign in, as the pages for anybody tell it; they tell nothing when it is empty.
+    pub people: String,
+}
+
+impl Portal {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -161,7 +185,15 @@ impl Config {
         let Paths { keys, journal, ledger, index, accounts, reminders } = &mut config.paths;
         let password = config.reminders.as_mut().and_then(|mail| mail.password_file.as_mut());
         let paths = [keys, journal, ledger, index, accounts, reminders];
-        for path in paths.into_iter().chain(password) {
+        let Portal { certificate, key, people } = &mut config.portal;
+        if certificate.is_some() != key.is_some() {
+            return Err(ConfigError::Portal("certificate and key go together".into()));
+        }
+        if !people.is_empty() && !people.starts_with("https://") {
+            return Err(ConfigError::Portal(format!("people = {people:?} is no https:// address")));
+        }
+        let portal = certificate.iter_mut().chain(key);
+        for path in paths.into_iter().chain(password).chain(portal) {
             *path = folder.join(&*path);
         }
         if let Some(Err(unfit)) = config.reminders.as_ref().map(ReminderConfig::check) {
@@ -180,6 +212,9 @@ pub enum ConfigError {
     /// It does not parse, or holds an unknown key.
     #[error("the configuration {path} is wrong: {error}", path = .0.display(), error = .1)]
     Wrong(PathBuf, toml::de::Error),
+    /// The portal cannot be reached as the configuration says.
+    #[error("[portal] of the configuration is wrong: {0}")]
+    Portal(String),
     /// The mail server cannot be used as the configuration says.
     #[error("[reminders] of the configuration is wrong: {0}")]
     Mail(String),
@@ -202,6 +237,26 @@ mod tests {
         assert_eq!(config.witnesses, WitnessConfig::default());
         assert_eq!(config.witness, []);
         assert_eq!(config.reminders, None);
+        assert_eq!(config.portal, Portal::default());
+    }
+
+    #[test]
+    fn the_sample_shows_how_browsers_come() {
+        let sample = include_str!("../../deploy/gateway.sample.toml");
+        let (_, shown) = sample.split_once("# [portal]").unwrap();
+        let (shown, _) = shown.split_once("\n\n").unwrap();
+        let shown = shown.replace("\n# ", "\n");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gateway.toml");
+        let load = |portal: &str| {
+            fs::write(&file, format!("{sample}\n[portal]{portal}")).unwrap();
+            Config::load(&file).map(|config| config.portal).map_err(|error| error.to_string())
+        };
+        let portal = load(&shown).unwrap();
+        assert_eq!(portal.key, Some(folder.path().join("keys/portal.key")));
+        assert!(portal.people.starts_with("https://"));
+        assert!(load("\ncertificate = \"a\"").unwrap_err().contains("go together"));
+        assert!(load("\npeople = \"http://a\"").unwrap_err().contains("no https://"));
     }
 
     #[test]

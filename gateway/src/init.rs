@@ -24,7 +24,7 @@ use crate::{
     account::AccountConfig,
     authority::{Authority as CertificateAuthority, Issued},
     ceremony::{self, DecreeSignature, Enrolment},
-    config::{Config, Exchange, Listen, Paths, Quota},
+    config::{Config, Exchange, Listen, Paths, Portal, Quota},
     decree::Decree,
     journal::{Class, JournalConfig, Opened},
     keys::{Keys, create_signing_key},
@@ -109,6 +109,7 @@ pub async fn init(plan: Plan, clock: SharedClock) -> Result<PathBuf> {
         accounts: AccountConfig::default(),
         witnesses: WitnessConfig::default(),
         witness: vec![],
+        portal: Portal::default(),
         reminders: None,
     };
     let text = toml::to_string(&config)?;

@@ -21,9 +21,9 @@ mod tls;
 mod turned;
 mod witness;
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use axum::Extension;
 use birge_proto::{
     clock::SharedClock,
@@ -56,7 +56,7 @@ use self::{
     revocations::Revocations,
     sdmx::Rest,
     stated::Stated,
-    tls::Credentials,
+    tls::{Credentials, Named},
     turned::Turned,
     witness::WitnessService,
 };
@@ -128,7 +128,8 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
             &authority.certificate,
         )
     };
-    let without_clients = TlsAcceptor::from(Arc::new(credentials()?.without_clients()?));
+    let without_clients =
+        TlsAcceptor::from(Arc::new(credentials()?.without_clients(named(config)?)?));
     let revocations = Arc::new(Revocations::new(
         credentials()?,
         Arc::clone(&authority),
@@ -203,6 +204,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
             turned: Arc::clone(&turned),
             tries: Arc::clone(&tries),
             clock: Arc::clone(&clock),
+            people: config.portal.people.clone(),
             known: Arc::clone(&known),
         })
     };
@@ -318,6 +320,20 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
     drop(desk.await);
     drop(sums.await);
     served
+}
+
+/// The certificate by which browsers know the portal, where there is one.
+fn named(config: &Config) -> Result<Option<Named>> {
+    let Some((certificate, key)) =
+        config.portal.certificate.as_ref().zip(config.portal.key.as_ref())
+    else {
+        return Ok(None);
+    };
+    let read = |path: &Path| {
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let named = Named::from_pem(&read(certificate)?, &read(key)?, &config.exchange.server_names);
+    named.map(Some).with_context(|| format!("[portal] certificate {}", certificate.display()))
 }
 
 async fn record_sums(gate: Arc<Gate>, stop: CancellationToken) -> Result<()> {

@@ -91,6 +91,8 @@ pub(super) struct Portal {
     pub(super) turned: Arc<Turned>,
     pub(super) tries: Arc<DefaultKeyedRateLimiter<IpAddr>>,
     pub(super) clock: SharedClock,
+    /// Where persons sign in; empty where the pages for anybody tell nothing of it.
+    pub(super) people: String,
     pub(super) known: Arc<Known>,
 }
 

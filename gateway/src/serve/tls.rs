@@ -1,6 +1,8 @@
 //! Mutual TLS: accepts connections, checks certificates against the authority and its
 //! revocation list, and counts who was turned away before being identified.
 
+mod named;
+
 use std::{
     collections::HashMap,
     hash::Hash,
@@ -15,6 +17,7 @@ use birge_proto::identity::Identity;
 use rustls::{
     CertificateError, RootCertStore, ServerConfig,
     server::{NoServerSessionStorage, WebPkiClientVerifier},
+    sign::CertifiedKey,
     version::TLS13,
 };
 use rustls_pki_types::{
@@ -29,6 +32,8 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
+use self::named::ByName;
+pub(super) use self::named::Named;
 use super::turned::Turned;
 use crate::account::Bearer;
 
@@ -149,14 +154,19 @@ impl Credentials {
     }
 
     /// Asks clients for no certificate: the public listener and that for persons, which speak
-    /// gRPC and HTTP.
+    /// gRPC and HTTP. Who asks for the portal by its name is shown the portal's certificate.
     ///
     /// # Errors
     /// When rustls finds the credentials wanting.
-    pub(super) fn without_clients(&self) -> Result<ServerConfig> {
-        let mut config = ServerConfig::builder_with_protocol_versions(&[&TLS13])
-            .with_no_client_auth()
-            .with_single_cert(self.chain.clone(), self.key.clone_key())?;
+    pub(super) fn without_clients(&self, portal: Option<Named>) -> Result<ServerConfig> {
+        let builder = ServerConfig::builder_with_protocol_versions(&[&TLS13]);
+        let own = CertifiedKey::from_der(
+            self.chain.clone(),
+            self.key.clone_key(),
+            builder.crypto_provider(),
+        )?;
+        let shown = Arc::new(ByName { own: Arc::new(own), portal });
+        let mut config = builder.with_no_client_auth().with_cert_resolver(shown);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }

@@ -30,6 +30,8 @@ pub(super) struct Frame {
     pub(super) who: Option<String>,
     pub(super) role: Role,
     pub(super) is_public: bool,
+    /// Where persons sign in, for who comes to the other door.
+    pub(super) people: String,
     /// Languages by code, own name, address and whether it is spoken.
     pub(super) languages: Vec<(&'static str, String, String, bool)>,
 }
@@ -57,7 +59,8 @@ impl Frame {
         let languages = choices.map(|it| (it.code, it.name, address(it.code), it.chosen)).collect();
         let role = identity.map_or(Role::Public, |identity| identity.role);
         let say = Arc::clone(&visit.say);
-        Self { say, title, here, who, role, is_public, languages }
+        let people = if is_public { portal.people.clone() } else { String::new() };
+        Self { say, title, here, who, role, is_public, people, languages }
     }
 
     /// The message `portal-ID`.
