@@ -30,6 +30,9 @@ use crate::{
     sequence::{Draft, Reply},
 };
 
+/// Rows that are laid out at once, without making room for other requests first.
+const FEW: usize = 4_096;
+
 /// The read path.
 pub struct Query {
     catalog: Arc<Catalog>,
@@ -121,9 +124,14 @@ impl Query {
         loop {
             let prepared = match self.moment(asker, &request.dataset, self.clock.now()) {
                 Ok(moment) => {
-                    // Large tables take a while: other requests go on meanwhile.
-                    let prepare = || prepare(asker, &request, &moment);
-                    tokio::task::block_in_place(prepare).map(|prepared| (moment, prepared))
+                    let prepare = |most| prepare(asker, &request, &moment, most);
+                    let prepared = match prepare(FEW) {
+                        // Large tables take a while: other requests go on meanwhile.
+                        Ok(None) => tokio::task::block_in_place(|| prepare(usize::MAX)),
+                        few => few,
+                    };
+                    let prepared = prepared.and_then(|prepared| Ok(prepared.ok_or_else(too_many)?));
+                    prepared.map(|prepared| (moment, prepared))
                 }
                 Err(problem) => Err(problem.into()),
             };
@@ -233,7 +241,18 @@ impl Query {
     }
 }
 
-fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Prepared, Refused> {
+/// What never happens: that all rows together are more than there can be.
+fn too_many() -> Problem {
+    Problem::new(Kind::Internal, "more rows are selected than there are")
+}
+
+/// Decides, and lays out the cells; nothing where more than `most` rows are selected.
+fn prepare(
+    asker: &Identity,
+    request: &AskRequest,
+    moment: &Moment,
+    most: usize,
+) -> Result<Option<Prepared>, Refused> {
     let selection = Selection::parse(&moment.structure, request)?;
     let as_of = versions::as_of(&request.as_of, moment.now)?;
     let since = versions::since(request, as_of, moment.now)?;
@@ -270,11 +289,13 @@ fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Pr
             early: !released || !moment.open.iter().any(|open| open.permits(detail)),
         })
     };
-    let cells = |seen| Cells::of(moment.holding.seen(seen), &selection, given);
+    let cells = |seen| Cells::of(moment.holding.seen(seen), &selection, most, given);
+    let Some(now) = cells(seen) else { return Ok(None) };
     let (now, gone) = match since {
-        None => (cells(seen), None),
+        None => (now, None),
         Some(_) => {
-            let (changed, gone) = cells(seen).since(cells(Seen { as_of: since, ..seen }));
+            let Some(then) = cells(Seen { as_of: since, ..seen }) else { return Ok(None) };
+            let (changed, gone) = now.since(then);
             (changed, Some(ProtectedTable::keys(&moment.structure, &gone)))
         }
     };
@@ -298,7 +319,8 @@ fn prepare(asker: &Identity, request: &AskRequest, moment: &Moment) -> Result<Pr
     let ruling = ruled(true, articles, asked(given, released));
     let batches = moment.holding.batches(&selection, seen);
     let notes = versions::notes(&moment.holding, &selection, seen);
-    Ok(Prepared { table, blocks, removed, batches, ruling, narrowed, as_of, notes })
+    let prepared = Prepared { table, blocks, removed, batches, ruling, narrowed, as_of, notes };
+    Ok(Some(prepared))
 }
 
 /// What the decree permits of a question: of figures that are public, and of others.

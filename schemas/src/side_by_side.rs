@@ -2,14 +2,15 @@
 
 use std::{
     panic::resume_unwind,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
     thread::{Builder, ScopedJoinHandle, available_parallelism, scope},
 };
 
-/// How many threads there are for such work.
+/// How many threads there are for such work: asked once, for the system reads files to tell.
 #[must_use]
 pub fn threads() -> usize {
-    available_parallelism().map_or(1, usize::from)
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    *THREADS.get_or_init(|| available_parallelism().map_or(1, usize::from))
 }
 
 /// What is made of each of several things, in their order.

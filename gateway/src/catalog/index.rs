@@ -93,13 +93,14 @@ impl Index {
         Ok((Self { db }, position))
     }
 
-    /// Takes in the record at `index`.
+    /// Takes in the record at `index`. What changes nothing is not written down, not even how far
+    /// it has come: of what is recorded most are questions, and from the last change on it may go
+    /// through them again.
     ///
     /// # Errors
     /// When sled fails.
     pub(super) fn apply(&self, index: u64, record: &Record) -> Result<(), IndexError> {
         let mut changes = sled::Batch::default();
-        changes.insert(POSITION, &(index + 1).to_be_bytes());
         match &record.event {
             Event::SubmissionAccepted {
                 batch, periods, action, revises, outcome, counts, ..
@@ -132,8 +133,9 @@ impl Index {
                     changes.insert(&batch.0, serde_json::to_vec(&submission)?);
                 }
             }
-            _ => {}
+            _ => return Ok(()),
         }
+        changes.insert(POSITION, &(index + 1).to_be_bytes());
         Ok(self.db.apply_batch(changes)?)
     }
 
@@ -206,15 +208,21 @@ mod tests {
     fn an_index_ahead_of_the_journal_is_moved_aside() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("index");
-        let record = Record {
+        let released = serde_json::json!({
+            "kind": "released", "dataset": "MIG_STOCK", "periods": [], "batch": "0".repeat(64),
+            "cells": 0, "withheld": 0, "method": "", "digest": "",
+        });
+        let record = |event| Record {
             time: birge_proto::clock::Timestamp::UNIX_EPOCH,
             actor: "agency/NSC".parse().unwrap(),
             parties: std::collections::BTreeMap::new(),
             persons: [].into(),
-            event: Event::RecordsRead { from: 0, to: 1 },
+            event,
         };
         let (index, _) = Index::open(&path, 0).unwrap();
-        index.apply(8, &record).unwrap();
+        index.apply(8, &record(serde_json::from_value(released).unwrap())).unwrap();
+        // What changes nothing is not written down.
+        index.apply(9, &record(Event::RecordsRead { from: 0, to: 1 })).unwrap();
         index.flush();
         drop(index);
         // sled lets go of its lock on a thread of its own.

@@ -44,27 +44,33 @@ struct Cell<'a> {
 pub(super) struct Cells<'a>(Vec<(Key, Cell<'a>)>);
 
 impl<'a> Cells<'a> {
-    /// The selected cells of the periods that are seen. `permitted` says of figures that are public
-    /// or not, and of a detail, whether it is given at all and, if so, how.
+    /// The selected cells of the periods that are seen; none where more than `most` rows are
+    /// selected. `permitted` says of figures that are public or not, and of a detail, whether it is
+    /// given at all and, if so, how.
     #[must_use]
     pub(super) fn of(
         seen: impl Iterator<Item = (&'a str, &'a Version)>,
         selection: &Selection,
+        most: usize,
         permitted: impl Fn(bool, Detail) -> Option<Given>,
-    ) -> Self {
-        let mut cells = vec![];
+    ) -> Option<Self> {
+        let (mut cells, mut rows) = (vec![], 0);
         for (period, held) in seen.filter(|(period, _)| selection.takes_period(period)) {
             let table = held.slice.table();
             let released = held.public.is_some();
-            let given = held.slice.select(selection.restricted()).filter_map(|row| {
-                let given = permitted(released, table.detail(row))?;
-                Some((table.packed(row), Cell { period, held, row, given }))
-            });
-            cells.extend(given);
+            for row in held.slice.select(selection.restricted()) {
+                rows += 1;
+                if rows > most {
+                    return None;
+                }
+                if let Some(given) = permitted(released, table.detail(row)) {
+                    cells.push((table.packed(row), Cell { period, held, row, given }));
+                }
+            }
         }
         // Periods come in order, and a stable sort keeps it.
         cells.sort_by_key(|(series, _)| *series);
-        Self(cells)
+        Some(Self(cells))
     }
 
     /// Those that are shown otherwise than they were, or were not; and those that were and are no
