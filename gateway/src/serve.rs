@@ -18,6 +18,7 @@ mod revocations;
 mod sdmx;
 mod stated;
 mod tls;
+mod tries;
 mod turned;
 mod witness;
 
@@ -57,6 +58,7 @@ use self::{
     sdmx::Rest,
     stated::Stated,
     tls::{Credentials, Named},
+    tries::Tries,
     turned::Turned,
     witness::WitnessService,
 };
@@ -189,7 +191,7 @@ pub async fn serve(parts: Parts<'_>, listeners: Listeners, stop: CancellationTok
         assembly: assembly.clone(),
     })
     .max_decoding_message_size(audit::MESSAGE_BYTES);
-    let (tries, known) = (desk::tries(), Arc::default());
+    let (tries, known) = (Arc::new(Tries::new()), Arc::default());
     let portal = |door| {
         Arc::new(Portal {
             door,

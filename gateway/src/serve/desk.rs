@@ -5,7 +5,7 @@
 
 mod own;
 
-use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -16,11 +16,9 @@ use axum::{
     routing::{delete, get, post},
 };
 use birge_proto::{
-    identity::AccountId,
     problem::{Kind, Problem},
     wire::{audit_server::AuditServer, query_server::QueryServer},
 };
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde_json::Value;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_rustls::TlsAcceptor;
@@ -36,6 +34,7 @@ use super::{
     renewal::Renewals,
     sdmx,
     tls::{Credential, Peer},
+    tries::Tries,
     turned::Turned,
 };
 use crate::account::Accounts;
@@ -46,8 +45,6 @@ const LIMITS: Limits =
 const BODY_BYTES: usize = 16 << 10;
 /// How long a request under `/v1` may take to come.
 const REQUEST: Duration = Duration::from_secs(30);
-/// Sign-ins and activations that one address may try each minute.
-const TRIES: u32 = 30;
 /// Bytes of one gRPC message to the services.
 const MESSAGE_BYTES: usize = 64 << 10;
 
@@ -68,13 +65,7 @@ pub(super) struct Desk {
     pub(super) renewals: Arc<Renewals>,
     pub(super) portal: Arc<Portal>,
     /// Tries of each address.
-    pub(super) tries: Arc<DefaultKeyedRateLimiter<IpAddr>>,
-}
-
-/// A limit for the tries of each address.
-pub(super) fn tries() -> Arc<DefaultKeyedRateLimiter<IpAddr>> {
-    let rate = NonZeroU32::new(TRIES).unwrap_or(NonZeroU32::MIN);
-    Arc::new(RateLimiter::keyed(Quota::per_minute(rate)))
+    pub(super) tries: Arc<Tries>,
 }
 
 impl Desk {
@@ -111,27 +102,6 @@ impl Desk {
             .merge(portal::router(Arc::clone(&portal)))
             .layer(middleware::from_fn_with_state(portal, portal::dress))
     }
-}
-
-/// May somebody at this address try once more?
-pub(super) fn may_try(
-    tries: &DefaultKeyedRateLimiter<IpAddr>,
-    turned: &Turned,
-    address: IpAddr,
-) -> Result<(), Problem> {
-    if tries.check_key(&address).is_ok() {
-        return Ok(());
-    }
-    tries.retain_recent();
-    turned.count("too-many-tries");
-    let detail = "too many sign-ins are tried from this address";
-    Err(Problem::new(Kind::OverQuota, detail).hint("wait a minute"))
-}
-
-/// The account, by its name alone or with role and body.
-pub(super) fn account_id(text: &str) -> Result<AccountId, Problem> {
-    let name = text.trim().rsplit('/').next().unwrap_or_default();
-    name.parse().map_err(|error| Problem::new(Kind::Malformed, format!("{error}")))
 }
 
 /// Serves until `stop`.

@@ -29,10 +29,7 @@ mod table;
 mod trace;
 mod wanted;
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
     Router,
@@ -48,12 +45,14 @@ use birge_proto::{
     problem::{Kind, Problem},
 };
 use birge_schemas::structure::Structures;
-use governor::DefaultKeyedRateLimiter;
 use tower_http::compression::CompressionLayer;
 
 use self::guard::Visit;
 pub(super) use self::guard::dress;
-use super::{gate::Gate, query::ANYBODY, records::Records, sdmx::Rest, tls::Peer, turned::Turned};
+use super::{
+    gate::Gate, query::ANYBODY, records::Records, sdmx::Rest, tls::Peer, tries::Tries,
+    turned::Turned,
+};
 use crate::{
     account::Accounts,
     catalog::Catalog,
@@ -89,7 +88,7 @@ pub(super) struct Portal {
     pub(super) records: Arc<Records>,
     pub(super) assembly: Assembly,
     pub(super) turned: Arc<Turned>,
-    pub(super) tries: Arc<DefaultKeyedRateLimiter<IpAddr>>,
+    pub(super) tries: Arc<Tries>,
     pub(super) clock: SharedClock,
     /// Where persons sign in; empty where the pages for anybody tell nothing of it.
     pub(super) people: String,

@@ -16,10 +16,10 @@ use birge_proto::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{Desk, account_id, may_try, respond, stranger};
+use super::{Desk, respond, stranger};
 use crate::{
     account::{Bearer, Credentials, Issued, SignedIn},
-    serve::tls::Peer,
+    serve::{tls::Peer, tries::account_id},
 };
 
 type Caller = Option<Extension<Peer>>;
@@ -210,7 +210,7 @@ impl Desk {
         address: IpAddr,
         act: impl AsyncFnOnce() -> Result<Value, Problem>,
     ) -> Response<Body> {
-        if let Err(problem) = may_try(&self.tries, &self.turned, address) {
+        if let Err(problem) = self.tries.take(address, &self.turned) {
             return respond(false, Err(problem));
         }
         let answer = act().await;

@@ -18,7 +18,10 @@ use super::{
     page::{self, Frame, see_other},
     status,
 };
-use crate::{account::Credentials, serve::tls::Credential};
+use crate::{
+    account::Credentials,
+    serve::{tls::Credential, tries::account_id},
+};
 
 #[derive(Template)]
 #[template(path = "portal/sign_in.html")]
@@ -91,8 +94,8 @@ async fn begin(
     password: String,
     code: String,
 ) -> Result<(String, i64), Problem> {
-    super::super::desk::may_try(&portal.tries, &portal.turned, address)?;
-    let account = super::super::desk::account_id(account);
+    portal.tries.take(address, &portal.turned)?;
+    let account = account_id(account);
     let outcome = async {
         let credentials = Credentials { account: account?, password, code: code.trim().to_owned() };
         portal.accounts.sign_in(credentials).await
