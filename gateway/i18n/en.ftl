@@ -168,6 +168,8 @@ portal-article = Article
 # Charts.
 portal-as-svg = Take the chart as SVG
 portal-chart-cut = Not all of what is chosen is drawn; the table and the files have more.
+portal-sex-not-given = sex not given
+portal-mixed = The cells have different multipliers of their unit (UNIT_MULT): they cannot be compared as they stand, and nothing is computed or drawn from them.
 portal-nothing-to-draw = There is nothing to draw of what is chosen. Choose more of what the chart goes along.
 portal-drawn-from = What is drawn
 portal-alt-through = { $series }: { $from } ({ $first }), { $to } ({ $last }).
@@ -190,7 +192,7 @@ portal-handed-in-by = Handed in by
 portal-dataset = Dataset
 portal-proof = Proof
 portal-proved-record = Checked just now: the log committed to this very record.
-portal-proved-leaf = Checked just now: the record stands in the log that the checkpoint signs.
+portal-proved-leaf = Checked just now: the leaf of this number stands under the signed checkpoint. The record itself is not shown here, and was not compared.
 portal-log-name = Log
 portal-tree-size = Records covered
 portal-root = Root
@@ -268,6 +270,7 @@ portal-record-closed-public = Records are not shown to the public. That this one
 portal-record-notice = Your data were used. A notice does not say by whom, and cannot be proved.
 portal-as-recorded = As it was recorded
 portal-somebody = somebody
+portal-log-range = Gone through: records { $from } to { $to }, the newest first.
 
 # Home.
 portal-owed = What your agency owes

@@ -18,7 +18,13 @@ use birge_schemas::decree::DECREE_BYTES;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{gate::Gate, reading, records::Records, stated::Stated, tls::Peer};
+use super::{
+    gate::Gate,
+    reading,
+    records::{Depth, Records},
+    stated::Stated,
+    tls::Peer,
+};
 use crate::{ledger::Ledger, witness::Assembly};
 
 const READERS: &[Role] =
@@ -112,7 +118,7 @@ impl Audit for AuditService {
         let reader = self.gate.admit(&request, "audit/records", READERS).await?;
         let size = self.ledger.settled().borrow().checkpoint.size();
         let outcome = match request.extensions().get::<Peer>().cloned() {
-            Some(peer) => self.records.read(peer, request.into_inner(), size).await,
+            Some(peer) => self.records.read(peer, request.into_inner(), size, Depth::Bodies).await,
             None => Err(Problem::new(Kind::Internal, "the connection carries no identity")),
         };
         self.gate.answer("audit/records", &reader, outcome.map(ReceiverStream::new)).await

@@ -114,7 +114,7 @@ pub(super) fn router(portal: Shared) -> Router {
         Door::People => Router::new()
             .route("/", get(home::home))
             .route("/sign-in", get(session::form).post(session::sign_in))
-            .route("/sign-out", post(session::sign_out))
+            .route("/sign-out", post(session::sign_out).get(async || page::see_other("/")))
             .route("/log", get(log::list))
             .route("/log/records.jsonl", get(log::export)),
     };
@@ -196,7 +196,7 @@ impl Portal {
         {
             return Ok(Arc::clone(last));
         }
-        let new = Arc::new(make(&structures, &decree));
+        let new = tokio::task::block_in_place(|| Arc::new(make(&structures, &decree)));
         *made = Some((structures, decree, Arc::clone(&new)));
         Ok(new)
     }

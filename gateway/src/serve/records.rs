@@ -55,6 +55,15 @@ struct Rights {
     all: bool,
 }
 
+/// How much of each entry is read from the disk again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// The record.
+    Records,
+    /// The body, too: for who verifies that nothing is damaged.
+    Bodies,
+}
+
 type Shown = Result<RecordEntry, Status>;
 
 impl Records {
@@ -75,6 +84,7 @@ impl Records {
         peer: Peer,
         request: RecordsRequest,
         size: u64,
+        depth: Depth,
     ) -> Result<mpsc::Receiver<Shown>, Problem> {
         let RecordsRequest { from, to, filter } = request;
         let filter = filter.map(Filter::parse).transpose()?.map(Arc::new);
@@ -99,7 +109,7 @@ impl Records {
                 let shown = match gate.still_counts(&peer) {
                     Ok(()) => {
                         let (reader, filter) = (peer.identity.clone(), filter.clone());
-                        chunk(journal.clone(), reader, rights, filter, next..end).await
+                        chunk(journal.clone(), reader, rights, filter, (next..end, depth)).await
                     }
                     Err(problem) => vec![Err(problem.into())],
                 };
@@ -186,7 +196,7 @@ async fn chunk(
     reader: Identity,
     rights: Rights,
     filter: Option<Arc<Filter>>,
-    range: Range<u64>,
+    (range, depth): (Range<u64>, Depth),
 ) -> Vec<Shown> {
     let read = reading(move || {
         let mut shown = vec![];
@@ -196,7 +206,8 @@ async fn chunk(
             let entry = entry
                 .and_then(|entry| {
                     // Read and dropped: only so is a damaged body found.
-                    entry.body.as_ref().map(|body| body.read()).transpose()?;
+                    let body = entry.body.as_ref().filter(|_| depth == Depth::Bodies);
+                    body.map(|body| body.read()).transpose()?;
                     Ok(entry)
                 })
                 .map_err(|error| Problem::new(Kind::Damaged, error.to_string()))

@@ -16,7 +16,7 @@ use birge_schemas::structure::Structure;
 
 use self::draw::Sheet;
 use super::{
-    pivot::{Only, Pivot, SEX, TIME, Value},
+    pivot::{Only, Pivot, SEX, TIME, TOTAL, Value},
     words::Say,
 };
 
@@ -24,8 +24,6 @@ use super::{
 const MOST_SERIES: usize = 8;
 /// Categories at most.
 const MOST_CATEGORIES: usize = 40;
-/// The code of totals.
-const TOTAL: &str = "_T";
 
 /// A kind of chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +83,10 @@ impl Kind {
         match self {
             Self::Pyramid => has(SEX) && has("AGE"),
             Self::Dots => has(SEX),
-            Self::Regions => has("REF_AREA"),
+            Self::Regions => {
+                let area = structure.coded().find(|dimension| dimension.id == "REF_AREA");
+                area.is_some_and(|area| area.allowed().any(regions::is_one))
+            }
             Self::Lines | Self::Stacked | Self::Grouped | Self::Matrix => true,
         }
     }
@@ -186,23 +187,36 @@ impl Plot {
             },
             name: match &pivot.across[..] {
                 [] => fixed(SEX).map_or_else(|| title.clone(), |sex| name(SEX, sex)),
-                across => joined(across, &column.codes),
+                // The sex first, for names are cut where there is no room.
+                across => {
+                    let turned = |texts: &[String]| texts.iter().rev().cloned().collect::<Vec<_>>();
+                    joined(&turned(across), &turned(&column.codes))
+                }
             },
             values: (0..pivot.rows.len()).map(|row| pivot.cell(row, place).value).collect(),
         });
         let (categories, series) = (categories.collect(), series.collect());
-        let unit = fixed("UNIT_MEASURE").map(|unit| name("UNIT_MEASURE", unit)).unwrap_or_default();
+        let unit = ["UNIT_MULT", "UNIT_MEASURE"].into_iter();
+        let unit = unit.filter_map(|id| Some(name(id, fixed(id)?))).collect::<Vec<_>>().join(", ");
         let mut plot = Self { title, unit, categories, series, left_out: false };
-        plot.prepare(kind, pivot);
+        plot.prepare(kind, pivot, say);
         plot
     }
 
     /// Leaves out what a chart of this kind has no place for.
-    fn prepare(&mut self, kind: Kind, pivot: &Pivot) {
+    fn prepare(&mut self, kind: Kind, pivot: &Pivot, say: &Say) {
+        if pivot.mixed {
+            // Thousands beside units would be drawn as if they were the same.
+            self.categories.clear();
+            self.series.clear();
+            return;
+        }
         match kind {
             Kind::Pyramid => {
                 self.only_sexes();
-                let bands = pyramid::apart(&self.categories);
+                self.without_absent();
+                let (bands, whole) = pyramid::apart(&self.categories);
+                self.left_out |= !whole;
                 self.keep(|place, _| bands.contains(&place));
             }
             Kind::Dots => {
@@ -210,18 +224,17 @@ impl Plot {
                 self.without_totals();
                 dots::rank(self);
             }
-            Kind::Stacked | Kind::Grouped | Kind::Matrix => {
+            Kind::Stacked => {
+                self.one_group();
+                self.totals_where_alone(say);
                 self.without_totals();
-                // Ages and periods have an order of their own.
-                if !pivot.down.iter().any(|id| [TIME, "AGE"].contains(&id.as_str())) {
-                    self.rank();
-                }
+                self.rank(pivot);
+            }
+            Kind::Grouped | Kind::Matrix => {
+                self.without_totals();
+                self.rank(pivot);
             }
             Kind::Lines | Kind::Regions => {}
-        }
-        if kind == Kind::Stacked && self.series.iter().any(|series| series.sex == "F") {
-            // A total upon its parts would count everybody twice.
-            self.series.retain(|series| series.sex != TOTAL);
         }
         let most = if kind == Kind::Matrix { matrix::MOST_COLUMNS } else { MOST_SERIES };
         self.left_out |= self.series.len() > most || self.categories.len() > MOST_CATEGORIES;
@@ -229,10 +242,50 @@ impl Plot {
         self.keep(|place, _| place < MOST_CATEGORIES);
     }
 
+    /// Only series of one group, the first that has women or men: what is put upon one another must
+    /// be parts of one whole.
+    fn one_group(&mut self) {
+        let of_sex = |series: &&Series| ["F", "M"].contains(&series.sex.as_str());
+        let first = self.series.iter().find(of_sex).or(self.series.first());
+        let Some(group) = first.map(|series| series.group.clone()) else { return };
+        let before = self.series.len();
+        self.series.retain(|series| series.group == group);
+        self.left_out |= self.series.len() < before;
+    }
+
+    /// Totals only where nothing is known of women and men: else everybody would count twice.
+    fn totals_where_alone(&mut self, say: &Say) {
+        if self.series.iter().all(|series| series.sex == TOTAL || series.sex.is_empty()) {
+            return;
+        }
+        let parts: Vec<bool> = (0..self.categories.len())
+            .map(|at| {
+                let mut parts = self.series.iter().filter(|series| series.sex != TOTAL);
+                parts.any(|series| series.values[at] != Value::Absent)
+            })
+            .collect();
+        for series in self.series.iter_mut().filter(|series| series.sex == TOTAL) {
+            series.name = say.it("sex-not-given");
+            for (value, has_parts) in series.values.iter_mut().zip(&parts) {
+                *value = if *has_parts { Value::Absent } else { *value };
+            }
+        }
+        let empty = |series: &Series| series.values.iter().all(|value| *value == Value::Absent);
+        self.series.retain(|series| series.sex != TOTAL || !empty(series));
+    }
+
+    /// Not what no series says anything of.
+    fn without_absent(&mut self) {
+        let said: Vec<bool> = (0..self.categories.len())
+            .map(|at| self.series.iter().any(|series| series.values[at] != Value::Absent))
+            .collect();
+        self.keep(|place, _| said[place]);
+    }
+
     /// Only women and men, of the first group that has both.
     fn only_sexes(&mut self) {
         self.series.retain(|series| ["F", "M"].contains(&series.sex.as_str()));
-        self.left_out = self.series.len() > 2;
+        self.left_out |= self.series.len() > 2;
         let sexes = |group: &str| self.series.iter().filter(|it| it.group == group).count();
         let first = self.series.iter().find(|it| sexes(&it.group) == 2).or(self.series.first());
         let first = first.map(|series| series.group.clone());
@@ -240,13 +293,17 @@ impl Plot {
         self.series.sort_by(|one, other| other.sex.cmp(&one.sex));
     }
 
-    /// The largest first.
-    fn rank(&mut self) {
-        let sum = |at: &usize| -> f64 {
-            self.series.iter().filter_map(|series| series.values[*at].number()).sum()
+    /// The largest first, but for ages and periods, which have an order of their own.
+    fn rank(&mut self, pivot: &Pivot) {
+        if pivot.down.iter().any(|id| [TIME, "AGE"].contains(&id.as_str())) {
+            return;
+        }
+        let most = |at: &usize| -> f64 {
+            let numbers = self.series.iter().filter_map(|series| series.values[*at].number());
+            numbers.fold(f64::NEG_INFINITY, f64::max)
         };
         let mut order: Vec<usize> = (0..self.categories.len()).collect();
-        order.sort_by(|one, other| sum(other).total_cmp(&sum(one)));
+        order.sort_by(|one, other| most(other).total_cmp(&most(one)));
         self.order(&order);
     }
 

@@ -19,6 +19,12 @@ use crate::query::ProtectedTable;
 pub const TIME: &str = "TIME_PERIOD";
 /// The dimension whose codes stand side by side with their gap.
 pub const SEX: &str = "SEX";
+/// The code of totals.
+pub const TOTAL: &str = "_T";
+/// The attribute by which a value is to be multiplied, as a power of ten.
+const MULTIPLIER: &str = "UNIT_MULT";
+/// Columns at most.
+const COLUMNS: usize = 120;
 /// The status of what is as it should be (`CL_OBS_STATUS`).
 const NORMAL: &str = "A";
 /// The status of a withheld cell.
@@ -37,6 +43,8 @@ pub struct Pivot {
     pub rows: Vec<Vec<String>>,
     /// The columns.
     pub columns: Vec<Column>,
+    /// Do its cells have different multipliers of their unit?
+    pub mixed: bool,
     cells: HashMap<(usize, usize), Cell>,
 }
 
@@ -125,7 +133,7 @@ impl Axis<'_> {
 }
 
 impl Pivot {
-    /// Lays out the cells of an answer. Whether rows were left out is told besides.
+    /// Lays out the cells of an answer. Whether any were left out is told besides.
     #[must_use]
     pub fn of(structure: &Structure, given: &ProtectedTable, layout: Layout<'_>) -> (Self, bool) {
         Self::of_cells(structure, given.table(), layout)
@@ -140,10 +148,12 @@ impl Pivot {
         let only = layout.only.and_then(|it| Some((table.column(it.dimension)?, it.takes)));
         let mut rows: Vec<usize> = (0..table.rows).collect();
         rows.retain(|row| only.is_none_or(|(column, takes)| takes(column.at(*row))));
+        let all = rows.len();
         if let Some(time) = table.column(TIME).filter(|_| layout.newest) {
             let last = rows.iter().map(|row| time.at(*row)).max().unwrap_or_default();
             rows.retain(|row| time.at(*row) == last);
         }
+        let older = rows.len() < all;
         let mut pivot = Self::default();
         let mut sides: [Vec<&Axis<'_>>; 2] = [vec![], vec![]];
         for axis in &axes {
@@ -164,10 +174,22 @@ impl Pivot {
         (pivot.down, pivot.across) = (ids(&down), ids(&across));
         let left_out =
             pivot.fill(&rows, (&down, &across), layout.most, |row| cell(table, &axes, row));
-        if layout.gap {
+        let multipliers = table.column(MULTIPLIER).map(|own| {
+            rows.iter()
+                .map(|row| own.at(*row))
+                .filter(|text| !text.is_empty())
+                .collect::<BTreeSet<_>>()
+        });
+        let multipliers = multipliers.unwrap_or_default();
+        pivot.mixed = multipliers.len() > 1;
+        if let Some(only) = multipliers.first().filter(|only| !pivot.mixed && **only != "0") {
+            pivot.fixed.push((MULTIPLIER.to_owned(), (*only).to_owned()));
+        }
+        // What is told in different units is not subtracted.
+        if layout.gap && !pivot.mixed {
             pivot.add_gaps();
         }
-        (pivot, left_out)
+        (pivot, left_out || older)
     }
 
     fn fill(
@@ -188,21 +210,22 @@ impl Pivot {
             };
         let of_rows = number(places.iter().map(|(row, _)| row).collect());
         let of_columns = number(places.iter().map(|(_, column)| column).collect());
-        let shown = (most / of_columns.len().max(1)).max(1);
+        let columns = of_columns.len().min(COLUMNS);
+        let shown = (most / columns.max(1)).max(1);
         let codes =
             |places: &[(u16, String)]| places.iter().map(|(_, code)| code.clone()).collect();
         self.rows = of_rows.keys().take(shown).map(|places| codes(places)).collect();
         let column = |places: &Vec<_>| Column { codes: codes(places), measure: Measure::Value };
-        self.columns = of_columns.keys().map(column).collect();
+        self.columns = of_columns.keys().take(columns).map(column).collect();
         for (row, (down, across)) in rows.iter().zip(&places) {
             let (Some(line), Some(column)) = (of_rows.get(down), of_columns.get(across)) else {
                 continue;
             };
-            if *line < shown {
+            if *line < shown && *column < columns {
                 self.cells.insert((*line, *column), cell(*row));
             }
         }
-        of_rows.len() > shown
+        of_rows.len() > shown || of_columns.len() > columns
     }
 
     /// The cell at a row and a column.

@@ -72,7 +72,7 @@ impl Index {
             words.retain(|word| word.len() >= TELLING);
         }
         let has = |text: &str, word: &str| {
-            text.split_whitespace().any(|own| own.starts_with(word) || stem(own) == stem(word))
+            text.split_whitespace().any(|own| own.starts_with(stem(word)))
         };
         let ranked = self.0.iter().filter_map(|entry| {
             let titles = words.iter().filter(|word| has(&entry.title, word)).count();

@@ -34,4 +34,8 @@ for (const form of document.querySelectorAll('form[method="get"]')) {
       if (field.name && !field.value) field.disabled = true;
     }
   });
+  // Who comes back finds them as they were.
+  window.addEventListener("pageshow", () => {
+    for (const field of form.elements) field.disabled = false;
+  });
 }

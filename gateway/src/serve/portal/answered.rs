@@ -117,8 +117,10 @@ fn common(
     let told = told.filter(|own| !OF_CELLS.contains(&own.id.as_str()));
     let same = told.filter_map(|own| {
         let column = answer.table.table().column(&own.id)?;
-        let mut texts = column.dictionary.iter().filter(|text| !text.is_empty());
-        let (first, None) = (texts.next()?, texts.next()) else { return None };
+        let [first] = &column.dictionary[..] else { return None };
+        if first.is_empty() {
+            return None;
+        }
         // What multiplies nothing need not be said.
         let plain = ["UNIT_MULT", "DECIMALS"].contains(&own.id.as_str()) && first == "0";
         let name = visit.say.concept(structures, &own.id);

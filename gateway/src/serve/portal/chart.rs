@@ -7,7 +7,6 @@ use axum::{
     extract::{Path, State},
     http::{Response, StatusCode, header},
 };
-use birge_proto::problem::{Kind as ProblemKind, Problem};
 
 use super::{
     Shared, answer,
@@ -19,11 +18,11 @@ use super::{
 };
 use crate::view::{
     chart::{self, Kind, Plot},
-    pivot::{Layout, Pivot, TIME},
+    pivot::{Layout, Pivot, TIME, TOTAL},
 };
 
 /// Cells that are drawn at most.
-const CELLS: usize = 4_000;
+const CELLS: usize = 20_000;
 /// Cells of the table below it at most.
 const SHOWN: usize = 700;
 
@@ -51,11 +50,11 @@ pub(super) async fn chart(
     Path((kind, dataset)): Path<(String, String)>,
 ) -> Response<Body> {
     answer(&portal, &visit, async {
-        let kind = kind_of(&kind)?;
-        let asked = portal.ask(&visit, &dataset, Some(kind)).await?;
-        let plot = plotted(kind, &visit, &asked, CELLS).1;
-        let pivot = plotted(kind, &visit, &asked, SHOWN).0;
-        let Asked { structures, structure, wanted, answer } = &asked;
+        let asked = portal.ask(&visit, &dataset, Some(&kind)).await?;
+        let kind = asked.kind;
+        let plotted = |most| tokio::task::block_in_place(|| plotted(kind, &visit, &asked, most));
+        let (plot, pivot) = (plotted(CELLS).1, plotted(SHOWN).0);
+        let Asked { structures, structure, wanted, answer, .. } = &asked;
         let kinds = Kind::ALL.into_iter().filter(|kind| kind.suits(structure));
         let address = |kind: Kind, wanted: &str| {
             format!("/chart/{}/{}?{wanted}", kind.as_str(), structure.id)
@@ -76,8 +75,9 @@ pub(super) async fn chart(
             form: Form::of(&visit, structures, structure, wanted),
             drawing: (!plot.is_empty()).then(|| chart::draw(kind, &plot, &visit.say)),
             left_out: plot.left_out,
-            table: (!pivot.0.is_empty())
-                .then(|| Table::of(&visit.say, structures, structure, &pivot.0, pivot.1)),
+            table: (!pivot.0.is_empty()).then(|| {
+                Table::of(&visit.say, structures, structure, (&pivot.0, pivot.1), &wanted.as_of)
+            }),
             answered: Answered::of(&portal, &visit, structures, wanted, answer),
             as_table: format!("/table/{}?{}", structure.id, wanted.query()),
             as_file: format!(
@@ -99,16 +99,11 @@ pub(super) async fn svg(
     Path((kind, dataset)): Path<(String, String)>,
 ) -> Response<Body> {
     answer(&portal, &visit, async {
-        let kind = kind_of(&kind)?;
-        let asked = portal.ask(&visit, &dataset, Some(kind)).await?;
-        let (_, plot) = plotted(kind, &visit, &asked, CELLS);
+        let asked = portal.ask(&visit, &dataset, Some(&kind)).await?;
+        let kind = asked.kind;
+        let plotted = || plotted(kind, &visit, &asked, CELLS);
+        let (_, plot) = tokio::task::block_in_place(plotted);
         let drawing = chart::draw(kind, &plot, &visit.say);
-        // A file of its own says what it is.
-        let drawing = drawing.replacen(
-            "<svg ",
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" ",
-            usize::from(!drawing.contains("xmlns=")),
-        );
         let mut response = page::text(StatusCode::OK, "image/svg+xml; charset=utf-8", drawing);
         let exchange = asked.answer.provenance.exchange;
         let name = format!("attachment; filename=\"exchange-{exchange}.svg\"");
@@ -116,14 +111,6 @@ pub(super) async fn svg(
         Ok(response)
     })
     .await
-}
-
-fn kind_of(name: &str) -> Result<Kind, Problem> {
-    Kind::named(name).ok_or_else(|| {
-        let known: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
-        Problem::new(ProblemKind::NotFound, format!("there is no chart {name:?}"))
-            .hint(format!("there are {}", known.join(", ")))
-    })
 }
 
 /// The table of a chart, whether rows of it were left out, and what is drawn.
@@ -139,7 +126,7 @@ fn plotted(kind: Kind, visit: &Visit, asked: &Asked, most: usize) -> ((Pivot, bo
     let told = pivot.fixed.iter().filter(|(id, code)| {
         id == TIME
             || (!["FREQ", "UNIT_MEASURE", "SEX", along].contains(&id.as_str())
-                && code != "_T"
+                && code != TOTAL
                 && code != "_Z")
     });
     let told: Vec<_> = told.map(|(id, code)| visit.say.code_name(structure, id, code)).collect();
@@ -147,6 +134,7 @@ fn plotted(kind: Kind, visit: &Visit, asked: &Asked, most: usize) -> ((Pivot, bo
         true => name.to_owned(),
         false => format!("{name} ({})", told.join(", ")),
     };
-    let plot = Plot::of(kind, &pivot, structure, title, &visit.say);
+    let mut plot = Plot::of(kind, &pivot, structure, title, &visit.say);
+    plot.left_out |= cut;
     ((pivot, cut), plot)
 }

@@ -4,7 +4,7 @@ use axum::{
     Extension,
     body::Body,
     extract::{Request, State},
-    http::{Response, Uri, header},
+    http::{Response, StatusCode, Uri, header},
 };
 use birge_proto::problem::{Kind, Problem};
 
@@ -24,11 +24,16 @@ pub(super) async fn file(
         let uri: Uri = address.parse().map_err(wrong)?;
         let peer = portal.peer(&visit)?;
         let mut headers = head.headers;
+        // The address is told in files, too, and HTTP/2 has no header of it.
+        if let Ok(host) = visit.host.parse() {
+            headers.insert(header::HOST, host);
+        }
         if let Ok(language) = visit.say.code().parse() {
             headers.insert(header::ACCEPT_LANGUAGE, language);
         }
         let mut response = portal.rest.answer(peer, &uri, &headers).await?;
-        let is_named = response.headers().contains_key(header::CONTENT_DISPOSITION);
+        let is_kept = response.status() == StatusCode::NOT_MODIFIED;
+        let is_named = is_kept || response.headers().contains_key(header::CONTENT_DISPOSITION);
         if !is_named {
             let ending = ending(response.headers().get(header::CONTENT_TYPE));
             let exchange =

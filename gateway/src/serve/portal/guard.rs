@@ -51,6 +51,8 @@ pub(super) struct Visit {
     pub(super) query: String,
     /// The name that the address was asked for by.
     pub(super) host: String,
+    /// Does it read, and change nothing?
+    pub(super) reads: bool,
 }
 
 impl Visit {
@@ -65,6 +67,7 @@ impl Visit {
             address: uri.path_and_query().map_or("/", |own| own.as_str()).to_owned(),
             query: uri.query().unwrap_or_default().to_owned(),
             host: host.unwrap_or_default().to_owned(),
+            reads: reads(request.method()),
         }
     }
 
@@ -96,8 +99,9 @@ pub(super) async fn guard(
             if visit.peer.is_none() && !open {
                 page::sign_in_first(&visit)
             } else {
-                request.extensions_mut().insert(visit);
-                next.run(request).await
+                request.extensions_mut().insert(visit.clone());
+                let response = next.run(request).await;
+                refused(&portal, &visit, response).await
             }
         }
         Err(problem) => page::problem(&portal, &visit, &problem),
@@ -109,6 +113,22 @@ pub(super) async fn guard(
     response
 }
 
+/// What no handler was found for, or could not be read, as a page; of who is known it is recorded.
+async fn refused(portal: &Portal, visit: &Visit, response: Response<Body>) -> Response<Body> {
+    let html = response.headers().get(header::CONTENT_TYPE);
+    let html = html.and_then(|kind| kind.to_str().ok()).is_some_and(|kind| kind.contains("html"));
+    if html || !response.status().is_client_error() {
+        return response;
+    }
+    let detail = "the address, or what is to be done with it, means nothing here";
+    let problem = Problem::new(Kind::Malformed, detail);
+    let problem = match &visit.peer {
+        Some(peer) => portal.gate.refused(peer, PAGES, problem).await,
+        None => problem,
+    };
+    page::problem(portal, visit, &problem)
+}
+
 /// Who visits: the public, or a person by its session; nobody where it has none that counts.
 fn admitted(portal: &Portal, request: &Request) -> Result<Option<Peer>, Problem> {
     let headers = request.headers();
@@ -117,8 +137,9 @@ fn admitted(portal: &Portal, request: &Request) -> Result<Option<Peer>, Problem>
         return Err(Problem::new(Kind::Malformed, detail)
             .hint("ask for figures under /sdmx, at the address for persons"));
     }
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !reads && !is_own(headers, request.uri().authority().map(|own| own.as_str())) {
+    if !reads(request.method())
+        && !is_own(headers, request.uri().authority().map(|own| own.as_str()))
+    {
         portal.turned.count("page-of-another-origin");
         return Err(Problem::new(Kind::WrongRole, "a page of another origin asks for it")
             .hint("use the portal's own pages"));
@@ -138,6 +159,10 @@ fn admitted(portal: &Portal, request: &Request) -> Result<Option<Peer>, Problem>
             Ok(None)
         }
     }
+}
+
+fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// Does a page of this origin ask? Browsers say so themselves; older ones say which origin it is.
@@ -192,7 +217,8 @@ fn secured(mut response: Response<Body>) -> Response<Body> {
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // Without it, browsers that are older tell of their own forms that they come from nowhere.
+        (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "private, no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
@@ -221,12 +247,18 @@ pub(in crate::serve) async fn dress(
         return next.run(request).await;
     }
     let visit = Visit::of(&portal, &request);
+    let peer = admitted(&portal, &request).ok().flatten();
+    let peer = peer.filter(|peer| portal.door == Door::People && portal.gate.counts(peer));
     let response = next.run(request).await;
     let kind = response.headers().get(header::CONTENT_TYPE);
     let missing = [StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED].contains(&response.status());
     match missing && kind.is_some_and(|kind| kind == "application/problem+json") {
         true => {
             let problem = Problem::new(Kind::NotFound, "there is no page of this name");
+            let problem = match &peer {
+                Some(peer) => portal.gate.refused(peer, PAGES, problem).await,
+                None => problem,
+            };
             secured(page::problem(&portal, &visit, &problem))
         }
         false => response,

@@ -3,11 +3,7 @@
 
 use askama::Template;
 use axum::{Extension, body::Body, extract::State, http::Response};
-use birge_proto::{
-    identity::Role,
-    problem::Problem,
-    wire::{Dataset, PeriodState},
-};
+use birge_proto::{identity::Role, problem::Problem, wire::PeriodState};
 
 use super::{
     Portal, Shared, answer,
@@ -40,7 +36,7 @@ struct Home {
     frame: Frame,
     is_auditor: bool,
     /// What is owed: dataset, agency, and how it stands.
-    owed: Vec<(Dataset, String, Mark)>,
+    owed: Vec<Owed>,
     more_owed: String,
     /// The newest that came.
     news: Vec<News>,
@@ -48,6 +44,14 @@ struct Home {
     lines: Vec<Line>,
     facets: Vec<(String, String)>,
     quorum_lost: bool,
+}
+
+/// A period of which figures are owed.
+struct Owed {
+    name: String,
+    agency: String,
+    article: String,
+    mark: Mark,
 }
 
 /// A period of which figures came.
@@ -102,12 +106,7 @@ pub(super) async fn home(
 
 impl Portal {
     /// What is missing, or due next: of one agency, or for auditors what is missing of all.
-    fn owed(
-        &self,
-        visit: &Visit,
-        agency: Option<&str>,
-        role: Role,
-    ) -> Result<Vec<(Dataset, String, Mark)>, Problem> {
+    fn owed(&self, visit: &Visit, agency: Option<&str>, role: Role) -> Result<Vec<Owed>, Problem> {
         let (now, structures) = (self.clock.now(), self.structures());
         let datasets = self.catalog.read(|state| overview(state, now))?;
         let mut owed = vec![];
@@ -125,19 +124,19 @@ impl Portal {
                 };
                 if counts {
                     let mark = mark(visit, &structures, &dataset, period);
-                    let mut told = Dataset { periods: vec![], ..dataset.clone() };
-                    let name = told.names.get(visit.say.code()).or(told.names.get("en")).cloned();
-                    told.names = [(String::from("own"), name.unwrap_or_default())].into();
-                    owed.push((period.due.clone(), told, mark));
+                    let name = dataset.names.get(visit.say.code()).or(dataset.names.get("en"));
+                    let told = Owed {
+                        name: name.cloned().unwrap_or_default(),
+                        agency: self.body(visit, &dataset.agency),
+                        article: dataset.article.clone(),
+                        mark,
+                    };
+                    owed.push((period.due.clone(), told));
                 }
             }
         }
         owed.sort_by(|one, other| one.0.cmp(&other.0));
-        let told = owed.into_iter().map(|(_, dataset, mark)| {
-            let agency = self.body(visit, &dataset.agency);
-            (dataset, agency, mark)
-        });
-        Ok(told.collect())
+        Ok(owed.into_iter().map(|(_, told)| told).collect())
     }
 
     /// The newest figures that came. That they did is public, what they say is not.

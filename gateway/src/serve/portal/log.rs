@@ -2,6 +2,8 @@
 
 mod read;
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::{
     Extension,
@@ -36,6 +38,8 @@ struct List {
     kinds: Vec<(&'static str, String, bool)>,
     datasets: Vec<(String, String)>,
     size: String,
+    /// Which records were gone through.
+    range: String,
     /// Witnesses, and when they signed the checkpoint that is shown.
     witnesses: Vec<(String, Option<String>)>,
     checkpoint: Option<(String, String)>,
@@ -69,8 +73,7 @@ pub(super) async fn list(
     Extension(visit): Extension<Visit>,
 ) -> Response<Body> {
     answer(&portal, &visit, async {
-        portal.admit(&visit, "audit/records").await?;
-        let sought = Sought::read(&visit.query);
+        let sought = portal.sought(&visit).await?;
         let read = portal.records(&visit, &sought, SHOWN).await?;
         let shown = portal.ledger.shown().ok();
         let size = shown.as_ref().map_or(0, |shown| shown.checkpoint.size());
@@ -78,6 +81,8 @@ pub(super) async fn list(
             0 => None,
             _ => portal.prove(&visit, size - 1, None).await?,
         };
+        let range = [("from", visit.say.count(read.from)), ("to", visit.say.count(read.to))];
+        let range = range.iter().map(|(name, number)| (*name, number.as_str())).collect::<Vec<_>>();
         let structures = portal.structures();
         let named = |id: &str| visit.say.it(&format!("kind-{id}"));
         let kinds = Event::KINDS.iter();
@@ -89,10 +94,9 @@ pub(super) async fn list(
             kinds: kinds.collect(),
             datasets: datasets.collect(),
             size: visit.say.count(size),
+            range: visit.say.tell("log-range", &range),
+            checkpoint: proved.as_ref().map(|own| (own.origin.clone(), own.root.clone())),
             witnesses: proved.map(|proved| proved.witnesses).unwrap_or_default(),
-            checkpoint: shown.map(|own| {
-                (own.checkpoint.origin().to_owned(), hex::encode(own.checkpoint.root()))
-            }),
             quorum_lost: portal.catalog.read(|state| state.registry.quorum_lost()),
             older: read.next.map(|next| format!("/log?{}", sought.query(Some(next)))),
             file: format!("/log/records.jsonl?{}", sought.query(sought.before)),
@@ -109,8 +113,7 @@ pub(super) async fn export(
     Extension(visit): Extension<Visit>,
 ) -> Response<Body> {
     answer(&portal, &visit, async {
-        portal.admit(&visit, "audit/records").await?;
-        let sought = Sought::read(&visit.query);
+        let sought = portal.sought(&visit).await?;
         let read = portal.records(&visit, &sought, read::EXPORTED).await?;
         let lines = read.entries.iter().map(|entry| {
             let record: Value = serde_json::from_slice(&entry.text).unwrap_or_default();
@@ -134,17 +137,20 @@ pub(super) async fn one(
     Path(index): Path<String>,
 ) -> Response<Body> {
     answer(&portal, &visit, async {
-        let index = number(&index)?;
+        let index = portal.number(&visit, &index).await?;
         let entry = portal.entry(&visit, index).await?;
         let known = entry.as_ref().filter(|entry| !entry.is_notice);
         let opening = known.and_then(|entry| Opening::from_bytes(&entry.opening));
         let record = known.zip(opening).map(|(entry, opening)| (entry.text.as_slice(), opening));
         let proved = portal.prove(&visit, index, record).await?;
         let parsed = known.and_then(|entry| Record::parse(&entry.text).ok());
-        let decree = portal.decree().ok();
+        // As the law was then.
+        let then = parsed.as_ref().and_then(|own| {
+            portal.catalog.read(|state| state.decree_then(own.time).map(Arc::clone))
+        });
         let articles = parsed.as_ref().map(|own| own.articles().to_vec()).unwrap_or_default();
         let articles = articles.into_iter().map(|article| {
-            let text = page::article_text(decree.as_deref(), &article, &visit);
+            let text = page::article_text(then.as_deref(), &article, &visit);
             (article, text)
         });
         let value: Value = entry
@@ -160,7 +166,10 @@ pub(super) async fn one(
         let title = visit.say.with("record-n", "index", &visit.say.count(index));
         page(&One {
             frame: Frame::of(&portal, &visit, "log", title),
-            lines: entry.as_ref().map(|entry| entry.told(&portal, &visit)).unwrap_or_default(),
+            lines: entry
+                .as_ref()
+                .map(|own| own.told(&portal, &visit, then.as_deref()))
+                .unwrap_or_default(),
             text: match entry {
                 Some(_) => serde_json::to_string_pretty(&value).unwrap_or_default(),
                 None => String::new(),
@@ -186,12 +195,7 @@ pub(super) async fn proof(
     Path(index): Path<String>,
 ) -> Response<Body> {
     answer(&portal, &visit, async {
-        portal.admit(&visit, "query/proof").await?;
-        let index = number(&index)?;
-        let size = portal.ledger.settled().borrow().checkpoint.size();
-        if index >= size {
-            return Err(not_yet(index, size));
-        }
+        let index = portal.number(&visit, &index).await?;
         let proof = portal.ledger.evidence(index).await?;
         let mut response = page::text(StatusCode::OK, TLOG_PROOF, proof);
         let name = format!("attachment; filename=\"{index}.tlog-proof\"");
@@ -201,33 +205,37 @@ pub(super) async fn proof(
     .await
 }
 
-fn number(text: &str) -> Result<u64, Problem> {
-    text.parse().map_err(|_| {
-        Problem::new(Kind::NotFound, format!("{text:?} is no number of a record"))
-            .hint("records are numbered from 0")
-    })
-}
-
-fn not_yet(index: u64, size: u64) -> Problem {
-    Problem::new(Kind::NotFound, format!("the checkpoint covers {size} records, and not {index}"))
-        .hint("try again in a few seconds, if it was just made")
-}
-
 impl Portal {
+    /// The number of a record that a checkpoint covers.
+    async fn number(&self, visit: &Visit, text: &str) -> Result<u64, Problem> {
+        let asker = self.admit(visit, "query/proof").await?;
+        let size = self.ledger.settled().borrow().checkpoint.size();
+        let read = match text.parse() {
+            Ok(index) if index < size => Ok(index),
+            Ok(index) => {
+                let detail = format!("the checkpoint covers {size} records, and not {index}");
+                Err(Problem::new(Kind::NotFound, detail)
+                    .hint("try again in a few seconds, if it was just made"))
+            }
+            Err(_) => Err(Problem::new(Kind::NotFound, format!("{text:?} is no record's number"))
+                .hint("records are numbered from 0")),
+        };
+        self.gate.told("query/proof", &asker, read).await
+    }
+
+    /// What an address seeks.
+    async fn sought(&self, visit: &Visit) -> Result<Sought, Problem> {
+        let asker = self.admit(visit, "audit/records").await?;
+        self.gate.told("audit/records", &asker, Sought::read(&visit.query)).await
+    }
+
     /// One record, as far as who visits may see it; to the public none is shown.
     async fn entry(&self, visit: &Visit, index: u64) -> Result<Option<read::Entry>, Problem> {
         let may = visit
             .identity()
             .is_some_and(|own| matches!(own.role, Role::Member | Role::Observer | Role::Auditor));
         if self.door == Door::Public || !may {
-            self.admit(visit, "query/proof").await?;
-            let size = self.ledger.settled().borrow().checkpoint.size();
-            return if index < size { Ok(None) } else { Err(not_yet(index, size)) };
-        }
-        self.admit(visit, "audit/records").await?;
-        let size = self.ledger.settled().borrow().checkpoint.size();
-        if index >= size {
-            return Err(not_yet(index, size));
+            return Ok(None);
         }
         let all = self.range(visit, (index, index + 1), None).await?;
         Ok(all.into_iter().find(|entry| !entry.text.is_empty()))

@@ -53,7 +53,7 @@ impl Frame {
                 .extend_pairs(kept)
                 .append_pair("lang", code)
                 .finish();
-            format!("{}?{query}", visit.address.split('?').next().unwrap_or("/"))
+            format!("?{query}")
         };
         let choices = visit.say.choices().into_iter();
         let languages = choices.map(|it| (it.code, it.name, address(it.code), it.chosen)).collect();
@@ -119,7 +119,8 @@ pub(super) fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 /// To the page where people sign in, and from there back.
 pub(super) fn sign_in_first(visit: &Visit) -> Response<Body> {
-    let back: String = byte_serialize(visit.address.as_bytes()).collect();
+    let back = if visit.reads { visit.address.as_str() } else { "/" };
+    let back: String = byte_serialize(back.as_bytes()).collect();
     see_other(&format!("/sign-in?next={back}"))
 }
 

@@ -48,6 +48,9 @@ impl Portal {
         let receipt = Receipt::parse(&proof).map_err(|error| wrong(&error))?;
         let checkpoint =
             Checkpoint::unverified(&receipt.checkpoint).map_err(|error| wrong(&error))?;
+        if self.ledger.recognise(&receipt.checkpoint).is_none() {
+            return Err(wrong(&"the checkpoint is not signed by the log's key"));
+        }
         if let Some((record, opening)) = record {
             let evidence = Evidence { proof, record: record.to_vec(), opening };
             let keys = self.ledger.keys().iter();

@@ -9,8 +9,9 @@ use axum::{
     extract::{Path, State},
     http::Response,
 };
-use birge_proto::problem::Problem;
+use birge_proto::problem::{Kind as ProblemKind, Problem};
 use birge_schemas::structure::{Structure, Structures};
+use form_urlencoded::byte_serialize;
 
 use super::{
     Portal, Shared, answer,
@@ -25,7 +26,7 @@ use crate::{
     query::Answer,
     view::{
         chart::Kind,
-        pivot::{Heading, Layout, Measure, Pivot, TIME, Value},
+        pivot::{Heading, Layout, Measure, Pivot, TIME, TOTAL, Value},
         words::Say,
     },
 };
@@ -61,6 +62,10 @@ pub(super) struct Table {
     pub(super) legend: Vec<(String, String)>,
     /// Rows were left out.
     pub(super) cut: bool,
+    /// Cells have different multipliers of their unit.
+    pub(super) mixed: bool,
+    /// As it was known then; empty: now.
+    pub(super) as_of: String,
 }
 
 /// A heading.
@@ -89,6 +94,8 @@ pub(super) struct Shown {
 
 /// A question for figures by a page, and its answer.
 pub(super) struct Asked {
+    /// Of which chart, where it is of one.
+    pub(super) kind: Kind,
     pub(super) structures: Arc<Structures>,
     pub(super) structure: Arc<Structure>,
     pub(super) wanted: Wanted,
@@ -96,26 +103,38 @@ pub(super) struct Asked {
 }
 
 impl Portal {
-    /// Asks for what an address wants. Where nothing was chosen and there are no totals, the last
-    /// period is asked for as it is.
+    /// Asks for what an address wants, for a table or a chart of this name. Where it says nothing of
+    /// that and there are no totals, the last period is asked for as it is.
     pub(super) async fn ask(
         &self,
         visit: &Visit,
         dataset: &str,
-        chart: Option<Kind>,
+        chart: Option<&str>,
     ) -> Result<Asked, Problem> {
         let asker = self.admit(visit, "query/ask").await?;
         let structures = self.structures();
-        let read = find::dataset(&structures, dataset)
-            .and_then(|own| Ok((Arc::clone(own), Wanted::read(own, chart, &visit.query)?)));
-        let (structure, mut wanted) = self.gate.told("query/ask", &asker, read).await?;
+        let read = || {
+            let kind = chart.map(kind_of).transpose()?;
+            let structure = Arc::clone(find::dataset(&structures, dataset)?);
+            let wanted = Wanted::read(&structure, kind, &visit.query)?;
+            Ok((kind, structure, wanted))
+        };
+        let (kind, structure, mut wanted) = self.gate.told("query/ask", &asker, read()).await?;
         let mut answer = self.query.ask(&asker, wanted.request(&structure)).await?;
-        if answer.is_empty() && !wanted.chosen {
-            wanted = Wanted::open(&structure, chart);
+        if answer.is_empty() && wanted.bare {
+            wanted = Wanted::open(&structure, kind);
             answer = self.query.ask(&asker, wanted.request(&structure)).await?;
         }
-        Ok(Asked { structures, structure, wanted, answer })
+        Ok(Asked { kind: kind.unwrap_or(Kind::Lines), structures, structure, wanted, answer })
     }
+}
+
+fn kind_of(name: &str) -> Result<Kind, Problem> {
+    Kind::named(name).ok_or_else(|| {
+        let known: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        Problem::new(ProblemKind::NotFound, format!("there is no chart {name:?}"))
+            .hint(format!("there are {}", known.join(", ")))
+    })
 }
 
 /// Shows a table.
@@ -126,7 +145,7 @@ pub(super) async fn table(
 ) -> Response<Body> {
     answer(&portal, &visit, async {
         let asked = portal.ask(&visit, &dataset, None).await?;
-        let Asked { structures, structure, wanted, answer } = &asked;
+        let Asked { structures, structure, wanted, answer, .. } = &asked;
         let layout = Layout {
             across: &wanted.across,
             gap: wanted.gap,
@@ -134,8 +153,9 @@ pub(super) async fn table(
             newest: false,
             most: CELLS,
         };
-        let (pivot, cut) = Pivot::of(structure, &answer.table, layout);
-        let table = Table::of(&visit.say, structures, structure, &pivot, cut);
+        let pivot = || Pivot::of(structure, &answer.table, layout);
+        let (pivot, cut) = tokio::task::block_in_place(pivot);
+        let table = Table::of(&visit.say, structures, structure, (&pivot, cut), &wanted.as_of);
         let kinds = Kind::ALL.into_iter().filter(|kind| kind.suits(structure));
         let charts = kinds.map(|kind| {
             let query = wanted.as_chart(kind, structure).query();
@@ -160,8 +180,8 @@ impl Table {
         say: &Say,
         structures: &Structures,
         structure: &Structure,
-        pivot: &Pivot,
-        cut: bool,
+        (pivot, cut): (&Pivot, bool),
+        as_of: &str,
     ) -> Self {
         let head = |heading: &Heading<'_>| Head {
             name: match (heading.of, heading.measure) {
@@ -179,7 +199,7 @@ impl Table {
         let heads = heads.iter().map(|line| line.iter().map(head).collect());
         let line = |row: usize| Line {
             stubs: pivot.stubs(row).iter().map(head).collect(),
-            total: pivot.rows[row].last().is_some_and(|code| code == "_T"),
+            total: pivot.rows[row].last().is_some_and(|code| code == TOTAL),
             cells: (0..pivot.columns.len()).map(|column| shown(say, pivot, row, column)).collect(),
         };
         let of_interest = |id: &str| !["FREQ"].contains(&id);
@@ -198,6 +218,8 @@ impl Table {
             lines: (0..pivot.rows.len()).map(line).collect(),
             legend: legend(say, structure, pivot),
             cut,
+            mixed: pivot.mixed,
+            as_of: byte_serialize(as_of.as_bytes()).collect(),
         }
     }
 }

@@ -15,6 +15,7 @@ use birge_proto::{
     wire::{AskRequest, ListVersionsRequest, Selection, Version, VersionState},
 };
 use birge_schemas::structure::Structure;
+use form_urlencoded::parse;
 
 use super::{
     Portal, Shared, answer,
@@ -84,8 +85,9 @@ pub(super) async fn cell(
     answer(&portal, &visit, async {
         let asker = portal.admit(&visit, "query/ask").await?;
         let structures = portal.structures();
-        let asked = find::dataset(&structures, &dataset)
-            .and_then(|structure| Ok((Arc::clone(structure), question(structure, &key)?)));
+        let asked = find::dataset(&structures, &dataset).and_then(|structure| {
+            Ok((Arc::clone(structure), question(structure, &key, &visit.query)?))
+        });
         let (structure, (wanted, request)) = portal.gate.told("query/ask", &asker, asked).await?;
         let answer = portal.query.ask(&asker, request).await?;
         show_cell(&portal, &visit, (&structure, &wanted), &answer)
@@ -94,7 +96,11 @@ pub(super) async fn cell(
 }
 
 /// The question for one cell: `KG.MIG_STOCK.F.….2024`, codes in the structure's order and the period.
-fn question(structure: &Structure, key: &str) -> Result<(Wanted, AskRequest), Problem> {
+fn question(
+    structure: &Structure,
+    key: &str,
+    query: &str,
+) -> Result<(Wanted, AskRequest), Problem> {
     let parts: Vec<&str> = key.split('.').collect();
     let dimensions: Vec<_> = structure.coded().map(|own| own.id.as_str()).chain([TIME]).collect();
     if parts.len() != dimensions.len() || parts.contains(&"") {
@@ -103,7 +109,9 @@ fn question(structure: &Structure, key: &str) -> Result<(Wanted, AskRequest), Pr
         return Err(Problem::new(Kind::Malformed, detail).hint(expected));
     }
     let named = dimensions.iter().zip(&parts);
-    let mut wanted = Wanted { chosen: true, ..Wanted::default() };
+    let as_of = parse(query.as_bytes()).find(|(name, _)| name == "asOf");
+    let as_of = as_of.map(|(_, value)| value.into_owned()).unwrap_or_default();
+    let mut wanted = Wanted { chosen: true, as_of: as_of.clone(), ..Wanted::default() };
     let select = |(dimension, code): (&&str, &&str)| Selection {
         dimension: (*dimension).to_owned(),
         codes: vec![(*code).to_owned()],
@@ -116,7 +124,8 @@ fn question(structure: &Structure, key: &str) -> Result<(Wanted, AskRequest), Pr
             coded => drop(wanted.codes.insert(coded.to_owned(), vec![(*code).to_owned()])),
         }
     }
-    Ok((wanted, AskRequest { dataset: structure.id.clone(), selections, ..AskRequest::default() }))
+    let dataset = structure.id.clone();
+    Ok((wanted, AskRequest { dataset, selections, as_of, ..AskRequest::default() }))
 }
 
 fn show_cell(
@@ -235,14 +244,22 @@ impl Portal {
         let id: BatchId = text.parse().map_err(|_| nothing())?;
         let submission = self.catalog.submission(&id)?.ok_or_else(nothing)?;
         let versions = self.catalog.read(|state| {
-            let datasets: Vec<String> = state.structures.iter().map(|own| own.id.clone()).collect();
-            let each = datasets.into_iter().flat_map(|dataset| {
-                let request =
-                    ListVersionsRequest { dataset: dataset.clone(), period: String::new() };
-                let found = versions(state, &request).unwrap_or_default().into_iter();
-                found.map(move |version| (dataset.clone(), version))
-            });
-            each.filter(|(_, version)| version.batch == id.to_string()).collect()
+            let mut brought = vec![];
+            for structure in state.structures.iter() {
+                let holding = state.holding(&structure.id);
+                for period in &submission.periods {
+                    let held = holding.period(period);
+                    if !held.is_some_and(|own| own.versions().iter().any(|it| it.batch == id)) {
+                        continue;
+                    }
+                    let (dataset, period) = (structure.id.clone(), period.clone());
+                    let request = ListVersionsRequest { dataset, period };
+                    let found = versions(state, &request).unwrap_or_default().into_iter();
+                    let own = found.filter(|version| version.batch == id.to_string());
+                    brought.extend(own.map(|version| (structure.id.clone(), version)));
+                }
+            }
+            brought
         });
         Ok((id, submission.agency, submission.index, versions))
     }

@@ -15,13 +15,11 @@ use form_urlencoded::{Serializer, parse};
 
 use crate::view::{
     chart::Kind,
-    pivot::{SEX, TIME},
+    pivot::{SEX, TIME, TOTAL},
 };
 
 /// Observations that are asked for at most for one page.
 pub(super) const MOST: u64 = 20_000;
-/// The code of totals.
-const TOTAL: &str = "_T";
 /// Periods that are shown where nothing is said of them.
 const LAST: u32 = 5;
 /// Characters of a query.
@@ -47,6 +45,8 @@ pub(super) struct Wanted {
     pub(super) by: String,
     /// Was this chosen, and is not what is shown first?
     pub(super) chosen: bool,
+    /// Did the address say nothing of what is wanted?
+    pub(super) bare: bool,
 }
 
 impl Wanted {
@@ -64,9 +64,10 @@ impl Wanted {
             return Err(Problem::new(ProblemKind::TooLarge, detail)
                 .hint("leave dimensions open of which nearly everything is wanted"));
         }
-        let mut wanted = Self::default();
+        let mut wanted = Self { bare: true, ..Self::default() };
         for (name, value) in parse(query.as_bytes()) {
             let value = value.trim().to_owned();
+            wanted.bare &= ["lang", "by"].contains(&&*name);
             match &*name {
                 "lang" => {}
                 "chosen" => wanted.chosen = true,
@@ -118,7 +119,7 @@ impl Wanted {
         if nothing {
             self.last = match chart {
                 None => LAST,
-                Some(Kind::Lines) => 0,
+                Some(kind) if kind.along().unwrap_or(&self.by) == TIME => 0,
                 Some(_) => 1,
             };
         }
@@ -140,7 +141,7 @@ impl Wanted {
 
     /// The same as a chart of this kind has a use for.
     pub(super) fn as_chart(&self, kind: Kind, structure: &Structure) -> Self {
-        let mut wanted = Self { chosen: true, ..self.clone() };
+        let mut wanted = Self { chosen: true, bare: false, ..self.clone() };
         if let Some(along) = kind.along() {
             wanted.codes.remove(along);
         } else {
@@ -152,7 +153,7 @@ impl Wanted {
             wanted.codes.retain(|id, codes| *id != wanted.by || codes.len() > 1);
         }
         (wanted.across, wanted.gap) = (vec![], false);
-        if kind.of_one_period() {
+        if kind.of_one_period() && wanted.by != TIME {
             wanted.last = 1;
         }
         wanted

@@ -18,6 +18,8 @@ use x509_parser::{
 #[derive(Debug, Clone)]
 pub(in crate::serve) struct Named {
     names: Vec<String>,
+    /// By these nodes know the exchange.
+    taken: Vec<String>,
     shown: Arc<CertifiedKey>,
 }
 
@@ -40,18 +42,25 @@ impl Named {
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).context("the key is none")?;
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let shown = CertifiedKey::from_der(chain, key, &provider);
-        Ok(Self { names, shown: Arc::new(shown.context("certificate and key are no pair")?) })
+        let taken = taken.to_vec();
+        Ok(Self {
+            names,
+            taken,
+            shown: Arc::new(shown.context("certificate and key are no pair")?),
+        })
     }
 
     /// Is it for who asks for this name?
     fn is_for(&self, asked: &str) -> bool {
-        self.names.iter().any(|name| match name.strip_prefix("*.") {
-            Some(domain) => {
-                let rest = asked.split_once('.').map(|(_, rest)| rest);
-                rest.is_some_and(|rest| rest.eq_ignore_ascii_case(domain))
-            }
-            None => name.eq_ignore_ascii_case(asked),
-        })
+        let is = |name: &String| name.eq_ignore_ascii_case(asked);
+        !self.taken.iter().any(is)
+            && self.names.iter().any(|name| match name.strip_prefix("*.") {
+                Some(domain) => {
+                    let rest = asked.split_once('.').map(|(_, rest)| rest);
+                    rest.is_some_and(|rest| rest.eq_ignore_ascii_case(domain))
+                }
+                None => name.eq_ignore_ascii_case(asked),
+            })
     }
 }
 
@@ -100,7 +109,8 @@ mod tests {
         for own in ["portal.example", "PORTAL.example", "migration.gov.example"] {
             assert!(named.is_for(own), "{own}");
         }
-        for other in ["", "other.example", "a.b.gov.example", "gov.example"] {
+        for other in ["", "exchange.gov.example", "other.example", "a.b.gov.example", "gov.example"]
+        {
             assert!(!named.is_for(other), "{other}");
         }
         let (certificate, key) = made(&["exchange.gov.example"]);

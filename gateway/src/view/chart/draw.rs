@@ -149,7 +149,7 @@ impl Sheet<'_> {
             group = group.add(Self::line((x, top), (x, bottom), mark == 0.0)).add(Self::text(
                 (x, bottom + 18.0),
                 Anchor::Middle,
-                &self.say.number(mark.abs()),
+                &self.say.number(mark),
             ));
         }
         group
@@ -160,7 +160,10 @@ impl Sheet<'_> {
         let mut group = Group::new();
         let (mut x, mut y) = (8.0, 48.0);
         for (place, series) in self.plot.series.iter().enumerate() {
-            let name: String = series.name.chars().take(34).collect();
+            let name = match series.name.chars().count() {
+                0..=34 => series.name.clone(),
+                _ => series.name.chars().take(33).chain(['…']).collect(),
+            };
             let width = 34.0 + name.chars().count() as f64 * LETTER.1;
             // Room for the unit at the end of the first line.
             let end = if y < 50.0 { WIDTH - 90.0 } else { WIDTH };

@@ -98,11 +98,10 @@ fn names(sheet: &Sheet<'_>, mut group: Group, mut ends: Vec<(f64, usize)>) -> Gr
     for (y, place) in ends {
         let at = y.max(free);
         free = at + LETTER.0 + 3.0;
-        let look = sheet.look(place);
         let name = &sheet.plot.series[place].name;
         let label =
             Sheet::label((RIGHT + 8.0, at + 4.0), Anchor::Start, name, WIDTH - RIGHT - 12.0);
-        group = group.add(label.set("color", look.colour));
+        group = group.add(label);
     }
     group
 }

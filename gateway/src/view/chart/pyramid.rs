@@ -12,6 +12,8 @@ const THICK: f64 = 20.0;
 /// Room for the names of ages in the middle.
 const MIDDLE: f64 = 130.0;
 const SIDE: f64 = 30.0;
+/// No band of ages is asked for beyond.
+const OLDEST: u16 = 110;
 
 /// The years of an age as its code has them (`CL_AGE`): from, to before; none of totals.
 fn years(code: &str) -> Option<(u16, u16)> {
@@ -23,18 +25,21 @@ fn years(code: &str) -> Option<(u16, u16)> {
     Some((from.parse().ok()?, to.parse::<u16>().ok()? + 1))
 }
 
-/// The places of ages none of which has a part of another, finer ones first; the youngest first.
-pub(super) fn apart(categories: &[Category]) -> Vec<usize> {
+/// The places of ages none of which has a part of another, finer ones first; and whether they cover
+/// all that the others do.
+pub(super) fn apart(categories: &[Category]) -> (Vec<usize>, bool) {
     let places = categories.iter().enumerate();
     let mut ages: Vec<_> = places.filter_map(|(at, it)| Some((years(&it.code)?, at))).collect();
     ages.sort_by_key(|((from, to), _)| (to - from, *from));
     let mut taken: Vec<((u16, u16), usize)> = vec![];
-    for ((from, to), at) in ages {
-        if taken.iter().all(|((start, end), _)| to <= *start || *end <= from) {
-            taken.push(((from, to), at));
+    for ((from, to), at) in &ages {
+        if taken.iter().all(|((start, end), _)| to <= start || end <= from) {
+            taken.push(((*from, *to), *at));
         }
     }
-    taken.into_iter().map(|(_, at)| at).collect()
+    let covered = |year: u16| taken.iter().any(|((from, to), _)| (*from..*to).contains(&year));
+    let whole = ages.iter().all(|((from, to), _)| (*from..(*to).min(OLDEST)).all(covered));
+    (taken.into_iter().map(|(_, at)| at).collect(), whole)
 }
 
 pub(super) fn draw(sheet: &Sheet<'_>) -> (Group, f64) {
@@ -83,8 +88,13 @@ mod tests {
         let codes = ["_T", "Y0T14", "Y0T4", "Y5T9", "Y10T14", "Y15T64", "Y_GE15", "Y_GE65", "_U"];
         let of = |code: &&str| Category { code: (*code).to_owned(), name: String::new() };
         let categories: Vec<_> = codes.iter().map(of).collect();
-        let mut taken: Vec<_> = apart(&categories).into_iter().map(|at| codes[at]).collect();
+        let (taken, whole) = apart(&categories);
+        assert!(whole);
+        let mut taken: Vec<_> = taken.into_iter().map(|at| codes[at]).collect();
         taken.sort_by_key(|code| years(code));
         assert_eq!(taken, ["Y0T4", "Y5T9", "Y10T14", "Y15T64", "Y_GE65"]);
+        // From 25 on nothing finer is known: that is told.
+        let of = |code: &str| Category { code: code.to_owned(), name: String::new() };
+        assert!(!apart(&["Y15T24", "Y15T64"].map(of)).1);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use birge_proto::{
-    problem::Problem,
+    problem::{Kind, Problem},
     record::{Event, Record, Verdict},
     wire::{RecordEntry, RecordFilter, RecordsRequest},
 };
@@ -11,14 +11,15 @@ use form_urlencoded::{Serializer, parse};
 use serde_json::Value;
 
 use super::super::{Portal, guard::Visit};
+use crate::{decree::Decree, serve::records::Depth};
 
 /// Records that are shown on one page.
 pub(in super::super) const SHOWN: usize = 50;
 /// Records of one file.
 pub(super) const EXPORTED: usize = 5_000;
 /// Records that are gone through for one page.
-const RANGE: u64 = 5_000;
-/// Kinds of what people look for first in a list of a filter.
+const RANGE: u64 = 2_000;
+/// Characters of a condition.
 const LONGEST: usize = 64;
 
 /// Which records are sought.
@@ -72,23 +73,45 @@ pub(in super::super) struct Line {
 }
 
 impl Sought {
-    pub(super) fn read(query: &str) -> Self {
+    /// Reads an address' query.
+    ///
+    /// # Errors
+    /// `MALFORMED` for a condition that means nothing: left out, it would find what was not sought.
+    pub(super) fn read(query: &str) -> Result<Self, Problem> {
+        let wrong = |name: &str, value: &str, expected: &str| {
+            Problem::new(Kind::Malformed, format!("{name}={value:?} means nothing")).hint(expected)
+        };
         let mut sought = Self::default();
         for (name, value) in parse(query.as_bytes()) {
-            let value: String = value.trim().chars().take(LONGEST).collect();
+            let value = value.trim().to_owned();
+            if value.chars().count() > LONGEST {
+                return Err(wrong(&name, &value, "expected at most 64 characters"));
+            }
+            let day = || value.is_empty() || value.parse::<jiff::civil::Date>().is_ok();
             match &*name {
                 "kind" if Event::KINDS.contains(&&*value) => sought.kinds.push(value),
+                "kind" => return Err(wrong("kind", &value, &Event::KINDS.join(", "))),
+                "since" | "until" if !day() => {
+                    return Err(wrong(&name, &value, "expected a day, such as 2026-01-31"));
+                }
                 "party" => sought.party = value,
                 "dataset" => sought.dataset = value,
                 "article" => sought.article = value,
                 "outcome" => sought.outcome = value,
                 "since" => sought.since = value,
                 "until" => sought.until = value,
-                "before" => sought.before = value.parse().ok(),
-                _ => {}
+                "before" => match value.parse() {
+                    Ok(before) => sought.before = Some(before),
+                    Err(_) => return Err(wrong("before", &value, "expected a record's number")),
+                },
+                "lang" => {}
+                other => {
+                    let known = "kind, party, dataset, article, outcome, since, until and before";
+                    return Err(wrong(other, &value, &format!("there are {known}")));
+                }
             }
         }
-        sought
+        Ok(sought)
     }
 
     /// The query at which records before this one are found.
@@ -180,7 +203,7 @@ impl Portal {
         if from >= to {
             return Ok(vec![]);
         }
-        let begun = self.records.read(peer, request, size).await;
+        let begun = self.records.read(peer, request, size, Depth::Records).await;
         let mut stream = self.gate.told("audit/records", &identity, begun).await?;
         let mut entries = vec![];
         while let Some(entry) = stream.recv().await {
@@ -242,8 +265,17 @@ impl Entry {
     }
 
     /// What it says, line by line.
-    pub(super) fn told(&self, portal: &Portal, visit: &Visit) -> Vec<(String, String)> {
+    pub(super) fn told(
+        &self,
+        portal: &Portal,
+        visit: &Visit,
+        then: Option<&Decree>,
+    ) -> Vec<(String, String)> {
         let (say, line) = (&visit.say, self.line(portal, visit));
+        let law = then.map(Decree::name).filter(|_| !line.articles.is_empty());
+        let law = law.map(|own| {
+            say.tell("decree-of", &[("number", &own.number), ("version", &own.version)])
+        });
         let lines = [
             ("time", line.time),
             ("what", line.kind),
@@ -251,6 +283,7 @@ impl Entry {
             ("dataset", line.dataset),
             ("verdict", line.verdict),
             ("articles", line.articles),
+            ("decree", law.unwrap_or_default()),
         ];
         let told = lines.into_iter().filter(|(_, text)| !text.is_empty());
         told.map(|(id, text)| (say.it(id), text)).collect()
@@ -269,9 +302,11 @@ mod tests {
     #[test]
     fn an_address_finds_the_same_again() {
         let query = "kind=query-refused&kind=turned&party=agency%2FNSC&article=6%285%29&since=2026-01-31&before=77";
-        let sought = Sought::read(query);
+        let sought = Sought::read(query).unwrap();
         assert_eq!(sought.kinds, ["query-refused", "turned"]);
-        assert_eq!(Sought::read(&sought.query(sought.before)), sought);
-        assert_eq!(Sought::read("kind=nonsense&before=x"), Sought::default());
+        assert_eq!(Sought::read(&sought.query(sought.before)), Ok(sought));
+        for wrong in ["kind=nonsense", "before=x", "since=31.01.2026", "where=1"] {
+            assert_eq!(Sought::read(wrong).unwrap_err().kind, Kind::Malformed, "{wrong}");
+        }
     }
 }
