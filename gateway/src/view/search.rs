@@ -71,9 +71,8 @@ impl Index {
         if words.iter().any(|word| word.len() >= TELLING) {
             words.retain(|word| word.len() >= TELLING);
         }
-        let has = |text: &str, word: &str| {
-            text.split_whitespace().any(|own| own.starts_with(stem(word)))
-        };
+        let has =
+            |text: &str, word: &str| text.split_whitespace().any(|own| own.starts_with(stem(word)));
         let ranked = self.0.iter().filter_map(|entry| {
             let titles = words.iter().filter(|word| has(&entry.title, word)).count();
             let all = words.iter().all(|word| has(&entry.title, word) || has(&entry.text, word));

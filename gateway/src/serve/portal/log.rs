@@ -81,7 +81,10 @@ pub(super) async fn list(
             0 => None,
             _ => portal.prove(&visit, size - 1, None).await?,
         };
-        let range = [("from", visit.say.count(read.from)), ("to", visit.say.count(read.to))];
+        let range = [
+            ("from", visit.say.count(read.from)),
+            ("to", visit.say.count(read.to.saturating_sub(1))),
+        ];
         let range = range.iter().map(|(name, number)| (*name, number.as_str())).collect::<Vec<_>>();
         let structures = portal.structures();
         let named = |id: &str| visit.say.it(&format!("kind-{id}"));

@@ -24,7 +24,7 @@ const GRID: &str = "#d5dae0";
 const PAPER: &str = "#ffffff";
 /// Colours that nobody takes for one another (Okabe and Ito), dark enough for white paper.
 const COLOURS: [&str; 8] =
-    ["#0072b2", "#d55e00", "#59626d", "#007a5a", "#b0508a", "#8a6100", "#2b7ba6", "#1b1f24"];
+    ["#0072b2", "#d55e00", "#59626d", "#007a5a", "#b0508a", "#8a6100", "#6a3d9a", "#1b1f24"];
 const DASHES: [&str; 4] = ["none", "7 4", "2 3", "10 3 2 3"];
 
 /// A sheet to draw on.
