@@ -64,8 +64,8 @@ portal-rights = Who sees what
 portal-log = Log
 portal-sign-in = Sign in
 portal-sign-out = Sign out
-portal-moment = { $day } { $name } { $year }, { $time }
-portal-day = { $day } { $name } { $year }
+portal-moment = { $day } { $month } { $year }, { $time }
+portal-day = { $day } { $month } { $year }
 
 # What is refused, and why.
 portal-refused = Not permitted

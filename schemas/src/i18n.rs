@@ -177,10 +177,10 @@ fn messages(source: &str) -> Result<BTreeMap<&str, &str>, String> {
     Ok(lines.filter(|(id, _)| !id.starts_with([' ', '#'])).collect())
 }
 
-/// What a message says besides its id and its arguments.
+/// What a message says besides its arguments.
 fn words(message: &str) -> String {
-    let (_, said) = message.split_once(" =").unwrap_or_default();
-    let parts = said.split('{').map(|part| part.split_once('}').map_or(part, |(_, after)| after));
+    let parts =
+        message.split('{').map(|part| part.split_once('}').map_or(part, |(_, after)| after));
     parts.collect()
 }
 

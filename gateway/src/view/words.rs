@@ -138,10 +138,14 @@ impl Say {
     fn dated(&self, id: &str, moment: Timestamp) -> String {
         let own = moment.to_zoned(self.zone.clone());
         let part = |form: &str| own.strftime(form).to_string();
+        // Months have names in English alone; the others write numbers.
+        let [day, month] = match self.language {
+            Language::En => ["%-d", "%b"],
+            Language::Ru | Language::Ky | Language::Tg => ["%d", "%m"],
+        };
         let parts = [
-            ("day", part(if self.language == Language::En { "%-d" } else { "%d" })),
-            ("month", part("%m")),
-            ("name", part("%b")),
+            ("day", part(day)),
+            ("month", part(month)),
             ("year", part("%Y")),
             ("time", part("%H:%M")),
         ];

@@ -148,8 +148,26 @@ fn a_person_signs_in_with_a_form_and_no_page_of_another_origin_does_anything() {
         assert!(told.contains("article 6(5)") && told.contains("Recorded as exchange"), "{told}");
         let page = scene.page(&session, "/table/TRAFFICKING?WHERE=x").await;
         assert_eq!(page.status, 400);
-        let page = scene.page(&session, "/nowhere").await;
-        assert_eq!((page.status, page.header("content-type")), (404, "text/html; charset=utf-8"));
+        // Whatever is refused to somebody known is a record.
+        let size = scene.records().await.len();
+        for (path, status) in [
+            ("/nowhere", 404),
+            ("/table/%FF", 400),
+            ("/table/NOTHING", 404),
+            ("/chart/nonsense/TRAFFICKING", 404),
+            ("/log/x", 404),
+            ("/log?since=31.01.2026", 400),
+            ("/log?kind=nonsense", 400),
+        ] {
+            let page = scene.page(&session, path).await;
+            let kind = page.header("content-type").to_owned();
+            assert_eq!((page.status, &*kind), (status, "text/html; charset=utf-8"), "{path}");
+            assert!(text(&page).contains("Recorded as exchange"), "{path}");
+        }
+        let records = scene.records().await;
+        let refused =
+            records.range(size as u64..).filter(|(_, record)| record.event.problem().is_some());
+        assert!(refused.count() >= 7);
 
         let mut ending = own.to_vec();
         let cookie = format!("{SESSION}={session}");

@@ -104,7 +104,13 @@ pub(super) async fn guard(
                 refused(&portal, &visit, response).await
             }
         }
-        Err(problem) => page::problem(&portal, &visit, &problem),
+        Err(problem) => {
+            let problem = match bearer(&portal, request.headers()) {
+                Some(peer) => portal.gate.refused(&peer, PAGES, problem).await,
+                None => problem,
+            };
+            page::problem(&portal, &visit, &problem)
+        }
     };
     let mut response = secured(response);
     if let Some(language) = chosen {
@@ -163,6 +169,15 @@ fn admitted(portal: &Portal, request: &Request) -> Result<Option<Peer>, Problem>
 
 fn reads(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Who presents a session or token in a header, which says nothing to pages: it is recorded that it
+/// was refused.
+fn bearer(portal: &Portal, headers: &HeaderMap) -> Option<Peer> {
+    let shown = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (_, shown) = shown.split_once(' ').filter(|_| portal.door == Door::People)?;
+    let (identity, bearer) = portal.accounts.bearer(shown.trim())?;
+    Some(Peer { identity, credential: Credential::Bearer(bearer) })
 }
 
 /// Does a page of this origin ask? Browsers say so themselves; older ones say which origin it is.

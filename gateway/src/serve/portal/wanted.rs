@@ -272,6 +272,10 @@ mod tests {
         assert_eq!(wanted.codes["AGE"], ["_T"]);
         assert!(!wanted.codes.contains_key(SEX) && wanted.gap);
         assert_eq!((wanted.last, &*wanted.across[0]), (LAST, SEX));
+        // Only where nothing was said may something else be shown in its place.
+        let bare = |query| Wanted::read(&stock, None, query).unwrap().bare;
+        assert!(bare("lang=ky&by=AGE") && bare(""));
+        assert!(!bare("asOf=2000-01-01T00:00:00Z") && !bare("SEX=F") && !bare("chosen=1"));
         let pyramid = Wanted::read(&stock, Some(Kind::Pyramid), "").unwrap();
         assert!(!pyramid.codes.contains_key("AGE") && pyramid.last == 1);
         for wrong in ["SEXES=F", "last=many", "by=SEX", "from=2020&where=1"] {

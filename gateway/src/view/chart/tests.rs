@@ -1,5 +1,6 @@
 //! Charts of any table are sound, and show what it holds.
 
+use birge_schemas::table::RawColumnBuilder;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use quick_xml::{Reader, events::Event};
@@ -86,6 +87,40 @@ fn women_and_men_are_told_apart_and_what_is_withheld_is_marked() {
     assert!(stacked.series.iter().all(|it| it.sex != "_T"), "nobody is counted twice");
     let drawing = draw(Kind::Stacked, &stacked, &say);
     assert!(texts(&drawing).contains(&"+ c".to_owned()), "{drawing}");
+}
+
+#[test]
+fn totals_stand_in_stacked_bars_where_nothing_is_known_of_women_and_men() {
+    let say = Say::new(Language::En, TimeZone::UTC);
+    let rows = [
+        ("_T", "Y0T4", "2024", Some(9.0), "A"),
+        ("_T", "Y5T9", "2024", Some(15.0), "A"),
+        ("F", "Y5T9", "2024", Some(7.0), "A"),
+        ("M", "Y5T9", "2024", None, "Q"),
+    ];
+    let stacked = plot(Kind::Stacked, &rows, &say);
+    let alone = stacked.series.iter().find(|it| it.name == "sex not given").unwrap();
+    let ages: Vec<_> = stacked.categories.iter().map(|it| it.code.as_str()).collect();
+    let shown: Vec<_> = ages.into_iter().zip(&alone.values).collect();
+    assert_eq!(shown, [("Y0T4", &Value::Given(9.0)), ("Y5T9", &Value::Absent)]);
+    // Where no sex is known at all, totals are what they are.
+    let totals = plot(Kind::Stacked, &rows[..2], &say);
+    assert!(totals.series.len() == 1 && totals.series[0].name != "sex not given");
+}
+
+#[test]
+fn what_has_different_multipliers_is_neither_subtracted_nor_drawn() {
+    let say = Say::new(Language::En, TimeZone::UTC);
+    let rows = [("F", "_T", "2024", Some(1.0), "A"), ("M", "_T", "2024", Some(1_000.0), "A")];
+    let mut table = cells(&rows);
+    let mut multiplier = RawColumnBuilder::new("UNIT_MULT");
+    ["3", "0"].iter().for_each(|text| multiplier.push(text));
+    table.columns.push(multiplier.finish());
+    let across = [SEX.to_owned()];
+    let (pivot, _) = Pivot::of_cells(&stock(), &table, layout(&across));
+    assert!(pivot.mixed && pivot.columns.len() == 2, "no gap");
+    let title = String::from("Stock");
+    assert!(Plot::of(Kind::Grouped, &pivot, &stock(), title, &say).is_empty());
 }
 
 #[test]

@@ -92,6 +92,15 @@ fn rows_beyond_the_most_are_left_out_and_that_is_told() {
 }
 
 #[test]
+fn columns_beyond_the_most_are_left_out_too() {
+    let years: Vec<String> = (1_800..2_000).map(|year| year.to_string()).collect();
+    let rows: Vec<Row<'_>> = years.iter().map(|year| ("F", "_T", &**year, None, "A")).collect();
+    let across = [TIME.to_owned()];
+    let (pivot, cut) = Pivot::of_cells(&stock(), &cells(&rows), layout(&across));
+    assert!(cut && pivot.columns.len() == COLUMNS && pivot.rows.len() == 1);
+}
+
+#[test]
 fn the_newest_is_that_of_the_codes_that_are_shown() {
     let table = cells(&[
         ("F", "_T", "2024", Some(1.0), "A"),

@@ -233,7 +233,6 @@ fn paths_and_headers_let_nobody_further() {
             "/v1//account",
             "/V1/account",
             "/checkpoint",
-            "/",
         ] {
             let told = door.present(&session, "POST", path, &Value::Null).await.unwrap();
             assert_eq!(told.status, 404, "{path}");
@@ -242,6 +241,15 @@ fn paths_and_headers_let_nobody_further() {
         }
         let told = door.present(&session, "TRACE", "/v1/account", &Value::Null).await.unwrap();
         assert_eq!(scene.refusal(told.problem().unwrap().exchange).await.0, member.account);
+        // A page looks at no header, and what it refuses is recorded, too.
+        let told = door.present(&session, "GET", "/", &Value::Null).await.unwrap();
+        assert_eq!(told.status, 400);
+        let refused = scene.records().await.into_values().any(|record| {
+            let page =
+                matches!(&record.event, Event::ActRefused { act, .. } if act == "portal/pages");
+            page && record.actor.to_string() == member.account
+        });
+        assert!(refused, "no record of what a page refused");
         // Who somebody is, is told by one header and by no other.
         let other = "Bearer birge_s_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         for (headers, status) in [
