@@ -114,7 +114,6 @@ fn anybody_reads_checkpoint_and_tiles_over_https() {
 fn everything_else_in_public_is_a_problem_that_tells_nothing() {
     let scene = Scene::new();
     let paths = [
-        "/",
         "/checkpoint/",
         "/tile/",
         "/tile/0/999",
