@@ -1,6 +1,5 @@
-//! A tile for each region, about where it lies: boundaries whose licence allows it are in no
-//! registry of packages, and a tile does not make a large and empty region look like a large
-//! number.
+//! A tile for each region, about where it lies: all are equally large, so that a large and empty
+//! region does not look like a large number.
 
 use std::collections::BTreeSet;
 
