@@ -4,7 +4,7 @@ mod render;
 
 use birge_proto::{
     limits,
-    record::keyed_digest,
+    record::keyed_digest_of,
     wire::{
         AskRequest, ListDatasetsRequest, ListDatasetsResponse, Provenance, Selection,
         ask_response::Part,
@@ -181,7 +181,7 @@ fn about(dataset: &str, provenance: &Provenance, blocks: &[Vec<u8>]) -> Value {
         "narrowed": provenance.narrowed,
         "asOf": provenance.as_of,
         "notes": provenance.notes,
-        "digest": key.map(|key| hex::encode(keyed_digest(&key, &blocks.concat()))),
+        "digest": key.map(|key| hex::encode(keyed_digest_of(&key, blocks.iter().map(Vec::as_slice)))),
         "digestKey": key.map(hex::encode),
     })
 }

@@ -8,8 +8,13 @@ use std::{
 
 use birge_gateway::cli::Cli;
 use clap::Parser;
+use mimalloc::MiMalloc;
 use rustix::{fs::Mode, process::umask};
 use tracing_subscriber::EnvFilter;
+
+/// Answers are made of many small pieces, on several threads at once.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -2,10 +2,13 @@
 //!
 //! No byte of an answer, nor of a refusal, leaves before its record is durable (promise 2).
 
+mod cells;
 mod cut;
 mod permitted;
 mod protected;
 mod selection;
+#[cfg(test)]
+mod tests;
 mod versions;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -16,14 +19,14 @@ use birge_proto::{
     identity::{Identity, Role},
     manifest::BatchId,
     problem::{Kind, Problem},
-    record::{Event, Ruling, keyed_digest},
+    record::{Event, Ruling, keyed_digest, keyed_digest_of},
     wire::{AskRequest, Decree as WireDecree, Provenance},
 };
 use birge_schemas::{detail::Detail, structure::Structure};
 
 use self::{
+    cells::{Cells, Given},
     permitted::{Permitted, permitted, refusal_in_words},
-    protected::{Cells, Given},
 };
 pub use self::{protected::ProtectedTable, selection::Selection, versions::versions};
 use crate::{
@@ -34,7 +37,8 @@ use crate::{
     sequence::{Draft, Reply},
 };
 
-/// Rows that are laid out at once, without making room for other requests first.
+/// Rows that are laid out at once, without making room for other requests first, and by one
+/// thread.
 const FEW: usize = 4_096;
 
 /// The read path.
@@ -180,11 +184,7 @@ impl Query {
         prepared: Prepared,
     ) -> Result<Option<Answer>, Problem> {
         let Prepared { table, blocks, removed, batches, ruling, narrowed, as_of, notes } = prepared;
-        let given: Vec<&[u8]> = blocks
-            .iter()
-            .chain(removed.iter().flat_map(|(_, keys)| keys))
-            .map(Vec::as_slice)
-            .collect();
+        let given = blocks.iter().chain(removed.iter().flat_map(|(_, keys)| keys));
         let mut key = [0; 32];
         rand::fill(&mut key)
             .map_err(|_| Problem::new(Kind::Internal, "the system gave no randomness"))?;
@@ -196,7 +196,7 @@ impl Query {
             withheld: table.withheld,
             early: table.early,
             as_of,
-            digest: hex::encode(keyed_digest(&key, &given.concat())),
+            digest: hex::encode(keyed_digest_of(&key, given.map(Vec::as_slice))),
             ruling: ruling.clone(),
         };
         let parties = if moment.owner == asker.party() { vec![] } else { vec![moment.owner] };

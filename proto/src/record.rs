@@ -80,9 +80,16 @@ impl Opening {
 /// give away by trial.
 #[must_use]
 pub fn keyed_digest(key: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), bytes);
+    keyed_digest_of(key, [bytes])
+}
+
+/// [`keyed_digest`] of parts, one after the other.
+#[must_use]
+pub fn keyed_digest_of<'a>(key: &[u8; 32], parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
+    let mut digest = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    parts.into_iter().for_each(|part| digest.update(part));
     let mut out = [0; 32];
-    out.copy_from_slice(tag.as_ref());
+    out.copy_from_slice(digest.sign().as_ref());
     out
 }
 

@@ -54,18 +54,6 @@ impl KeyLayout {
         Key(key.0 & !mask | u128::from(code) << shift)
     }
 
-    /// The least key with the same codes before one coded dimension, and this code there.
-    pub(crate) fn first_with(&self, key: Key, dimension: usize, code: u16) -> Key {
-        let (shift, width) = self.fields[dimension];
-        Key(self.before(key, dimension).0 << (shift + width) | u128::from(code) << shift)
-    }
-
-    /// The least key that is above all with the same codes before one coded dimension.
-    pub(crate) fn first_after(&self, key: Key, dimension: usize) -> Key {
-        let (shift, width) = self.fields[dimension];
-        Key((self.before(key, dimension).0 + 1) << (shift + width))
-    }
-
     /// The key without its period: those of one series are the same.
     pub(crate) fn series(key: Key) -> Key {
         Key(key.0 >> PERIOD_BITS)

@@ -49,6 +49,26 @@ impl Slice {
         self.table.rows()
     }
 
+    /// Holds the columns of its keys once with those of another slice, where they are the same:
+    /// those of one office are, from year to year and from revision to revision.
+    pub fn share_keys(&mut self, other: &Self) {
+        for (own, other) in self.table.codes.iter_mut().zip(&other.table.codes) {
+            if own == other {
+                own.clone_from(other);
+            }
+        }
+    }
+
+    /// Does it hold its keys once with those of another slice? Then they are the same, row by row.
+    #[must_use]
+    pub fn shares_keys(&self, other: &Self) -> bool {
+        let is_one_structure = Arc::ptr_eq(&self.table.structure, &other.table.structure);
+        let (own, other) = (&self.table.codes, &other.table.codes);
+        is_one_structure
+            && own.len() == other.len()
+            && own.iter().zip(other).all(|(own, other)| own.is_shared_with(other))
+    }
+
     /// The row at which a key stands. Keys of all slices of one structure compare.
     #[must_use]
     pub fn find(&self, key: Key) -> Option<usize> {

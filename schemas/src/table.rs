@@ -83,7 +83,13 @@ impl Table {
     /// An attribute of a row; none where it is not given.
     #[must_use]
     pub fn attribute(&self, id: &str, row: usize) -> Option<&str> {
-        self.attributes.get(id).map(|texts| texts.at(row)).filter(|text| !text.is_empty())
+        self.texts(id).map(|texts| texts.at(row)).filter(|text| !text.is_empty())
+    }
+
+    /// The column of an attribute; none where no row has it.
+    #[must_use]
+    pub fn texts(&self, id: &str) -> Option<&Texts> {
+        self.attributes.get(id)
     }
 
     /// Does its sender say that a row may not be given out, for whatever reason of

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::Arc,
 };
 
@@ -85,6 +86,12 @@ impl Holding {
     #[must_use]
     pub fn period(&self, period: &str) -> Option<&Held> {
         self.periods.get(period)
+    }
+
+    /// What stands of the last period before this one.
+    pub(super) fn before(&self, period: &str) -> Option<&Version> {
+        let earlier = (Bound::Unbounded, Bound::Excluded(period));
+        self.periods.range::<str, _>(earlier).next_back().and_then(|(_, held)| held.current())
     }
 
     /// Every period that ever stood, in all its versions.
@@ -179,5 +186,24 @@ impl Version {
     #[must_use]
     pub fn withholds_any(&self) -> bool {
         !self.withheld.is_empty()
+    }
+}
+
+#[cfg(test)]
+impl Version {
+    /// What stands of a period, with these rows withheld.
+    pub(crate) fn with(slice: Slice, withheld: RoaringBitmap, public: Option<Timestamp>) -> Self {
+        Self {
+            slice: Arc::new(slice),
+            withheld: Arc::new(withheld),
+            details: BTreeSet::new(),
+            batches: Arc::default(),
+            batch: BatchId([0; 32]),
+            action: Action::Append,
+            cause: None,
+            exchange: 0,
+            accepted: Timestamp::default(),
+            public,
+        }
     }
 }

@@ -49,8 +49,11 @@ pub fn merge(
         let batch = handed_in.remove(period).unwrap_or_else(|| Slice::empty(structure, period));
         let current = holding.period(period).and_then(Held::current);
         let current = current.map(|version| version.slice.as_ref());
-        let Applied { slice, counts, .. } =
+        let Applied { mut slice, counts, .. } =
             slice::apply(current, &batch, manifest.action, &manifest.removes)?;
+        let before = merged.slices.last_key_value().map(|(_, slice)| slice.as_ref());
+        let before = before.or_else(|| holding.before(period).map(|version| &*version.slice));
+        current.into_iter().chain(before).for_each(|other| slice.share_keys(other));
         merged.counts.imported += counts.imported;
         merged.counts.updated += counts.updated;
         merged.counts.unchanged += counts.unchanged;

@@ -6,11 +6,13 @@ use std::sync::{Arc, mpsc::Receiver};
 use tokio::sync::watch;
 
 use super::{
-    Committed, Hash,
+    Committed, CommittedEntry, Hash,
+    entry::Entry,
     error::JournalError,
     format::Unsealed,
-    index::{Index, Place},
+    index::Index,
     names,
+    place::Place,
     queue::{Answer, Queue},
     segment::Slot,
 };
@@ -85,7 +87,8 @@ impl<D, R> Disk<D, R> {
             }
             slot.write(&sealed.parts)?;
             let (segment, offset, hash) = (Arc::clone(&slot.path), slot.offset, sealed.hash);
-            self.index.push(Place { first, segment, offset, hash });
+            let recent = (!sealed.has_bodies).then(|| recent(first, &sealed.entries));
+            self.index.push(Place { first, segment, offset, hash }, recent);
             self.durable.send_replace(group.next);
             entries = sealed.entries;
         }
@@ -97,4 +100,13 @@ impl<D, R> Disk<D, R> {
         }
         Ok(())
     }
+}
+
+/// The entries of a group without bodies, from entry `first` on.
+fn recent(first: u64, entries: &[CommittedEntry]) -> Vec<Entry> {
+    let entry = |(index, entry): (u64, &CommittedEntry)| {
+        let CommittedEntry { record, opening, parsed } = entry.clone();
+        Entry { index, opening, record, body: None, parsed: Some(parsed) }
+    };
+    (first..).zip(entries).map(entry).collect()
 }

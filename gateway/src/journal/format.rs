@@ -15,6 +15,7 @@
 use std::{
     io::{self, Read, Seek},
     ops::Range,
+    sync::Arc,
 };
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -139,8 +140,8 @@ pub(super) struct RawEntry {
 #[derive(Debug, Default)]
 pub(super) struct GroupBuilder {
     head: Vec<u8>,
-    /// Where each record stands in `head`, and what opens it.
-    records: Vec<(Range<usize>, Opening)>,
+    /// Each record, where it stands in `head`, and what opens it.
+    records: Vec<(Arc<Record>, Range<usize>, Opening)>,
     bodies: Vec<Body>,
 }
 
@@ -149,7 +150,7 @@ impl GroupBuilder {
     pub(super) fn push(
         &mut self,
         opening: Opening,
-        record: &Record,
+        record: Record,
         body: Option<Body>,
     ) -> Result<(), RecordError> {
         if self.head.is_empty() {
@@ -166,7 +167,7 @@ impl GroupBuilder {
         record.append_canonical(&mut self.head)?;
         let length = (self.head.len() - start) as u32;
         self.head[at..at + 4].copy_from_slice(&length.to_be_bytes());
-        self.records.push((start..self.head.len(), opening));
+        self.records.push((Arc::new(record), start..self.head.len(), opening));
         self.bodies.extend(body);
         Ok(())
     }
@@ -217,14 +218,18 @@ impl Unsealed {
             head.extend_from_slice(&hash);
         }
         let head = Bytes::from(head);
-        let entry = |(range, opening)| CommittedEntry { record: head.slice(range), opening };
+        let entry = |(parsed, range, opening)| CommittedEntry {
+            record: head.slice(range),
+            opening,
+            parsed,
+        };
         let entries = records.into_iter().map(entry).collect();
         let mut parts = vec![head.clone()];
         if !bodies.is_empty() {
             parts.extend(bodies.iter().flat_map(|body| body.parts().iter().cloned()));
             parts.push(Bytes::copy_from_slice(&hash));
         }
-        Sealed { parts, entries, hash }
+        Sealed { parts, entries, hash, has_bodies: !bodies.is_empty() }
     }
 }
 
@@ -237,6 +242,8 @@ pub(super) struct Sealed {
     pub(super) entries: Vec<CommittedEntry>,
     /// Its hash.
     pub(super) hash: Hash,
+    /// Does anything go with one of its records?
+    pub(super) has_bodies: bool,
 }
 
 /// A group that was read and whose hash matched.

@@ -23,7 +23,8 @@ use super::{
     Hash,
     error::{Damage, JournalError},
     format::{Fault, Group, HEADER, Header, MAGIC, ReadError},
-    index::{Index, Place},
+    index::Index,
+    place::Place,
     reader::Reader,
     segment,
 };
@@ -75,7 +76,7 @@ pub fn inspect(
     let (mut groups, mut unfinished) = (0, 0);
     loop {
         match scan.next()? {
-            Step::Group(group) => index.push(scan.place(&group)),
+            Step::Group(group) => index.push(scan.place(&group), None),
             Step::Unfinished { bytes, unwritten: false } => {
                 unfinished = bytes;
                 break;
@@ -104,7 +105,7 @@ pub(super) fn recover(dir: &Path) -> Result<(Index, Tip), JournalError> {
                     let record = Record::parse(&entry.record);
                     time = record.map_err(|_| scan.damage(Fault::Record(scan.next - 1)))?.time;
                 }
-                index.push(scan.place(&group));
+                index.push(scan.place(&group), None);
             }
             Step::Unfinished { bytes, .. } => {
                 let path = &scan.segments[scan.at].path;

@@ -17,9 +17,9 @@ use crate::decree::Named;
 /// A selection, checked against the structure.
 #[derive(Debug, Clone)]
 pub struct Selection {
-    /// For each coded dimension in the structure's order: by position in its code list, is the
-    /// code selected? None: left open.
-    codes: Vec<Option<Vec<bool>>>,
+    /// For each coded dimension in the structure's order the codes that are selected, by position
+    /// in its code list, ascending. None: left open.
+    codes: Vec<Option<Vec<u16>>>,
     periods: Vec<String>,
     from: String,
     to: String,
@@ -111,7 +111,7 @@ impl Selection {
     }
 
     /// The coded dimensions that are not left open: place and selected codes.
-    pub fn restricted(&self) -> impl Iterator<Item = (usize, &[bool])> {
+    pub fn restricted(&self) -> impl Iterator<Item = (usize, &[u16])> {
         let places = self.codes.iter().enumerate();
         places.filter_map(|(place, codes)| codes.as_ref().map(|codes| (place, codes.as_slice())))
     }
@@ -154,9 +154,9 @@ fn dimension<'a>(structure: &'a Structure, id: &str) -> Result<&'a Dimension, Pr
 fn codes(
     dimension: &Dimension,
     wanted: &[String],
-) -> Result<(Vec<bool>, Option<NamedBreakdown>), Problem> {
+) -> Result<(Vec<u16>, Option<NamedBreakdown>), Problem> {
     let Some(coded) = dimension.codes() else { return Ok((vec![], None)) };
-    let mut selected = vec![false; coded.list.codes().len()];
+    let mut selected = Vec::with_capacity(wanted.len());
     let (mut total, mut parts) = (false, false);
     for id in wanted {
         let position = coded.list.position(id).ok_or_else(|| {
@@ -164,12 +164,14 @@ fn codes(
             Problem::new(Kind::Malformed, detail)
                 .hint(format!("see the code list {}", coded.list.id))
         })?;
-        selected[usize::from(position)] = true;
+        selected.push(position);
         match dimension.breaks_down(position) {
             Some(_) => parts = true,
             None => total = true,
         }
     }
+    selected.sort_unstable();
+    selected.dedup();
     let named = match (total, parts) {
         (true, true) => Named::Both,
         (false, true) => Named::Parts,

@@ -1,50 +1,74 @@
-//! Which rows of a slice have certain codes: found by leaps over those that have not, for rows
-//! stand in the order of their keys.
+//! Which rows of a slice have certain codes. Rows stand in the order of their keys: those that
+//! agree in the first dimensions stand together, ascending by the next one, so that each dimension
+//! in turn is searched within what the ones before it left.
+
+use std::ops::Range;
 
 use super::Slice;
-use crate::table::Key;
+use crate::table::Codes;
 
 /// The rows of a slice with certain codes, ascending.
 #[derive(Debug)]
 pub struct Selected<'a> {
     slice: &'a Slice,
-    /// Coded dimensions, ascending, each with its codes: by position in the list, is it wanted?
-    wanted: Vec<(usize, &'a [bool])>,
-    row: usize,
+    /// Coded dimensions, ascending, each with the codes that are wanted of it, ascending.
+    wanted: Vec<(usize, &'a [u16])>,
+    /// What is still to be searched; what comes first stands last.
+    parts: Vec<Part>,
+    /// Rows that were found.
+    found: Range<usize>,
+}
+
+/// Rows, one after the other, that agree in each dimension before this one.
+#[derive(Debug)]
+struct Part {
+    dimension: usize,
+    rows: Range<usize>,
 }
 
 impl Slice {
     /// The rows whose codes are wanted in each of these coded dimensions, ascending. Dimensions
-    /// are given by their place in [`crate::structure::Structure::coded`], ascending; one that is
-    /// not given is left open.
+    /// are given by their place in [`crate::structure::Structure::coded`], ascending, codes by
+    /// their position in the list, ascending; a dimension that is not given is left open.
     #[must_use]
-    pub fn select<'a>(&'a self, wanted: impl Iterator<Item = (usize, &'a [bool])>) -> Selected<'a> {
-        Selected { slice: self, wanted: wanted.collect(), row: 0 }
+    pub fn select<'a>(&'a self, wanted: impl Iterator<Item = (usize, &'a [u16])>) -> Selected<'a> {
+        let all = Part { dimension: 0, rows: 0..self.rows() };
+        Selected { slice: self, wanted: wanted.collect(), parts: vec![all], found: 0..0 }
     }
+}
 
-    /// The first row from `from` on whose key is not below this one.
-    fn seek(&self, from: usize, key: Key) -> usize {
-        let is_below = |row: usize| self.table.packed(row) < key;
-        // What is looked for is near more often than not.
-        let (mut low, mut leap) = (from, 1);
-        let mut high = loop {
-            let probe = low + leap - 1;
-            if probe >= self.rows() {
-                break self.rows();
-            }
-            if !is_below(probe) {
-                break probe;
-            }
-            (low, leap) = (probe + 1, leap * 2);
+impl Selected<'_> {
+    /// Searches a part: some of its rows are found, or it is divided by its dimension's codes.
+    fn search(&mut self, Part { dimension, rows }: Part) {
+        let Some((next, codes)) = self.wanted.iter().find(|(wanted, _)| *wanted >= dimension)
+        else {
+            self.found = rows;
+            return;
         };
-        while low < high {
-            let middle = low.midpoint(high);
-            match is_below(middle) {
-                true => low = middle + 1,
-                false => high = middle,
-            }
+        let codes = (*next == dimension).then_some(*codes);
+        let column = self.slice.table().codes(dimension);
+        let own = column.at(rows.start);
+        let first = match codes {
+            None => Some(own),
+            Some(codes) => codes.get(codes.partition_point(|code| *code < own)).copied(),
+        };
+        let Some(first) = first else { return };
+        let start =
+            if first == own { rows.start } else { skip(column, &rows, |code| code < first) };
+        if start == rows.end {
+            return;
         }
-        low
+        // Of a code that no row has, what comes after its place is searched for the next one.
+        let end = match column.at(start) == first {
+            true => skip(column, &(start..rows.end), |code| code <= first),
+            false => start,
+        };
+        if end < rows.end {
+            self.parts.push(Part { dimension, rows: end..rows.end });
+        }
+        if start < end {
+            self.parts.push(Part { dimension: dimension + 1, rows: start..end });
+        }
     }
 }
 
@@ -52,27 +76,33 @@ impl Iterator for Selected<'_> {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
-        let table = self.slice.table();
-        let keys = &table.structure().keys;
-        while self.row < self.slice.rows() {
-            let unwanted = self.wanted.iter().find(|(dimension, codes)| {
-                !codes.get(usize::from(table.code(*dimension, self.row))).is_some_and(|own| *own)
-            });
-            let Some((dimension, codes)) = unwanted else {
-                self.row += 1;
-                return Some(self.row - 1);
-            };
-            let (key, code) = (table.packed(self.row), table.code(*dimension, self.row));
-            let later = codes.iter().enumerate().skip(usize::from(code) + 1);
-            let later = later.filter(|(_, own)| **own).find_map(|(at, _)| u16::try_from(at).ok());
-            let next = match later {
-                Some(code) => keys.first_with(key, *dimension, code),
-                None => keys.first_after(key, *dimension),
-            };
-            self.row = self.slice.seek(self.row + 1, next);
+        loop {
+            if let Some(row) = self.found.next() {
+                return Some(row);
+            }
+            let part = self.parts.pop()?;
+            if !part.rows.is_empty() {
+                self.search(part);
+            }
         }
-        None
     }
+}
+
+/// The first of these rows, in which codes ascend, whose code is not to be passed over; the end of
+/// the rows where there is none.
+fn skip(column: &Codes, rows: &Range<usize>, passes: impl Fn(u16) -> bool) -> usize {
+    let codes = match column {
+        Codes::One(own) if passes(*own) => return rows.end,
+        Codes::One(_) => return rows.start,
+        Codes::Each(codes) => &codes[rows.clone()],
+    };
+    // What is looked for is near more often than not.
+    let mut leap = 1;
+    while codes.get(leap).is_some_and(|own| passes(*own)) {
+        leap *= 2;
+    }
+    let (from, to) = (leap / 2, codes.len().min(leap + 1));
+    rows.start + from + codes[from..to].partition_point(|own| passes(*own))
 }
 
 #[cfg(test)]
@@ -108,10 +138,17 @@ mod tests {
             let judged = judge("REMITTANCES", Action::Append, &batch("REMITTANCES", &lines));
             let table = judged.table.unwrap_or_else(|| panic!("{}", judged.report));
             let slice = split(&table).remove("2023").unwrap();
+            let wanted: Vec<(usize, Vec<u16>)> = wanted
+                .iter()
+                .map(|(place, codes)| {
+                    let wanted = (0..).zip(codes).filter(|(_, own)| **own);
+                    (*place, wanted.map(|(code, _)| code).collect())
+                })
+                .collect();
             let all = || wanted.iter().map(|(place, codes)| (*place, codes.as_slice()));
             let walked: Vec<_> = (0..slice.rows())
                 .filter(|row| {
-                    all().all(|(place, codes)| codes[usize::from(slice.table().code(place, *row))])
+                    all().all(|(place, codes)| codes.contains(&slice.table().code(place, *row)))
                 })
                 .collect();
             prop_assert_eq!(slice.select(all()).collect::<Vec<_>>(), walked);

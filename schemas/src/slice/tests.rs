@@ -49,6 +49,26 @@ fn a_table_is_split_by_period_and_sorted_by_key() {
 }
 
 #[test]
+fn slices_with_the_same_keys_hold_them_once_and_others_their_own() {
+    let mut slices = slices(&[
+        ("KZ", "2022", "3", "P"),
+        ("RU", "2022", "4", "A"),
+        ("KZ", "2023", "1", "A"),
+        ("RU", "2023", "2", "A"),
+        ("RU", "2024", "5", "A"),
+    ]);
+    let first = slices["2022"].clone();
+    for (period, same) in [("2023", true), ("2024", false)] {
+        let slice = slices.get_mut(period).unwrap();
+        let (before, bytes) = (contents(slice), slice.table().packed(0));
+        assert!(!slice.shares_keys(&first));
+        slice.share_keys(&first);
+        assert_eq!(slice.shares_keys(&first), same);
+        assert_eq!((contents(slice), slice.table().packed(0)), (before, bytes));
+    }
+}
+
+#[test]
 fn append_adds_and_leaves_what_is_the_same() {
     let current = slice(&[("KZ", "1"), ("RU", "2")]);
     let more = slice(&[("RU", "2"), ("DE", "5")]);

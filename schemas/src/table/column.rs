@@ -1,4 +1,5 @@
-//! Columns of a checked table, collapsed to one entry where all rows agree.
+//! Columns of a checked table, collapsed to one entry where all rows agree, and held once where
+//! tables agree.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ pub enum Codes {
     /// The same in every row.
     One(u16),
     /// One per row.
-    Each(Vec<u16>),
+    Each(Arc<[u16]>),
 }
 
 impl Codes {
@@ -16,7 +17,7 @@ impl Codes {
     #[must_use]
     pub fn new(codes: Vec<u16>) -> Self {
         match codes.first() {
-            Some(first) if codes.iter().any(|code| code != first) => Self::Each(codes),
+            Some(first) if codes.iter().any(|code| code != first) => Self::Each(codes.into()),
             Some(first) => Self::One(*first),
             None => Self::One(0),
         }
@@ -31,10 +32,19 @@ impl Codes {
         }
     }
 
+    /// Is it one column with `other`, without looking at each row?
+    pub(crate) fn is_shared_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::One(own), Self::One(other)) => own == other,
+            (Self::Each(own), Self::Each(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        }
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         match self {
             Self::One(_) => 0,
-            Self::Each(codes) => codes.capacity() * size_of::<u16>(),
+            Self::Each(codes) => codes.len() * size_of::<u16>(),
         }
     }
 }

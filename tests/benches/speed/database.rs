@@ -33,7 +33,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::ratio;
 
 const ROUNDS: usize = 2;
-const SLICES: usize = 2_000;
+const SLICES: usize = 6_000;
 /// Connections of one participant at most, with some to spare.
 const CONNECTIONS: usize = 48;
 const DATASET: &str = "MIG_STOCK";
@@ -68,8 +68,10 @@ pub(crate) fn run() -> Result<()> {
          GRANT SELECT ON stock TO reader",
     )?;
     runtime.block_on(async {
-        slices(&postgres, &exchange, &nsc, 32).await?;
-        slices(&postgres, &exchange, &nsc, 200).await?;
+        // One of its connections carries many questions, one of the database's one at a time.
+        for (at_once, connections) in [(32, 32), (32, 4), (200, CONNECTIONS), (200, 8)] {
+            slices(&postgres, &exchange, &nsc, (at_once, connections)).await?;
+        }
         whole(&postgres, &exchange, &nsc, batch.manifest.observations as usize).await
     })
 }
@@ -148,7 +150,7 @@ async fn slices(
     postgres: &Postgres,
     exchange: &Exchange,
     nsc: &Node,
-    at_once: usize,
+    (at_once, connections): (usize, usize),
 ) -> Result<()> {
     let births = ["RU", "KZ", "TJ", "UZ", "DE", "TR", "CN", "US"];
     let each = SLICES.div_ceil(at_once);
@@ -160,7 +162,7 @@ async fn slices(
         bare.push((client, statement));
     }
     let mut real = vec![];
-    for _ in 0..at_once.min(CONNECTIONS) {
+    for _ in 0..connections {
         real.push(Client::of(nsc, exchange.address()).await?);
     }
     let asked = |birth: &str| request(DATASET, &[("AGE", "Y15T19"), ("COUNTRY_BIRTH", birth)]);
@@ -168,41 +170,50 @@ async fn slices(
     let given = real[0].ask(asked(births[0])).await?.cells.len();
     ensure!(rows > 60 && given == rows, "{rows} rows, {given} cells");
 
-    let timed = |times: Vec<Vec<Duration>>| {
-        let mut all: Vec<_> = times.into_iter().flatten().collect();
-        all.sort_unstable();
-        all[all.len() * 99 / 100]
-    };
-    let start = Instant::now();
-    let times = try_join_all(bare.iter().map(async |(client, statement)| {
-        let mut times = vec![];
-        for number in 0..each {
-            let begun = Instant::now();
-            let birth = births[number % births.len()];
-            ensure!(client.query(statement, &[&birth, &"Y15T19"]).await?.len() == rows, "rows");
-            times.push(begun.elapsed());
-        }
-        anyhow::Ok(times)
-    }));
-    let (bare_slowest, bare_time) = (timed(times.await?), start.elapsed());
-    let start = Instant::now();
-    let times = try_join_all((0..at_once).map(async |asker| {
-        let mut times = vec![];
-        for number in 0..each {
-            let begun = Instant::now();
-            let answer = asked(births[number % births.len()]);
-            ensure!(cells(&real[asker % real.len()], answer).await? == rows, "cells");
-            times.push(begun.elapsed());
-        }
-        anyhow::Ok(times)
-    }));
-    let (real_slowest, real_time) = (timed(times.await?), start.elapsed());
-    let name = format!("slices of {rows} cells, recorded, {at_once} at once / PostgreSQL over TLS");
+    // The time that all took, and that of the slowest but one in a hundred.
+    let (mut bare_best, mut real_best) = ([Duration::MAX; 2], [Duration::MAX; 2]);
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        let times = try_join_all(bare.iter().map(async |(client, statement)| {
+            let mut times = vec![];
+            for number in 0..each {
+                let begun = Instant::now();
+                let birth = births[number % births.len()];
+                ensure!(client.query(statement, &[&birth, &"Y15T19"]).await?.len() == rows, "rows");
+                times.push(begun.elapsed());
+            }
+            anyhow::Ok(times)
+        }));
+        let times = times.await?;
+        bare_best = bare_best.min([start.elapsed(), slowest(times)]);
+        let start = Instant::now();
+        let times = try_join_all((0..at_once).map(async |asker| {
+            let mut times = vec![];
+            for number in 0..each {
+                let begun = Instant::now();
+                let answer = asked(births[number % births.len()]);
+                ensure!(cells(&real[asker % real.len()], answer).await? == rows, "cells");
+                times.push(begun.elapsed());
+            }
+            anyhow::Ok(times)
+        }));
+        let times = times.await?;
+        real_best = real_best.min([start.elapsed(), slowest(times)]);
+    }
+    let ([bare_time, bare_slowest], [real_time, real_slowest]) = (bare_best, real_best);
+    let how = format!("{at_once} at once over {connections} connections");
+    let name = format!("slices of {rows} cells, recorded, {how} / PostgreSQL over TLS");
     let count = (each * at_once) as u64;
     ratio::tell(&name, "requests/s", count, (bare_time, real_time), Some(3.0));
-    let name = format!("p99 of these, {at_once} at once");
-    ratio::tell(&name, "per second", 1, (bare_slowest, real_slowest), None);
+    ratio::tell("p99 of these", "per second", 1, (bare_slowest, real_slowest), None);
     Ok(())
+}
+
+/// The slowest of these times, but one in a hundred.
+fn slowest(times: Vec<Vec<Duration>>) -> Duration {
+    let mut all: Vec<_> = times.into_iter().flatten().collect();
+    all.sort_unstable();
+    all[all.len() * 99 / 100]
 }
 
 /// How many cells an answer has: read as columns, as the database's client reads rows.

@@ -82,44 +82,62 @@ fn rows(
     dialect: &Dialect,
     to: &mut Vec<u8>,
 ) -> io::Result<()> {
-    let Columns { dimensions, time, .. } = set.columns();
-    let key: Vec<_> = dimensions.iter().copied().chain(time).collect();
-    let before: Vec<_> =
-        key.iter().map(|column| written(set, &rows, dialect, &column.id)).collect();
-    let after: Vec<_> = set.attributes().map(|id| written(set, &rows, dialect, id)).collect();
+    let columns = set.columns();
+    let Columns { dimensions, time, .. } = &columns;
+    let key: Vec<_> = dimensions.iter().copied().chain(*time).collect();
+    let fit = |id: &str| written(set, &rows, dialect, id);
+    let codes: Vec<_> = dimensions.iter().map(|column| fit(&column.id)).collect();
+    let time = time.map(|column| fit(&column.id));
+    let attributes: Vec<_> = set.attributes().map(fit).collect();
     let none = if dialect.labels == Labels::Name { ",," } else { "," };
-    let write = |to: &mut _, columns: &[Option<Written<'_>>], row| {
-        columns.iter().try_for_each(|column| {
-            let text = column.as_ref().map_or(none, |column| column.at(row));
-            Write::write_all(to, text.as_bytes())
-        })
+    let write = |to: &mut Vec<u8>, column: &Option<Written<'_>>, row| {
+        let text = column.as_ref().map_or(none, |column| column.at(row));
+        to.extend_from_slice(text.as_bytes());
     };
     let [keys_of_series, keys_of_observations] = dialect.keys;
     let (_, about) = about(set, dialect);
     let no_name = if dialect.labels == Labels::Name { "," } else { "" };
-    for row in rows {
-        to.write_all(about.as_bytes())?;
+    let is_missing =
+        dialect.version == Version::Two && set.parts.values && set.action != Action::Delete;
+    for series in columns.by_key().series(rows.clone()) {
+        // What all rows of a series begin with, and the codes of its key.
+        let (mut start, mut own) = (about.clone().into_bytes(), vec![]);
         if keys_of_series {
-            to.write_all(b",")?;
-            write_key(to, &dimensions, row)?;
+            start.push(b',');
+            write_key(&mut start, dimensions, series.start)?;
         }
-        if keys_of_observations {
-            to.write_all(b",")?;
-            write_key(to, &key, row)?;
-        }
-        write(to, &before, row)?;
-        let is_missing = dialect.version == Version::Two && set.parts.values;
-        match set.value(row) {
-            Some(value) => write!(to, ",{value}{no_name}")?,
-            None if is_missing && set.action != Action::Delete => {
-                write!(to, ",{MISSING}{no_name}")?;
+        codes.iter().for_each(|column| write(&mut own, column, series.start));
+        for row in series {
+            to.extend_from_slice(&start);
+            if keys_of_observations {
+                to.push(b',');
+                write_key(to, &key, row)?;
             }
-            None => write!(to, ",{no_name}")?,
+            to.extend_from_slice(&own);
+            time.iter().for_each(|column| write(to, column, row));
+            to.push(b',');
+            match set.value(row) {
+                Some(value) => number(value, to)?,
+                None if is_missing => to.extend_from_slice(MISSING.as_bytes()),
+                None => {}
+            }
+            to.extend_from_slice(no_name.as_bytes());
+            attributes.iter().for_each(|column| write(to, column, row));
+            to.push(b'\n');
         }
-        write(to, &after, row)?;
-        to.write_all(b"\n")?;
     }
     Ok(())
+}
+
+/// Writes a number, as short as it can be read back. Most are counts, whose digits are quickly
+/// told.
+fn number(value: f64, to: &mut Vec<u8>) -> io::Result<()> {
+    const WHOLE: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+    if value.fract() == 0.0 && value.abs() < WHOLE {
+        to.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+        return Ok(());
+    }
+    write!(to, "{value}")
 }
 
 /// The headings and the cells that say what a row is of.
@@ -156,7 +174,8 @@ fn written<'a>(
 ) -> Option<Written<'a>> {
     let list = set.code_list(id);
     Some(Written::of(set.cells().column(id)?, rows, |text| {
-        let code = list.and_then(|list| Some(list.code(list.position(text)?)));
+        let named = list.filter(|_| dialect.labels != Labels::Id);
+        let code = named.and_then(|list| Some(list.code(list.position(text)?)));
         let name = code.map_or("", |code| code.name(&dialect.language));
         match dialect.labels {
             Labels::Both if !name.is_empty() => format!(",{}", cell(&format!("{text}: {name}"))),

@@ -1,0 +1,215 @@
+//! The selected cells that may be given, and how each is shown.
+
+use std::collections::HashMap;
+
+use birge_schemas::{
+    detail::Detail,
+    structure::{Attribute, AttributeKind, Level},
+    table::{Key, Table},
+};
+
+use super::{protected::shown_attributes, selection::Selection};
+use crate::catalog::Version;
+
+/// Status of a withheld cell: missing, suppressed (`CL_OBS_STATUS`).
+const SUPPRESSED: &str = "Q";
+/// Confidentiality of a withheld cell (`CL_CONF_STATUS`). The same for all: to say which are
+/// primary is to say that they are small.
+const CONFIDENTIAL: &str = "C";
+
+/// Cells that may be given, in the order of their series and periods.
+pub(super) struct Cells<'a> {
+    /// The periods in which they stand, ascending.
+    versions: Vec<(&'a str, &'a Version)>,
+    /// The attributes that any observation has in any of these, each once.
+    attributes: Vec<&'a str>,
+    /// Each with its series.
+    pub(super) cells: Vec<(Key, Cell)>,
+}
+
+/// A cell that may be given.
+#[derive(Clone, Copy)]
+pub(super) struct Cell {
+    /// Which of the periods it stands in.
+    pub(super) version: u16,
+    row: u32,
+    /// How it is shown.
+    pub(super) shown: Shown,
+    /// It is not public (article 8(1)).
+    pub(super) early: bool,
+}
+
+/// How a cell is given.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given {
+    /// With small counts.
+    pub(super) raw: bool,
+    /// It is not public (article 8(1)).
+    pub(super) early: bool,
+}
+
+/// How a cell is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// As it was handed in.
+    Entire,
+    /// With its value and coded attributes only: where anything of the period is withheld, a comment
+    /// could tell it.
+    WithoutWords,
+    /// That it exists, nothing more.
+    Withheld,
+}
+
+impl<'a> Cells<'a> {
+    /// The selected cells of the periods that are seen; none where more than `most` rows are
+    /// selected. `permitted` says of figures that are public or not, and of a detail, whether it is
+    /// given at all and, if so, how.
+    #[must_use]
+    pub(super) fn of(
+        seen: impl Iterator<Item = (&'a str, &'a Version)>,
+        selection: &Selection,
+        most: usize,
+        permitted: impl Fn(bool, Detail) -> Option<Given>,
+    ) -> Option<Self> {
+        let taken = seen.filter(|(period, _)| selection.takes_period(period));
+        let versions: Vec<(&str, &Version)> = taken.collect();
+        let (mut cells, mut rows, mut first) = (vec![], 0, 0);
+        // Of periods that hold their keys once the same rows are selected.
+        let alike = |one: &(&str, &Version), other: &(&str, &Version)| {
+            one.1.slice.shares_keys(&other.1.slice)
+        };
+        let parts: Vec<_> = versions.chunk_by(alike).collect();
+        for alike in &parts {
+            let Some((_, version)) = alike.first() else { continue };
+            let table = version.slice.table();
+            let mut known: Option<(Detail, [Option<Given>; 2])> = None;
+            for row in version.slice.select(selection.restricted()) {
+                rows += alike.len();
+                if rows > most {
+                    return None;
+                }
+                let detail = table.detail(row);
+                let given = match known {
+                    Some((known, given)) if known == detail => given,
+                    _ => [false, true].map(|released| permitted(released, detail)),
+                };
+                known = Some((detail, given));
+                let series = table.packed(row);
+                for (number, (_, version)) in (first..).zip(*alike) {
+                    let Some(given) = given[usize::from(version.public.is_some())] else {
+                        continue;
+                    };
+                    let shown = Shown::of(version, row, given);
+                    let cell = Cell { version: number, row: row as u32, shown, early: given.early };
+                    cells.push((series, cell));
+                }
+            }
+            first += alike.len() as u16;
+        }
+        if parts.len() > 1 {
+            cells.sort_by_key(|(series, cell)| (*series, cell.version));
+        }
+        let mut attributes: Vec<&str> = vec![];
+        for (id, _) in versions.iter().flat_map(|(_, own)| own.slice.table().attributes()) {
+            if !attributes.contains(&id) {
+                attributes.push(id);
+            }
+        }
+        Some(Self { versions, attributes, cells })
+    }
+
+    /// Those that are shown otherwise than they were, or were not; and those that were and are no
+    /// more. What stays withheld is the same, whatever it is.
+    pub(super) fn since(mut self, mut then: Self) -> (Self, Self) {
+        let key = |cells: &Self, (series, cell): &(Key, Cell)| (*series, cells.period(cell));
+        let were = then.cells.iter().map(|own| (key(&then, own), *own));
+        let mut were: HashMap<_, _> = were.collect();
+        let changed = self.cells.iter().filter(|own| {
+            let was = were.remove(&key(&self, own));
+            was.is_none_or(|(_, was)| !self.shows_as(&own.1, &then, &was))
+        });
+        let changed = changed.copied().collect();
+        let mut gone: Vec<_> = were.into_values().collect();
+        gone.sort_by_key(|own| key(&then, own));
+        (self.cells, then.cells) = (changed, gone);
+        (self, then)
+    }
+
+    /// Is a cell of another time, of the same key, shown the same?
+    fn shows_as(&self, own: &Cell, then: &Self, other: &Cell) -> bool {
+        let mut attributes = shown_attributes(self.table(own).structure());
+        let text = |cells: &Self, cell: &Cell, attribute: &Attribute| {
+            let given = cells.table(cell).attribute(&attribute.id, cell.row as usize);
+            cell.shown.attribute(attribute, given.unwrap_or_default()).to_owned()
+        };
+        self.value(own) == then.value(other)
+            && attributes.all(|each| text(self, own, each) == text(then, other, each))
+    }
+
+    /// The periods in which they stand, ascending.
+    pub(super) fn periods(&self) -> impl ExactSizeIterator<Item = &'a str> {
+        self.versions.iter().map(|(period, _)| *period)
+    }
+
+    /// Has any observation in these periods this attribute?
+    pub(super) fn has(&self, attribute: &str) -> bool {
+        self.attributes.contains(&attribute)
+    }
+
+    /// The tables of these periods.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &'a Table> {
+        self.versions.iter().map(|(_, version)| version.slice.table())
+    }
+
+    fn period(&self, cell: &Cell) -> &'a str {
+        self.versions[usize::from(cell.version)].0
+    }
+
+    fn table(&self, cell: &Cell) -> &'a Table {
+        self.versions[usize::from(cell.version)].1.slice.table()
+    }
+
+    /// The value of a cell, where that is shown.
+    pub(super) fn value(&self, cell: &Cell) -> Option<f64> {
+        match cell.shown {
+            Shown::Withheld => None,
+            Shown::Entire | Shown::WithoutWords => self.table(cell).value(cell.row()),
+        }
+    }
+}
+
+impl Cell {
+    /// The row of its period's table in which it stands.
+    pub(super) fn row(&self) -> usize {
+        self.row as usize
+    }
+}
+
+impl Shown {
+    fn of(version: &Version, row: usize, given: Given) -> Self {
+        match (given.raw, version.withholds_any()) {
+            (true, _) | (false, false) => Self::Entire,
+            (false, true) if version.withholds(row) => Self::Withheld,
+            (false, true) => Self::WithoutWords,
+        }
+    }
+
+    /// What is shown of an attribute that has this text; empty for nothing.
+    pub(super) fn attribute<'t>(self, attribute: &Attribute, given: &'t str) -> &'t str {
+        let words = !matches!(attribute.kind, AttributeKind::Coded(_));
+        match (self, attribute.id.as_str()) {
+            (Shown::Entire, _) => given,
+            (Shown::WithoutWords, _) => {
+                if words {
+                    ""
+                } else {
+                    given
+                }
+            }
+            (Shown::Withheld, "OBS_STATUS") => SUPPRESSED,
+            (Shown::Withheld, "CONF_STATUS") => CONFIDENTIAL,
+            (Shown::Withheld, _) if words || attribute.level == Level::Observation => "",
+            (Shown::Withheld, _) => given,
+        }
+    }
+}
