@@ -74,6 +74,10 @@ impl<'a> Cells<'a> {
         let taken = seen.filter(|(period, _)| selection.takes_period(period));
         let versions: Vec<(&str, &Version)> = taken.collect();
         let (mut cells, mut rows, mut first) = (vec![], 0, 0);
+        if selection.restricted().next().is_none() {
+            let all: usize = versions.iter().map(|(_, version)| version.slice.rows()).sum();
+            cells.reserve(all.min(most));
+        }
         // Of periods that hold their keys once the same rows are selected.
         let alike = |one: &(&str, &Version), other: &(&str, &Version)| {
             one.1.slice.shares_keys(&other.1.slice)

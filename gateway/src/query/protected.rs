@@ -94,9 +94,11 @@ fn table(
     taken: &[&Cell],
     value: impl Fn(&Cell) -> Option<f64>,
 ) -> RawTable {
-    let values: Vec<Option<f64>> = taken.iter().map(|cell| value(cell)).collect();
+    let mut table = RawTable::default();
+    table.values.reserve(taken.len());
     let mut ways: Vec<Shown> = vec![];
     for cell in taken {
+        table.push_value(value(cell));
         if !ways.contains(&cell.shown) {
             ways.push(cell.shown);
         }
@@ -106,16 +108,11 @@ fn table(
         Column::Period => periods(cells, taken),
         Column::Attribute(own) => attribute(own, cells, taken, &ways),
     };
-    RawTable {
-        rows: taken.len(),
-        columns: match taken.len() {
-            0..=FEW => columns.iter().map(make).collect(),
-            _ => side_by_side(columns, make),
-        },
-        present: values.iter().map(Option::is_some).collect(),
-        values: values.into_iter().map(Option::unwrap_or_default).collect(),
-        ..RawTable::default()
-    }
+    table.columns = match taken.len() {
+        0..=FEW => columns.iter().map(make).collect(),
+        _ => side_by_side(columns, make),
+    };
+    table
 }
 
 /// The column of a coded dimension.

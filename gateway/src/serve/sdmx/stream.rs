@@ -36,6 +36,8 @@ pub(super) struct Rendering {
     pieces: VecDeque<Piece>,
     /// In SDMX-JSON, the attributes of series that change within one.
     changing: Vec<String>,
+    /// Bytes that were taken last: what comes next is about as large.
+    last: usize,
 }
 
 impl Rendering {
@@ -51,7 +53,7 @@ impl Rendering {
     ) -> io::Result<Self> {
         answer.blocks.clear(); // they are for gRPC, and the record has their digest
         let (pieces, changing) = (VecDeque::new(), vec![]);
-        let mut rendering = Self { known, query, answer, header, pieces, changing };
+        let mut rendering = Self { known, query, answer, header, pieces, changing, last: 0 };
         let (message, is_json) = (rendering.message()?, rendering.query.format == DataFormat::Json);
         let changing =
             message.sets.iter().filter(|_| is_json).flat_map(DataSet::changing).collect();
@@ -144,7 +146,7 @@ impl Iterator for Rendering {
     type Item = io::Result<Bytes>;
 
     fn next(&mut self) -> Option<io::Result<Bytes>> {
-        let mut bytes = vec![];
+        let mut bytes = Vec::with_capacity(self.last);
         while bytes.len() < LEAST
             && let Some(piece) = self.pieces.pop_front()
         {
@@ -153,6 +155,7 @@ impl Iterator for Rendering {
                 return Some(Err(error));
             }
         }
+        self.last = bytes.len();
         (!bytes.is_empty()).then(|| Ok(bytes.into()))
     }
 }
