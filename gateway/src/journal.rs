@@ -3,15 +3,12 @@
 //! | module | holds |
 //! |---|---|
 //! | `body` | what goes with a record: parts and their digest |
-//! | `entry` | an entry as it is read |
 //! | `format` | a group as bytes |
 //! | `segment` | files of groups: names, room, appending |
 //! | `scan` | reading from the start: chain, torn tail, damage |
 //! | `names` | names of persons, apart so that they can be erased |
-//! | `place` | where a group stands |
-//! | `index` | all groups: where they stand, and those that were written last |
+//! | `index` | where each group stands |
 //! | `reader` | entries, each group verified again when it is read |
-//! | `recent` | the entries that were written last |
 //! | `queue` | what waits for the writer, by class |
 //! | `writer` | the thread that sequences |
 //! | `disk` | the thread that writes, syncs and answers |
@@ -22,15 +19,12 @@
 
 mod body;
 mod disk;
-mod entry;
 mod error;
 mod format;
 mod index;
 mod names;
-mod place;
 mod queue;
 mod reader;
-mod recent;
 mod scan;
 mod segment;
 #[cfg(test)]
@@ -54,11 +48,10 @@ use tokio::sync::{oneshot, watch};
 
 pub use self::{
     body::Body,
-    entry::{Entry, StoredBody},
     error::{AppendError, Damage, JournalError},
     format::Fault,
     names::{Name, Names},
-    reader::{Entries, Reader},
+    reader::{Entries, Entry, Reader, StoredBody},
     scan::{Verified, inspect, verify},
 };
 use self::{index::Index, queue::Queue, scan::Tip, segment::Lock, writer::Writer};
@@ -177,14 +170,12 @@ pub struct Committed<R> {
 }
 
 /// A record as committed to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommittedEntry {
     /// Canonical bytes of the record.
     pub record: Bytes,
     /// What opens its commitment.
     pub opening: Opening,
-    /// The record that these bytes are.
-    parsed: Arc<Record>,
 }
 
 /// A journal that was found sound and can be read; nothing is written yet, so that the

@@ -93,7 +93,7 @@ impl Follower {
     }
 
     fn apply(&mut self, entry: &Entry) -> Result<()> {
-        let record = entry.record()?;
+        let record = Record::parse(&entry.record)?;
         let change = self.change(entry, &record)?;
         let mut state = self.catalog.state.write().unwrap_or_else(PoisonError::into_inner);
         match change {

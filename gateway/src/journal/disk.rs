@@ -6,13 +6,11 @@ use std::sync::{Arc, mpsc::Receiver};
 use tokio::sync::watch;
 
 use super::{
-    Committed, CommittedEntry, Hash,
-    entry::Entry,
+    Committed, Hash,
     error::JournalError,
     format::Unsealed,
-    index::Index,
+    index::{Index, Place},
     names,
-    place::Place,
     queue::{Answer, Queue},
     segment::Slot,
 };
@@ -87,8 +85,7 @@ impl<D, R> Disk<D, R> {
             }
             slot.write(&sealed.parts)?;
             let (segment, offset, hash) = (Arc::clone(&slot.path), slot.offset, sealed.hash);
-            let recent = (!sealed.has_bodies).then(|| recent(first, &sealed.entries));
-            self.index.push(Place { first, segment, offset, hash }, recent);
+            self.index.push(Place { first, segment, offset, hash });
             self.durable.send_replace(group.next);
             entries = sealed.entries;
         }
@@ -100,13 +97,4 @@ impl<D, R> Disk<D, R> {
         }
         Ok(())
     }
-}
-
-/// The entries of a group without bodies, from entry `first` on.
-fn recent(first: u64, entries: &[CommittedEntry]) -> Vec<Entry> {
-    let entry = |(index, entry): (u64, &CommittedEntry)| {
-        let CommittedEntry { record, opening, parsed } = entry.clone();
-        Entry { index, opening, record, body: None, parsed: Some(parsed) }
-    };
-    (first..).zip(entries).map(entry).collect()
 }

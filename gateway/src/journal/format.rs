@@ -15,7 +15,6 @@
 use std::{
     io::{self, Read, Seek},
     ops::Range,
-    sync::Arc,
 };
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -140,8 +139,8 @@ pub(super) struct RawEntry {
 #[derive(Debug, Default)]
 pub(super) struct GroupBuilder {
     head: Vec<u8>,
-    /// Each record, where it stands in `head`, and what opens it.
-    records: Vec<(Arc<Record>, Range<usize>, Opening)>,
+    /// Where each record stands in `head`, and what opens it.
+    records: Vec<(Range<usize>, Opening)>,
     bodies: Vec<Body>,
 }
 
@@ -150,7 +149,7 @@ impl GroupBuilder {
     pub(super) fn push(
         &mut self,
         opening: Opening,
-        record: Record,
+        record: &Record,
         body: Option<Body>,
     ) -> Result<(), RecordError> {
         if self.head.is_empty() {
@@ -167,7 +166,7 @@ impl GroupBuilder {
         record.append_canonical(&mut self.head)?;
         let length = (self.head.len() - start) as u32;
         self.head[at..at + 4].copy_from_slice(&length.to_be_bytes());
-        self.records.push((Arc::new(record), start..self.head.len(), opening));
+        self.records.push((start..self.head.len(), opening));
         self.bodies.extend(body);
         Ok(())
     }
@@ -218,18 +217,14 @@ impl Unsealed {
             head.extend_from_slice(&hash);
         }
         let head = Bytes::from(head);
-        let entry = |(parsed, range, opening)| CommittedEntry {
-            record: head.slice(range),
-            opening,
-            parsed,
-        };
+        let entry = |(range, opening)| CommittedEntry { record: head.slice(range), opening };
         let entries = records.into_iter().map(entry).collect();
         let mut parts = vec![head.clone()];
         if !bodies.is_empty() {
             parts.extend(bodies.iter().flat_map(|body| body.parts().iter().cloned()));
             parts.push(Bytes::copy_from_slice(&hash));
         }
-        Sealed { parts, entries, hash, has_bodies: !bodies.is_empty() }
+        Sealed { parts, entries, hash }
     }
 }
 
@@ -242,8 +237,6 @@ pub(super) struct Sealed {
     pub(super) entries: Vec<CommittedEntry>,
     /// Its hash.
     pub(super) hash: Hash,
-    /// Does anything go with one of its records?
-    pub(super) has_bodies: bool,
 }
 
 /// A group that was read and whose hash matched.

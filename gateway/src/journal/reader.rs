@@ -1,30 +1,87 @@
-//! Entries, each group verified again when it is read; those that were written last without it.
+//! Entries, each group verified again when it is read.
 
 use std::{
     fs::File,
     io::{BufReader, Read, Seek, SeekFrom},
     ops::Range,
+    os::unix::fs::FileExt,
     path::Path,
     sync::Arc,
     vec,
 };
 
+use birge_proto::record::Opening;
+use prost::bytes::Bytes;
 use tokio::sync::watch;
 
 use super::{
-    entry::{Entry, StoredBody},
-    error::JournalError,
-    format::{Fault, Group, HEADER, Header, RawEntry, ReadError},
-    index::Index,
+    Hash,
+    body::Body,
+    error::{Damage, JournalError},
+    format::{Fault, Group, HEADER, Header, ReadError},
+    index::{Index, Place},
     names::Names,
-    place::Place,
 };
+
+/// Bytes of one part of a body that is read.
+const PART: u64 = 8 << 20;
 
 /// Reads durable entries. Its functions wait for the disk: call them where one may block.
 #[derive(Debug, Clone)]
 pub struct Reader {
     index: Arc<Index>,
     durable: watch::Receiver<u64>,
+}
+
+/// An entry, verified; its body is still on the disk.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Where it stands in the journal and in the log.
+    pub index: u64,
+    /// What opens its commitment.
+    pub opening: Opening,
+    /// Canonical bytes of its record.
+    pub record: Bytes,
+    /// What goes with it.
+    pub body: Option<StoredBody>,
+}
+
+/// A body on the disk.
+#[derive(Debug, Clone)]
+pub struct StoredBody {
+    /// Bytes of it.
+    pub length: u64,
+    /// Its SHA-256.
+    pub digest: Hash,
+    place: Place,
+    offset: u64,
+    index: u64,
+}
+
+impl StoredBody {
+    /// Reads the body and verifies it.
+    ///
+    /// # Errors
+    /// When it is not what was written, or the disk fails.
+    pub fn read(&self) -> Result<Body, JournalError> {
+        let path = &self.place.segment;
+        let file = File::open(path).map_err(JournalError::io("open", path))?;
+        let mut parts = Vec::new();
+        let mut done = 0;
+        while done < self.length {
+            let mut part = vec![0; (self.length - done).min(PART) as usize];
+            file.read_exact_at(&mut part, self.offset + done)
+                .map_err(JournalError::io("read", path))?;
+            done += part.len() as u64;
+            parts.push(Bytes::from(part));
+        }
+        let body = Body::new(parts);
+        if body.digest() == self.digest {
+            Ok(body)
+        } else {
+            Err(damage(&self.place, Fault::Body(self.index)).into())
+        }
+    }
 }
 
 impl Reader {
@@ -109,28 +166,24 @@ impl Iterator for Entries {
 impl Entries {
     /// Reads and verifies the group that holds the next entry; its entries from that one on.
     fn load(&mut self) -> Result<Vec<Entry>, JournalError> {
-        if let Some(recent) = self.index.recent(self.next) {
-            return Ok(recent);
-        }
         let Some(place) = self.index.find(self.next) else { return Ok(Vec::new()) };
         let (group, bodies) = self.read(&place).map_err(|error| match error {
             ReadError::Io(source) => JournalError::io("read", &place.segment)(source),
-            ReadError::Fault(fault) => place.damage(fault).into(),
+            ReadError::Fault(fault) => damage(&place, fault).into(),
         })?;
         if group.hash != place.hash {
-            return Err(place.damage(Fault::Entries).into());
+            return Err(damage(&place, Fault::Entries).into());
         }
         let mut offset = bodies;
         let mut entries = Vec::with_capacity(group.entries.len());
         for (index, raw) in (place.first..).zip(group.entries) {
             let body = raw.body.map(|(length, digest)| {
-                let body = StoredBody::at(place.clone(), offset, index, (length, digest));
+                let body = StoredBody { length, digest, place: place.clone(), offset, index };
                 offset += length;
                 body
             });
             if index >= self.next {
-                let RawEntry { opening, record, .. } = raw;
-                entries.push(Entry { index, opening, record, body, parsed: None });
+                entries.push(Entry { index, opening: raw.opening, record: raw.record, body });
             }
         }
         Ok(entries)
@@ -158,4 +211,9 @@ impl Entries {
         self.file = Some((Arc::clone(&place.segment), file));
         Ok((group, place.offset + HEADER as u64 + u64::from(header.entries)))
     }
+}
+
+fn damage(place: &Place, what: Fault) -> Damage {
+    let segment = place.segment.to_path_buf();
+    Damage { segment, offset: place.offset, index: place.first, what }
 }

@@ -23,8 +23,7 @@ use super::{
     Hash,
     error::{Damage, JournalError},
     format::{Fault, Group, HEADER, Header, MAGIC, ReadError},
-    index::Index,
-    place::Place,
+    index::{Index, Place},
     reader::Reader,
     segment,
 };
@@ -76,7 +75,7 @@ pub fn inspect(
     let (mut groups, mut unfinished) = (0, 0);
     loop {
         match scan.next()? {
-            Step::Group(group) => index.push(scan.place(&group), None),
+            Step::Group(group) => index.push(scan.place(&group)),
             Step::Unfinished { bytes, unwritten: false } => {
                 unfinished = bytes;
                 break;
@@ -105,7 +104,7 @@ pub(super) fn recover(dir: &Path) -> Result<(Index, Tip), JournalError> {
                     let record = Record::parse(&entry.record);
                     time = record.map_err(|_| scan.damage(Fault::Record(scan.next - 1)))?.time;
                 }
-                index.push(scan.place(&group), None);
+                index.push(scan.place(&group));
             }
             Step::Unfinished { bytes, .. } => {
                 let path = &scan.segments[scan.at].path;

@@ -217,7 +217,7 @@ impl<S: Sequencer> Writer<S> {
                 record.persons.insert(capacity.clone(), opening.person(&name));
                 names::push(names, index, Name { capacity, name, opening })?;
             }
-            builder.push(self.opening()?, record, body)?;
+            builder.push(self.opening()?, &record, body)?;
         }
         self.tip.next += count as u64;
         Ok(Answered { answer: waiting.answer, first, count, reply })

@@ -12,10 +12,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use birge_proto::wire::{AskRequest, Columns, ask_response::Part};
+use birge_proto::wire::{AskRequest, Columns, StatusRequest, ask_response::Part};
 use birge_schemas::structure::{Structure, Structures};
 use birge_tests::{
     answer::request,
+    bare::Bare,
     batch::{self, Batch},
     client::{self, Client, Credentials},
     exchange::Exchange,
@@ -145,7 +146,8 @@ async fn connect(postgres: &Postgres) -> Result<tokio_postgres::Client> {
     Ok(client)
 }
 
-/// Of one age and one country of birth all years, by sex, asked by so many at once.
+/// Of one age and one country of birth all years, by sex, asked by so many at once; and what a call
+/// costs over the same connections that does nothing but answer with as many bytes.
 async fn slices(
     postgres: &Postgres,
     exchange: &Exchange,
@@ -153,67 +155,81 @@ async fn slices(
     (at_once, connections): (usize, usize),
 ) -> Result<()> {
     let births = ["RU", "KZ", "TJ", "UZ", "DE", "TR", "CN", "US"];
-    let each = SLICES.div_ceil(at_once);
-    let mut bare = vec![];
+    let birth = |number: usize| births[number % births.len()];
+    let mut database = vec![];
     for _ in 0..at_once {
         let client = connect(postgres).await?;
         let wanted = "SELECT * FROM stock WHERE country_birth = $1 AND age = $2";
         let statement = client.prepare(wanted).await?;
-        bare.push((client, statement));
+        database.push((client, statement));
     }
-    let mut real = vec![];
+    let asked = |number| request(DATASET, &[("AGE", "Y15T19"), ("COUNTRY_BIRTH", birth(number))]);
+    let answer = Client::of(nsc, exchange.address()).await?.ask(asked(0)).await?;
+    let server = Bare::start(exchange, answer.bytes.clone()).await?;
+    let (mut real, mut bare) = (vec![], vec![]);
     for _ in 0..connections {
         real.push(Client::of(nsc, exchange.address()).await?);
+        bare.push(Client::of(nsc, server.address()).await?);
     }
-    let asked = |birth: &str| request(DATASET, &[("AGE", "Y15T19"), ("COUNTRY_BIRTH", birth)]);
-    let rows = bare[0].0.query(&bare[0].1, &[&births[0], &"Y15T19"]).await?.len();
-    let given = real[0].ask(asked(births[0])).await?.cells.len();
-    ensure!(rows > 60 && given == rows, "{rows} rows, {given} cells");
+    let (client, statement) = &database[0];
+    let rows = client.query(statement, &[&birth(0), &"Y15T19"]).await?.len();
+    ensure!(rows > 60 && answer.cells.len() == rows, "{rows} rows, {} cells", answer.cells.len());
 
-    // The time that all took, and that of the slowest but one in a hundred.
-    let (mut bare_best, mut real_best) = ([Duration::MAX; 2], [Duration::MAX; 2]);
+    let nothing = StatusRequest { batch: String::new() };
+    let mut best = [[Duration::MAX; 2]; 3];
     for _ in 0..ROUNDS {
-        let start = Instant::now();
-        let times = try_join_all(bare.iter().map(async |(client, statement)| {
-            let mut times = vec![];
-            for number in 0..each {
-                let begun = Instant::now();
-                let birth = births[number % births.len()];
-                ensure!(client.query(statement, &[&birth, &"Y15T19"]).await?.len() == rows, "rows");
-                times.push(begun.elapsed());
-            }
-            anyhow::Ok(times)
-        }));
-        let times = times.await?;
-        bare_best = bare_best.min([start.elapsed(), slowest(times)]);
-        let start = Instant::now();
-        let times = try_join_all((0..at_once).map(async |asker| {
-            let mut times = vec![];
-            for number in 0..each {
-                let begun = Instant::now();
-                let answer = asked(births[number % births.len()]);
-                ensure!(cells(&real[asker % real.len()], answer).await? == rows, "cells");
-                times.push(begun.elapsed());
-            }
-            anyhow::Ok(times)
-        }));
-        let times = times.await?;
-        real_best = real_best.min([start.elapsed(), slowest(times)]);
+        let times = [
+            timed(at_once, async |asker, number| {
+                let (client, statement) = &database[asker];
+                let given = client.query(statement, &[&birth(number), &"Y15T19"]).await?.len();
+                ensure!(given == rows, "{given} rows");
+                Ok(())
+            })
+            .await?,
+            timed(at_once, async |asker, number| {
+                let given = cells(&real[asker % real.len()], asked(number)).await?;
+                ensure!(given == rows, "{given} cells");
+                Ok(())
+            })
+            .await?,
+            timed(at_once, async |asker, _| {
+                bare[asker % bare.len()].intake().status(nothing.clone()).await?;
+                Ok(())
+            })
+            .await?,
+        ];
+        best.iter_mut().zip(times).for_each(|(best, time)| *best = (*best).min(time));
     }
-    let ([bare_time, bare_slowest], [real_time, real_slowest]) = (bare_best, real_best);
+    let [[database, database_p99], [real, real_p99], [bare, _]] = best;
     let how = format!("{at_once} at once over {connections} connections");
     let name = format!("slices of {rows} cells, recorded, {how} / PostgreSQL over TLS");
-    let count = (each * at_once) as u64;
-    ratio::tell(&name, "requests/s", count, (bare_time, real_time), Some(3.0));
-    ratio::tell("p99 of these", "per second", 1, (bare_slowest, real_slowest), None);
+    let count = (SLICES.div_ceil(at_once) * at_once) as u64;
+    ratio::tell(&name, "requests/s", count, (database, real), Some(3.0));
+    ratio::tell("p99 of these", "per second", 1, (database_p99, real_p99), None);
+    let name = format!("a bare call with as many bytes, {how} / PostgreSQL over TLS");
+    ratio::tell(&name, "requests/s", count, (database, bare), None);
     Ok(())
 }
 
-/// The slowest of these times, but one in a hundred.
-fn slowest(times: Vec<Vec<Duration>>) -> Duration {
-    let mut all: Vec<_> = times.into_iter().flatten().collect();
-    all.sort_unstable();
-    all[all.len() * 99 / 100]
+/// What so many ask at once, each one question after the other: the time that all took, and that
+/// of the slowest but one in a hundred.
+async fn timed(
+    at_once: usize,
+    ask: impl AsyncFn(usize, usize) -> Result<()>,
+) -> Result<[Duration; 2]> {
+    let start = Instant::now();
+    let times = try_join_all((0..at_once).map(async |asker| {
+        let mut times = vec![];
+        for number in 0..SLICES.div_ceil(at_once) {
+            let begun = Instant::now();
+            ask(asker, number).await?;
+            times.push(begun.elapsed());
+        }
+        anyhow::Ok(times)
+    }));
+    let mut times: Vec<_> = times.await?.into_iter().flatten().collect();
+    times.sort_unstable();
+    Ok([start.elapsed(), times[times.len() * 99 / 100]])
 }
 
 /// How many cells an answer has: read as columns, as the database's client reads rows.

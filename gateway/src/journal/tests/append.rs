@@ -36,32 +36,6 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn what_was_written_last_is_what_stands_on_the_disk() {
-    let dir = TempDir::new().unwrap();
-    let journal = start(dir.path(), config());
-    // More than are kept, with a body among them now and then.
-    for round in 0..12 {
-        let draft = if round % 4 == 1 { Draft::body(b"batch") } else { Draft::records(700) };
-        journal.append(Class::Reading, draft).await.unwrap();
-    }
-    let read = |reader: &Reader, from| -> Vec<(u64, Bytes, Opening, Arc<Record>)> {
-        let entries = reader.entries(from..u64::MAX).map(Result::unwrap);
-        let all = |entry: Entry| {
-            let record = entry.record().unwrap();
-            (entry.index, entry.record, entry.opening, record)
-        };
-        entries.map(all).collect()
-    };
-    let from = [0, 699, 700, 701, 6_000];
-    let (last, before) = (journal.reader(), |reader: &Reader| from.map(|from| read(reader, from)));
-    let written = before(&last);
-    assert_eq!(written[0].len(), 6_303);
-    journal.close().await;
-    drop((last, journal));
-    assert_eq!(before(&Opened::open(dir.path(), config()).unwrap().reader()), written);
-}
-
-#[tokio::test]
 async fn no_entries_is_an_answer_too() {
     let dir = TempDir::new().unwrap();
     let journal = start(dir.path(), config());
