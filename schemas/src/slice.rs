@@ -62,11 +62,11 @@ impl Slice {
     /// Does it hold its keys once with those of another slice? Then they are the same, row by row.
     #[must_use]
     pub fn shares_keys(&self, other: &Self) -> bool {
-        let is_one_structure = Arc::ptr_eq(&self.table.structure, &other.table.structure);
-        let (own, other) = (&self.table.codes, &other.table.codes);
-        is_one_structure
-            && own.len() == other.len()
-            && own.iter().zip(other).all(|(own, other)| own.is_shared_with(other))
+        let (own, other) = (&self.table, &other.table);
+        let mut columns = own.codes.iter().zip(&other.codes);
+        Arc::ptr_eq(&own.structure, &other.structure)
+            && own.rows() == other.rows()
+            && columns.all(|(own, other)| own.is_shared_with(other))
     }
 
     /// The row at which a key stands. Keys of all slices of one structure compare.

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use birge_schemas::{
     detail::Detail,
-    structure::{Attribute, AttributeKind, Level},
+    structure::{Attribute, AttributeKind, Level, Structure},
     table::{Key, Table},
 };
 
-use super::{protected::shown_attributes, selection::Selection};
+use super::selection::Selection;
 use crate::catalog::Version;
 
 /// Status of a withheld cell: missing, suppressed (`CL_OBS_STATUS`).
@@ -58,6 +58,11 @@ pub(super) enum Shown {
     WithoutWords,
     /// That it exists, nothing more.
     Withheld,
+}
+
+/// The attributes that stand beside cells.
+pub(super) fn shown_attributes(structure: &Structure) -> impl Iterator<Item = &Attribute> {
+    structure.attributes.iter().filter(|attribute| attribute.level != Level::Dataset)
 }
 
 impl<'a> Cells<'a> {

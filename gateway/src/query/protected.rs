@@ -3,14 +3,14 @@
 
 use birge_schemas::{
     side_by_side::side_by_side,
-    structure::{Attribute, Dimension, Level, Structure},
+    structure::{Attribute, Dimension, Structure},
     table::{Codes, RawColumn, RawColumnBuilder, RawTable, Texts},
     wire::{WireError, to_blocks},
 };
 
 use super::{
     FEW,
-    cells::{Cell, Cells, Shown},
+    cells::{Cell, Cells, Shown, shown_attributes},
     cut::Cut,
 };
 
@@ -24,11 +24,6 @@ pub struct ProtectedTable {
     pub(super) withheld: u64,
     /// Of all these, those that are not public yet.
     pub(super) early: u64,
-}
-
-/// The attributes that stand beside cells.
-pub(super) fn shown_attributes(structure: &Structure) -> impl Iterator<Item = &Attribute> {
-    structure.attributes.iter().filter(|attribute| attribute.level != Level::Dataset)
 }
 
 impl ProtectedTable {

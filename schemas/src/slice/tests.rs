@@ -66,6 +66,8 @@ fn slices_with_the_same_keys_hold_them_once_and_others_their_own() {
         assert_eq!(slice.shares_keys(&first), same);
         assert_eq!((contents(slice), slice.table().packed(0)), (before, bytes));
     }
+    let empty = Slice::empty(first.table().structure(), "2025");
+    assert!(!slices["2024"].shares_keys(&empty) && !empty.shares_keys(&slices["2024"]));
 }
 
 #[test]
