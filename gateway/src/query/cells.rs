@@ -31,7 +31,7 @@ pub(super) struct Cells<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Cell {
     /// Which of the periods it stands in.
-    pub(super) version: u16,
+    pub(super) version: u32,
     row: u32,
     /// How it is shown.
     pub(super) shown: Shown,
@@ -113,7 +113,7 @@ impl<'a> Cells<'a> {
                     cells.push((series, cell));
                 }
             }
-            first += alike.len() as u16;
+            first += alike.len() as u32;
         }
         if parts.len() > 1 {
             cells.sort_by_key(|(series, cell)| (*series, cell.version));
@@ -171,11 +171,11 @@ impl<'a> Cells<'a> {
     }
 
     fn period(&self, cell: &Cell) -> &'a str {
-        self.versions[usize::from(cell.version)].0
+        self.versions[cell.version as usize].0
     }
 
     fn table(&self, cell: &Cell) -> &'a Table {
-        self.versions[usize::from(cell.version)].1.slice.table()
+        self.versions[cell.version as usize].1.slice.table()
     }
 
     /// The value of a cell, where that is shown.

@@ -120,9 +120,10 @@ fn codes(place: usize, dimension: &Dimension, cells: &Cells<'_>, taken: &[&Cell]
         }
         _ => taken,
     };
-    let codes = taken.iter().map(|cell| columns[usize::from(cell.version)].at(cell.row()));
+    let code = |cell: &&Cell| u32::from(columns[cell.version as usize].at(cell.row()));
+    let codes = taken.iter().map(code);
     let list = dimension.codes().map(|coded| &coded.list);
-    let text = |code| list.map_or("", |list| &list.code(code).id);
+    let text = |code| list.map_or("", |list| &list.code(code as u16).id);
     numbered(&dimension.id, list.map_or(1, |list| list.codes().len()), codes, text)
 }
 
@@ -130,20 +131,20 @@ fn codes(place: usize, dimension: &Dimension, cells: &Cells<'_>, taken: &[&Cell]
 fn periods(cells: &Cells<'_>, taken: &[&Cell]) -> RawColumn {
     let periods: Vec<&str> = cells.periods().collect();
     let versions = taken.iter().map(|cell| cell.version);
-    numbered("TIME_PERIOD", periods.len(), versions, |version| periods[usize::from(version)])
+    numbered("TIME_PERIOD", periods.len(), versions, |version| periods[version as usize])
 }
 
 /// A column of texts that are known by a number, each below `count`.
 fn numbered<'t>(
     id: &str,
     count: usize,
-    numbers: impl ExactSizeIterator<Item = u16>,
-    text: impl Fn(u16) -> &'t str,
+    numbers: impl ExactSizeIterator<Item = u32>,
+    text: impl Fn(u32) -> &'t str,
 ) -> RawColumn {
     let (mut dictionary, mut index) = (vec![], Vec::with_capacity(numbers.len()));
     let mut entries = vec![u32::MAX; count];
     for number in numbers {
-        let entry = &mut entries[usize::from(number)];
+        let entry = &mut entries[number as usize];
         if *entry == u32::MAX {
             *entry = dictionary.len() as u32;
             dictionary.push(text(number).to_owned());
@@ -173,7 +174,7 @@ fn attribute(
     }
     let mut column = RawColumnBuilder::new(&attribute.id);
     for cell in taken {
-        let texts = columns.get(usize::from(cell.version)).copied().flatten();
+        let texts = columns.get(cell.version as usize).copied().flatten();
         let given = texts.map_or("", |texts| texts.at(cell.row()));
         column.push(cell.shown.attribute(attribute, given));
     }
