@@ -7,6 +7,7 @@ mod cut;
 mod permitted;
 mod protected;
 mod selection;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod versions;
@@ -25,8 +26,9 @@ use birge_proto::{
 use birge_schemas::{detail::Detail, structure::Structure};
 
 use self::{
-    cells::{Cells, Given},
+    cells::Cells,
     permitted::{Permitted, permitted, refusal_in_words},
+    shown::Given,
 };
 pub use self::{protected::ProtectedTable, selection::Selection, versions::versions};
 use crate::{

@@ -133,7 +133,8 @@ impl Table {
         self.structure.keys.pack(codes, self.period.at(row))
     }
 
-    /// Bytes held on the heap, the structure not counted.
+    /// Bytes held on the heap, the structure not counted; what is held once with another table is
+    /// counted in both.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let codes: usize = self.codes.iter().map(Codes::heap_bytes).sum();

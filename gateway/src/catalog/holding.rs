@@ -88,10 +88,12 @@ impl Holding {
         self.periods.get(period)
     }
 
-    /// What stands of the last period before this one.
-    pub(super) fn before(&self, period: &str) -> Option<&Version> {
-        let earlier = (Bound::Unbounded, Bound::Excluded(period));
-        self.periods.range::<str, _>(earlier).next_back().and_then(|(_, held)| held.current())
+    /// What stands of the period nearest to this one: of one before it, where there is any.
+    pub(super) fn beside(&self, period: &str) -> Option<&Version> {
+        let before = self.periods.range::<str, _>((Bound::Unbounded, Bound::Excluded(period)));
+        let after = self.periods.range::<str, _>((Bound::Excluded(period), Bound::Unbounded));
+        let mut others = before.rev().chain(after).filter_map(|(_, held)| held.current());
+        others.find(|version| version.stands())
     }
 
     /// Every period that ever stood, in all its versions.

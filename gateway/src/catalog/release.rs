@@ -51,9 +51,10 @@ pub fn merge(
         let current = current.map(|version| version.slice.as_ref());
         let Applied { mut slice, counts, .. } =
             slice::apply(current, &batch, manifest.action, &manifest.removes)?;
-        let before = merged.slices.last_key_value().map(|(_, slice)| slice.as_ref());
-        let before = before.or_else(|| holding.before(period).map(|version| &*version.slice));
-        current.into_iter().chain(before).for_each(|other| slice.share_keys(other));
+        let before = merged.slices.values().rev().find(|slice| slice.rows() > 0);
+        let beside = before.or_else(|| holding.beside(period).map(|version| &version.slice));
+        let others = current.into_iter().chain(beside.map(Arc::as_ref));
+        others.for_each(|other| slice.share_keys(other));
         merged.counts.imported += counts.imported;
         merged.counts.updated += counts.updated;
         merged.counts.unchanged += counts.unchanged;

@@ -2,6 +2,7 @@
 //! (promise 4), wherever the journal ends (promise 6).
 
 mod between;
+mod sharing;
 mod time;
 mod versions;
 

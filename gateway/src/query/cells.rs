@@ -1,28 +1,23 @@
-//! The selected cells that may be given, and how each is shown.
+//! The selected cells that may be given.
 
 use std::collections::HashMap;
 
 use birge_schemas::{
     detail::Detail,
-    structure::{Attribute, AttributeKind, Level, Structure},
-    table::{Key, Table},
+    structure::Attribute,
+    table::{Codes, Key, Table},
 };
 
-use super::selection::Selection;
+use super::{
+    selection::Selection,
+    shown::{Given, Said, Shown, shown_attributes},
+};
 use crate::catalog::Version;
-
-/// Status of a withheld cell: missing, suppressed (`CL_OBS_STATUS`).
-const SUPPRESSED: &str = "Q";
-/// Confidentiality of a withheld cell (`CL_CONF_STATUS`). The same for all: to say which are
-/// primary is to say that they are small.
-const CONFIDENTIAL: &str = "C";
 
 /// Cells that may be given, in the order of their series and periods.
 pub(super) struct Cells<'a> {
     /// The periods in which they stand, ascending.
     versions: Vec<(&'a str, &'a Version)>,
-    /// The attributes that any observation has in any of these, each once.
-    attributes: Vec<&'a str>,
     /// Each with its series.
     pub(super) cells: Vec<(Key, Cell)>,
 }
@@ -37,32 +32,6 @@ pub(super) struct Cell {
     pub(super) shown: Shown,
     /// It is not public (article 8(1)).
     pub(super) early: bool,
-}
-
-/// How a cell is given.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Given {
-    /// With small counts.
-    pub(super) raw: bool,
-    /// It is not public (article 8(1)).
-    pub(super) early: bool,
-}
-
-/// How a cell is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shown {
-    /// As it was handed in.
-    Entire,
-    /// With its value and coded attributes only: where anything of the period is withheld, a comment
-    /// could tell it.
-    WithoutWords,
-    /// That it exists, nothing more.
-    Withheld,
-}
-
-/// The attributes that stand beside cells.
-pub(super) fn shown_attributes(structure: &Structure) -> impl Iterator<Item = &Attribute> {
-    structure.attributes.iter().filter(|attribute| attribute.level != Level::Dataset)
 }
 
 impl<'a> Cells<'a> {
@@ -116,15 +85,9 @@ impl<'a> Cells<'a> {
             first += alike.len() as u32;
         }
         if parts.len() > 1 {
-            cells.sort_by_key(|(series, cell)| (*series, cell.version));
+            cells.sort_unstable_by_key(|(series, cell)| (*series, cell.version));
         }
-        let mut attributes: Vec<&str> = vec![];
-        for (id, _) in versions.iter().flat_map(|(_, own)| own.slice.table().attributes()) {
-            if !attributes.contains(&id) {
-                attributes.push(id);
-            }
-        }
-        Some(Self { versions, attributes, cells })
+        Some(Self { versions, cells })
     }
 
     /// Those that are shown otherwise than they were, or were not; and those that were and are no
@@ -147,12 +110,14 @@ impl<'a> Cells<'a> {
     /// Is a cell of another time, of the same key, shown the same?
     fn shows_as(&self, own: &Cell, then: &Self, other: &Cell) -> bool {
         let mut attributes = shown_attributes(self.table(own).structure());
-        let text = |cells: &Self, cell: &Cell, attribute: &Attribute| {
-            let given = cells.table(cell).attribute(&attribute.id, cell.row as usize);
-            cell.shown.attribute(attribute, given.unwrap_or_default()).to_owned()
-        };
         self.value(own) == then.value(other)
-            && attributes.all(|each| text(self, own, each) == text(then, other, each))
+            && attributes.all(|each| self.text(own, each) == then.text(other, each))
+    }
+
+    /// What is shown of an attribute of a cell.
+    fn text(&self, cell: &Cell, attribute: &Attribute) -> &'a str {
+        let given = self.table(cell).attribute(&attribute.id, cell.row());
+        cell.shown.attribute(attribute, given.unwrap_or_default())
     }
 
     /// The periods in which they stand, ascending.
@@ -160,13 +125,20 @@ impl<'a> Cells<'a> {
         self.versions.iter().map(|(period, _)| *period)
     }
 
-    /// Has any observation in these periods this attribute?
-    pub(super) fn has(&self, attribute: &str) -> bool {
-        self.attributes.contains(&attribute)
+    /// Their codes in a coded dimension, by period.
+    pub(super) fn codes(&self, place: usize) -> Vec<&'a Codes> {
+        self.tables().map(|table| table.codes(place)).collect()
     }
 
-    /// The tables of these periods.
-    pub(super) fn tables(&self) -> impl Iterator<Item = &'a Table> {
+    /// What they say in an attribute.
+    pub(super) fn said<'s>(&self, attribute: &'s Attribute) -> Said<'s>
+    where
+        'a: 's,
+    {
+        Said::new(attribute, self.tables().map(|table| table.texts(&attribute.id)).collect())
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &'a Table> {
         self.versions.iter().map(|(_, version)| version.slice.table())
     }
 
@@ -191,34 +163,5 @@ impl Cell {
     /// The row of its period's table in which it stands.
     pub(super) fn row(&self) -> usize {
         self.row as usize
-    }
-}
-
-impl Shown {
-    fn of(version: &Version, row: usize, given: Given) -> Self {
-        match (given.raw, version.withholds_any()) {
-            (true, _) | (false, false) => Self::Entire,
-            (false, true) if version.withholds(row) => Self::Withheld,
-            (false, true) => Self::WithoutWords,
-        }
-    }
-
-    /// What is shown of an attribute that has this text; empty for nothing.
-    pub(super) fn attribute<'t>(self, attribute: &Attribute, given: &'t str) -> &'t str {
-        let words = !matches!(attribute.kind, AttributeKind::Coded(_));
-        match (self, attribute.id.as_str()) {
-            (Shown::Entire, _) => given,
-            (Shown::WithoutWords, _) => {
-                if words {
-                    ""
-                } else {
-                    given
-                }
-            }
-            (Shown::Withheld, "OBS_STATUS") => SUPPRESSED,
-            (Shown::Withheld, "CONF_STATUS") => CONFIDENTIAL,
-            (Shown::Withheld, _) if words || attribute.level == Level::Observation => "",
-            (Shown::Withheld, _) => given,
-        }
     }
 }

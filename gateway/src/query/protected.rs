@@ -4,14 +4,15 @@
 use birge_schemas::{
     side_by_side::side_by_side,
     structure::{Attribute, Dimension, Structure},
-    table::{Codes, RawColumn, RawColumnBuilder, RawTable, Texts},
+    table::{Codes, RawColumn, RawColumnBuilder, RawTable},
     wire::{WireError, to_blocks},
 };
 
 use super::{
     FEW,
-    cells::{Cell, Cells, Shown, shown_attributes},
+    cells::{Cell, Cells},
     cut::Cut,
+    shown::{Shown, shown_attributes},
 };
 
 /// Released cells in the order of their series and periods, with the withheld ones blanked.
@@ -33,7 +34,7 @@ impl ProtectedTable {
         let taken: Vec<&Cell> = cut.of_cells(&cells.cells).collect();
         let count = |is: fn(&Cell) -> bool| taken.iter().filter(|cell| is(cell)).count() as u64;
         let attributes = shown_attributes(structure).map(Column::Attribute);
-        let columns: Vec<_> = keys(structure).chain(attributes).collect();
+        let columns: Vec<_> = key_columns(structure).chain(attributes).collect();
         Self {
             table: table(&columns, cells, &taken, |cell| cells.value(cell)),
             answered: count(|cell| cell.shown != Shown::Withheld),
@@ -46,7 +47,7 @@ impl ProtectedTable {
     #[must_use]
     pub(super) fn keys(structure: &Structure, cells: &Cells<'_>) -> Self {
         let taken: Vec<&Cell> = cells.cells.iter().map(|(_, cell)| cell).collect();
-        let columns: Vec<_> = keys(structure).collect();
+        let columns: Vec<_> = key_columns(structure).collect();
         let table = table(&columns, cells, &taken, |_| None);
         Self { table, ..Self::default() }
     }
@@ -77,7 +78,7 @@ enum Column<'a> {
 }
 
 /// The columns of keys.
-fn keys(structure: &Structure) -> impl Iterator<Item = Column<'_>> {
+fn key_columns(structure: &Structure) -> impl Iterator<Item = Column<'_>> {
     let dimensions = structure.coded().enumerate();
     dimensions.map(|(place, own)| Column::Dimension(place, own)).chain([Column::Period])
 }
@@ -99,9 +100,9 @@ fn table(
         }
     }
     let make = |column: &Column<'_>| match column {
-        Column::Dimension(place, dimension) => codes(*place, dimension, cells, taken),
-        Column::Period => periods(cells, taken),
-        Column::Attribute(own) => attribute(own, cells, taken, &ways),
+        Column::Dimension(place, dimension) => column_of_codes(*place, dimension, cells, taken),
+        Column::Period => column_of_periods(cells, taken),
+        Column::Attribute(own) => column_of_attribute(own, cells, taken, &ways),
     };
     table.columns = match taken.len() {
         0..=FEW => columns.iter().map(make).collect(),
@@ -111,8 +112,13 @@ fn table(
 }
 
 /// The column of a coded dimension.
-fn codes(place: usize, dimension: &Dimension, cells: &Cells<'_>, taken: &[&Cell]) -> RawColumn {
-    let columns: Vec<&Codes> = cells.tables().map(|table| table.codes(place)).collect();
+fn column_of_codes(
+    place: usize,
+    dimension: &Dimension,
+    cells: &Cells<'_>,
+    taken: &[&Cell],
+) -> RawColumn {
+    let columns = cells.codes(place);
     let taken = match columns.first() {
         // One row says what all do.
         Some(Codes::One(_)) if columns.iter().all(|own| *own == columns[0]) => {
@@ -128,7 +134,7 @@ fn codes(place: usize, dimension: &Dimension, cells: &Cells<'_>, taken: &[&Cell]
 }
 
 /// The column of periods.
-fn periods(cells: &Cells<'_>, taken: &[&Cell]) -> RawColumn {
+fn column_of_periods(cells: &Cells<'_>, taken: &[&Cell]) -> RawColumn {
     let periods: Vec<&str> = cells.periods().collect();
     let versions = taken.iter().map(|cell| cell.version);
     numbered("TIME_PERIOD", periods.len(), versions, |version| periods[version as usize])
@@ -158,50 +164,20 @@ fn numbered<'t>(
 }
 
 /// The column of an attribute, of cells that are shown in these ways.
-fn attribute(
+fn column_of_attribute(
     attribute: &Attribute,
     cells: &Cells<'_>,
     taken: &[&Cell],
     ways: &[Shown],
 ) -> RawColumn {
-    let columns: Vec<Option<&Texts>> = match cells.has(&attribute.id) {
-        true => cells.tables().map(|table| table.texts(&attribute.id)).collect(),
-        false => vec![None],
-    };
-    if let Some(text) = throughout(attribute, &columns, ways) {
+    let said = cells.said(attribute);
+    if let Some(text) = said.throughout(ways) {
         let dictionary = vec![text.to_owned()];
         return RawColumn { id: attribute.id.clone(), dictionary, index: vec![] };
     }
     let mut column = RawColumnBuilder::new(&attribute.id);
     for cell in taken {
-        let texts = columns.get(cell.version as usize).copied().flatten();
-        let given = texts.map_or("", |texts| texts.at(cell.row()));
-        column.push(cell.shown.attribute(attribute, given));
+        column.push(said.at(cell.version as usize, cell.row(), cell.shown));
     }
     column.finish()
-}
-
-/// What is shown of an attribute in all cells alike, where each period says one thing of it, as
-/// most do, or nothing.
-fn throughout<'a>(
-    attribute: &Attribute,
-    columns: &[Option<&'a Texts>],
-    ways: &[Shown],
-) -> Option<&'a str> {
-    let mut shown: Option<&str> = None;
-    for texts in columns {
-        let given = match texts.map(Texts::dictionary) {
-            None => "",
-            Some([text]) => text,
-            Some(_) => return None,
-        };
-        for way in ways {
-            let text = way.attribute(attribute, given);
-            if shown.is_some_and(|shown| shown != text) {
-                return None;
-            }
-            shown = Some(text);
-        }
-    }
-    shown
 }

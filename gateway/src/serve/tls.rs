@@ -302,7 +302,7 @@ impl tokio::io::AsyncWrite for Connection {
         std::pin::Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
     }
 
-    /// What stands in several buffers goes out as one record of TLS.
+    /// What stands in several buffers goes out together, not each as a record of TLS.
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }

@@ -32,8 +32,10 @@ impl Slice {
     /// their position in the list, ascending; a dimension that is not given is left open.
     #[must_use]
     pub fn select<'a>(&'a self, wanted: impl Iterator<Item = (usize, &'a [u16])>) -> Selected<'a> {
+        let wanted: Vec<(usize, &[u16])> = wanted.collect();
+        debug_assert!(wanted.iter().all(|(_, codes)| codes.is_sorted()), "{wanted:?}");
         let all = Part { dimension: 0, rows: 0..self.rows() };
-        Selected { slice: self, wanted: wanted.collect(), parts: vec![all], found: 0..0 }
+        Selected { slice: self, wanted, parts: vec![all], found: 0..0 }
     }
 }
 

@@ -3,10 +3,7 @@
 use std::ops::Range;
 
 use birge_proto::{limits, wire};
-use prost::{
-    Message,
-    encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len, string, uint32},
-};
+use prost::Message;
 
 use super::{TEXT_BYTES, WireError};
 use crate::{
@@ -84,27 +81,15 @@ fn encode(
     blocks: &mut Vec<Vec<u8>>,
 ) -> Result<(), WireError> {
     let all_present = rows.clone().all(|row| table.present.at(row));
-    let present = if all_present { vec![] } else { table.present.bytes(rows.clone()) };
-    let count = rows.len() as u32;
-    let values = table.values[rows.clone()].to_vec();
-    let rest = wire::Columns { values, present, ..wire::Columns::default() };
-    let parts: Vec<Part<'_>> =
-        table.columns.iter().map(|column| Part::of(column, rows.clone())).collect();
-    let lengths: Vec<usize> = parts.iter().map(Part::encoded_len).collect();
-    let framed = |length: &usize| key_len(COLUMNS) + encoded_len_varint(*length as u64) + length;
-    let columns: usize = lengths.iter().map(framed).sum();
-    let found = uint32::encoded_len(ROWS, &count) + columns + rest.encoded_len();
+    let columns = wire::Columns {
+        rows: rows.len() as u32,
+        columns: table.columns.iter().map(|column| part(column, rows.clone())).collect(),
+        values: table.values[rows.clone()].to_vec(),
+        present: if all_present { vec![] } else { table.present.bytes(rows.clone()) },
+    };
+    let found = columns.encoded_len();
     if found <= most || (rows.len() == 1 && found <= limits::BLOCK_BYTES) {
-        // In the order of the fields' numbers.
-        let mut encoded = Vec::with_capacity(found);
-        uint32::encode(ROWS, &count, &mut encoded);
-        for (part, length) in parts.iter().zip(lengths) {
-            encode_key(COLUMNS, WireType::LengthDelimited, &mut encoded);
-            encode_varint(length as u64, &mut encoded);
-            part.encode(&mut encoded);
-        }
-        rest.encode_raw(&mut encoded);
-        blocks.push(encoded);
+        blocks.push(columns.encode_to_vec());
         return Ok(());
     }
     if rows.len() == 1 {
@@ -116,102 +101,24 @@ fn encode(
     encode(table, middle..rows.end, most, blocks)
 }
 
-/// Numbers of the fields of `Columns` and of `Column`.
-const ROWS: u32 = 1;
-const COLUMNS: u32 = 2;
-const ID: u32 = 1;
-const DICTIONARY: u32 = 2;
-const INDEX: u32 = 3;
-
-/// The rows of one column, as a `Column` whose texts are not copied before they are encoded.
-struct Part<'a> {
-    id: &'a String,
-    /// Those that occur, in the order they do.
-    dictionary: Vec<&'a String>,
-    index: Vec<u32>,
-}
-
-impl<'a> Part<'a> {
-    fn of(column: &'a RawColumn, rows: Range<usize>) -> Self {
-        static NOTHING: String = String::new();
-        let id = &column.id;
-        let Some(index) = column.index.get(rows) else {
-            let first = column.dictionary.first().unwrap_or(&NOTHING);
-            return Self { id, dictionary: vec![first], index: vec![] };
-        };
-        let mut dictionary = vec![];
-        let mut local = vec![u32::MAX; column.dictionary.len()];
-        let mut renumber = |entry: &u32| {
-            let slot = &mut local[*entry as usize];
-            if *slot == u32::MAX {
-                *slot = dictionary.len() as u32;
-                dictionary.push(&column.dictionary[*entry as usize]);
-            }
-            *slot
-        };
-        let index: Vec<u32> = index.iter().map(&mut renumber).collect();
-        let index = if dictionary.len() == 1 { vec![] } else { index };
-        Self { id, dictionary, index }
-    }
-
-    fn encoded_len(&self) -> usize {
-        let texts = self.dictionary.iter().map(|text| string::encoded_len(DICTIONARY, text));
-        let id = if self.id.is_empty() { 0 } else { string::encoded_len(ID, self.id) };
-        id + texts.sum::<usize>() + uint32::encoded_len_packed(INDEX, &self.index)
-    }
-
-    fn encode(&self, to: &mut Vec<u8>) {
-        if !self.id.is_empty() {
-            string::encode(ID, self.id, to);
+/// The rows of one column with a dictionary of their own, entries in the order they occur.
+fn part(column: &RawColumn, rows: Range<usize>) -> wire::Column {
+    let id = column.id.clone();
+    let Some(index) = column.index.get(rows) else {
+        let first = column.dictionary.first().cloned().unwrap_or_default();
+        return wire::Column { id, dictionary: vec![first], index: vec![] };
+    };
+    let mut dictionary = vec![];
+    let mut local = vec![u32::MAX; column.dictionary.len()];
+    let mut renumber = |entry: &u32| {
+        let slot = &mut local[*entry as usize];
+        if *slot == u32::MAX {
+            *slot = dictionary.len() as u32;
+            dictionary.push(column.dictionary[*entry as usize].clone());
         }
-        self.dictionary.iter().for_each(|text| string::encode(DICTIONARY, text, to));
-        uint32::encode_packed(INDEX, &self.index, to);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use prost::Message;
-
-    use super::*;
-    use crate::table::RawColumnBuilder;
-
-    proptest! {
-        #[test]
-        fn a_block_is_what_the_schema_of_the_wire_makes_of_it(
-            rows in prop::collection::vec(
-                ("[ab]{0,3}", "[cd]{0,200}", prop::option::of(-9_i32..9)), 1..60,
-            ),
-            most in 40..4_000_usize,
-        ) {
-            let mut table = RawTable::default();
-            let mut columns = ["SEX", "", "AGE"].map(RawColumnBuilder::new);
-            for (sex, age, value) in &rows {
-                columns.iter_mut().zip([sex, "", age]).for_each(|(own, text)| own.push(text));
-                table.push_value(value.map(f64::from));
-            }
-            table.columns = columns.into_iter().map(RawColumnBuilder::finish).collect();
-            let mut blocks = vec![];
-            if encode(&table, 0..rows.len(), most, &mut blocks).is_ok() {
-                let mut from = 0;
-                for block in blocks {
-                    let read = wire::Columns::decode(block.as_slice()).unwrap();
-                    prop_assert_eq!(&read.encode_to_vec(), &block);
-                    prop_assert_eq!(read.encoded_len(), block.len());
-                    for at in 0..read.rows as usize {
-                        let text = |column: &wire::Column| {
-                            let entry = column.index.get(at).copied().unwrap_or_default();
-                            column.dictionary[entry as usize].clone()
-                        };
-                        let texts: Vec<String> = read.columns.iter().map(text).collect();
-                        let (sex, age, _) = &rows[from + at];
-                        prop_assert_eq!(texts, [sex.as_str(), "", age]);
-                    }
-                    from += read.rows as usize;
-                }
-                prop_assert_eq!(from, rows.len());
-            }
-        }
-    }
+        *slot
+    };
+    let index: Vec<u32> = index.iter().map(&mut renumber).collect();
+    let index = if dictionary.len() == 1 { vec![] } else { index };
+    wire::Column { id, dictionary, index }
 }
