@@ -64,7 +64,7 @@ impl Rendering {
     }
 
     /// The body that is written: while one piece is taken, another thread writes the next, and
-    /// none waits for who takes nothing.
+    /// none waits for who takes nothing. Compression asks once more after the end.
     pub(super) fn into_body(mut self) -> Body {
         let first = stream::iter(self.next());
         let rest = stream::unfold(self.ahead(), |ahead| async move {
@@ -73,7 +73,7 @@ impl Rendering {
             };
             Some((piece?, rendering.ahead()))
         });
-        Body::from_stream(first.chain(rest))
+        Body::from_stream(first.chain(rest).fuse())
     }
 
     /// Has the next piece written by another thread, where there is one.
