@@ -111,7 +111,7 @@ impl Shape<'_> {
             let dictionary = column.dictionary.iter().map(|text| text.as_str().into()).collect();
             let texts = Texts::new(dictionary, column.index.clone());
             if !texts.is_blank() {
-                attributes.insert(attribute.id.clone(), texts);
+                attributes.insert(attribute.id.clone(), Arc::new(texts));
             }
         }
         Table {
@@ -122,7 +122,7 @@ impl Shape<'_> {
             // Adding 0 turns -0 into 0, so that equal values have equal bits.
             values: self.raw.values.iter().map(|value| value + 0.0).collect(),
             present: self.raw.present.clone(),
-            attributes,
+            attributes: Arc::new(attributes),
         }
     }
 }

@@ -49,14 +49,10 @@ impl Slice {
         self.table.rows()
     }
 
-    /// Holds the columns of its keys once with those of another slice, where they are the same:
-    /// those of one office are, from year to year and from revision to revision.
-    pub fn share_keys(&mut self, other: &Self) {
-        for (own, other) in self.table.codes.iter_mut().zip(&other.table.codes) {
-            if own == other {
-                own.clone_from(other);
-            }
-        }
+    /// Holds the columns of its keys and attributes once with those of another slice, where they
+    /// are the same: those of one office are, from year to year and from revision to revision.
+    pub fn share(&mut self, other: &Self) {
+        self.table.share(&other.table);
     }
 
     /// Does it hold its keys once with those of another slice? Then they are the same, row by row.

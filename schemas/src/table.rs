@@ -28,7 +28,7 @@ pub struct Table {
     pub(crate) values: Vec<f64>,
     pub(crate) present: Bitmap,
     /// By id; an attribute that no row has is absent.
-    pub(crate) attributes: BTreeMap<String, Texts>,
+    pub(crate) attributes: Arc<BTreeMap<String, Arc<Texts>>>,
 }
 
 impl Table {
@@ -89,7 +89,7 @@ impl Table {
     /// The column of an attribute; none where no row has it.
     #[must_use]
     pub fn texts(&self, id: &str) -> Option<&Texts> {
-        self.attributes.get(id)
+        self.attributes.get(id).map(Arc::as_ref)
     }
 
     /// Does its sender say that a row may not be given out, for whatever reason of
@@ -101,7 +101,7 @@ impl Table {
 
     /// The attributes that occur, by id.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &Texts)> {
-        self.attributes.iter().map(|(id, texts)| (id.as_str(), texts))
+        self.attributes.iter().map(|(id, texts)| (id.as_str(), texts.as_ref()))
     }
 
     /// How finely a row is broken down.
@@ -133,12 +133,37 @@ impl Table {
         self.structure.keys.pack(codes, self.period.at(row))
     }
 
+    /// Holds once with another table what is the same in both: columns of codes and of attributes.
+    pub(crate) fn share(&mut self, other: &Self) {
+        for (own, other) in self.codes.iter_mut().zip(&other.codes) {
+            if own == other {
+                own.clone_from(other);
+            }
+        }
+        let mut attributes = BTreeMap::clone(&self.attributes);
+        for (id, own) in &mut attributes {
+            if let Some(other) = other.attributes.get(id).filter(|other| *other == own) {
+                own.clone_from(other);
+            }
+        }
+        self.attributes = match attributes == *other.attributes {
+            true => Arc::clone(&other.attributes),
+            false => Arc::new(attributes),
+        };
+    }
+
+    /// Does it hold all its attributes once with another table?
+    #[must_use]
+    pub fn shares_attributes(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.attributes, &other.attributes)
+    }
+
     /// Bytes held on the heap, the structure not counted; what is held once with another table is
     /// counted in both.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let codes: usize = self.codes.iter().map(Codes::heap_bytes).sum();
-        let texts: usize = self.attributes.values().map(Texts::heap_bytes).sum();
+        let texts: usize = self.attributes.values().map(|texts| texts.heap_bytes()).sum();
         let values = self.values.capacity() * size_of::<f64>();
         codes + self.period.heap_bytes() + values + self.present.heap_bytes() + texts
     }

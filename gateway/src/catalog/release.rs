@@ -54,7 +54,7 @@ pub fn merge(
         let before = merged.slices.values().rev().find(|slice| slice.rows() > 0);
         let beside = before.or_else(|| holding.beside(period).map(|version| &version.slice));
         let others = current.into_iter().chain(beside.map(Arc::as_ref));
-        others.for_each(|other| slice.share_keys(other));
+        others.for_each(|other| slice.share(other));
         merged.counts.imported += counts.imported;
         merged.counts.updated += counts.updated;
         merged.counts.unchanged += counts.unchanged;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use birge_schemas::{
     detail::Detail,
     structure::Attribute,
-    table::{Codes, Key, Table},
+    table::{Codes, Key, Table, Texts},
 };
 
 use super::{
@@ -135,7 +135,16 @@ impl<'a> Cells<'a> {
     where
         'a: 's,
     {
-        Said::new(attribute, self.tables().map(|table| table.texts(&attribute.id)).collect())
+        let mut before: Option<(&Table, Option<&'a Texts>)> = None;
+        let texts = self.tables().map(|table| {
+            let texts = match before {
+                Some((before, texts)) if before.shares_attributes(table) => texts,
+                _ => table.texts(&attribute.id),
+            };
+            before = Some((table, texts));
+            texts
+        });
+        Said::new(attribute, texts.collect())
     }
 
     fn tables(&self) -> impl Iterator<Item = &'a Table> {

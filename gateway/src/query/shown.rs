@@ -1,5 +1,7 @@
 //! How cells are shown, and what is said of them then.
 
+use std::ptr;
+
 use birge_schemas::{
     structure::{Attribute, AttributeKind, Level, Structure},
     table::Texts,
@@ -85,7 +87,11 @@ impl<'a> Said<'a> {
     /// thing, as most do, or nothing.
     pub(super) fn throughout(&self, ways: &[Shown]) -> Option<&'a str> {
         let mut alike: Option<&str> = None;
-        for texts in &self.texts {
+        let one = |own: &Option<&Texts>, other: &Option<&Texts>| {
+            own.map(ptr::from_ref) == other.map(ptr::from_ref)
+        };
+        // Of periods that hold the column once, one is looked at.
+        for texts in self.texts.chunk_by(one).filter_map(<[_]>::first) {
             let given = match texts.map(Texts::dictionary) {
                 None => "",
                 Some([text]) => text,

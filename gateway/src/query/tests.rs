@@ -141,7 +141,7 @@ fn versions(structure: &Arc<Structure>, years: &[Year], shared: bool) -> Vec<(St
     for (year, own) in years.iter().enumerate() {
         let mut slice = slice(structure, year, own);
         if let (true, Some((_, before))) = (shared, versions.last()) {
-            slice.share_keys(&before.slice);
+            slice.share(&before.slice);
         }
         let has = (0..own.has.len()).filter(|place| own.has[*place]);
         let withheld = (0..).zip(has).filter(|(_, place)| own.withheld[*place]);

@@ -49,7 +49,7 @@ fn a_table_is_split_by_period_and_sorted_by_key() {
 }
 
 #[test]
-fn slices_with_the_same_keys_hold_them_once_and_others_their_own() {
+fn slices_hold_once_what_is_the_same_in_them_and_their_own_of_the_rest() {
     let mut slices = slices(&[
         ("KZ", "2022", "3", "P"),
         ("RU", "2022", "4", "A"),
@@ -62,10 +62,16 @@ fn slices_with_the_same_keys_hold_them_once_and_others_their_own() {
         let slice = slices.get_mut(period).unwrap();
         let (before, bytes) = (contents(slice), slice.table().packed(0));
         assert!(!slice.shares_keys(&first));
-        slice.share_keys(&first);
+        slice.share(&first);
         assert_eq!(slice.shares_keys(&first), same);
         assert_eq!((contents(slice), slice.table().packed(0)), (before, bytes));
     }
+    let (own, other) = (slices["2023"].clone(), slices.get_mut("2024").unwrap());
+    assert!(!other.table().shares_attributes(own.table()), "each has its own");
+    other.share(&own);
+    assert!(other.table().shares_attributes(own.table()));
+    assert!(!other.table().shares_attributes(first.table()), "there is another status");
+    assert_eq!(other.table().attribute("OBS_STATUS", 0), Some("A"));
     let empty = Slice::empty(first.table().structure(), "2025");
     assert!(!slices["2024"].shares_keys(&empty) && !empty.shares_keys(&slices["2024"]));
 }

@@ -1,7 +1,7 @@
 //! Tables made of rows of other tables.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -38,7 +38,7 @@ impl Table {
         let ids: BTreeSet<&String> = sources.iter().flat_map(|t| t.attributes.keys()).collect();
         let attributes = ids.into_iter().filter_map(|id| {
             let texts = gather_texts(sources, rows, id);
-            (!texts.is_blank()).then(|| (id.clone(), texts))
+            (!texts.is_blank()).then(|| (id.clone(), Arc::new(texts)))
         });
         Self {
             codes: codes.collect(),
@@ -49,7 +49,7 @@ impl Table {
                 .map(row)
                 .map(|(table, at)| table.present.at(at))
                 .collect::<Bitmap>(),
-            attributes: attributes.collect::<BTreeMap<_, _>>(),
+            attributes: Arc::new(attributes.collect()),
             periods: periods.iter().map(|period| (*period).to_owned()).collect(),
             structure: structure.clone(),
         }
