@@ -6,8 +6,7 @@ use std::{collections::VecDeque, io};
 
 use axum::body::{Body, Bytes};
 use birge_proto::problem::{Kind, Problem};
-use futures::{StreamExt, stream};
-use tokio::task::{JoinHandle, spawn_blocking};
+use futures::stream;
 
 use super::{Known, asked::DataQuery, media::DataFormat};
 use crate::{
@@ -63,22 +62,9 @@ impl Rendering {
         Ok(rendering)
     }
 
-    /// The body that is written: while one piece is taken, another thread writes the next, and
-    /// none waits for who takes nothing. Compression asks once more after the end.
-    pub(super) fn into_body(mut self) -> Body {
-        let first = stream::iter(self.next());
-        let rest = stream::unfold(self.ahead(), |ahead| async move {
-            let Ok((piece, rendering)) = ahead?.await else {
-                return Some((Err(io::Error::other("a piece could not be written")), None));
-            };
-            Some((piece?, rendering.ahead()))
-        });
-        Body::from_stream(first.chain(rest).fuse())
-    }
-
-    /// Has the next piece written by another thread, where there is one.
-    fn ahead(mut self) -> Option<JoinHandle<(Option<io::Result<Bytes>>, Self)>> {
-        (!self.pieces.is_empty()).then(|| spawn_blocking(move || (self.next(), self)))
+    /// The body that is written.
+    pub(super) fn into_body(self) -> Body {
+        Body::from_stream(stream::iter(self))
     }
 
     /// The answer as a workbook, which says that the same is had at this address.
