@@ -1,4 +1,4 @@
-//! Periods with the same keys hold them once, in whatever order they come.
+//! Periods with the same keys and attributes hold them once, in whatever order they come.
 
 use birge_schemas::structure::Structure;
 
@@ -57,6 +57,8 @@ fn years_and_revisions_with_the_same_keys_hold_them_once() {
         let slice = handed_in(structure, &holding, period, action, women);
         let first = first.get_or_insert_with(|| Arc::clone(&slice));
         assert_eq!(slice.shares_keys(first), women.is_some(), "{period} {action:?}");
+        let once = slice.table().shares_attributes(first.table());
+        assert_eq!(once, women.is_some(), "attributes of {period} {action:?}");
         let version = Version::with((*slice).clone(), roaring::RoaringBitmap::new(), None);
         let held = holding.periods.entry(period.to_owned());
         held.or_insert_with(|| Held { versions: vec![] }).versions.push(version);
