@@ -1,9 +1,13 @@
 //! Work on several things at once, on as many threads as the machine has cores.
 
 use std::{
+    iter,
     panic::resume_unwind,
-    sync::{Mutex, OnceLock, PoisonError},
-    thread::{Builder, ScopedJoinHandle, available_parallelism, scope},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::{Builder, available_parallelism, scope},
 };
 
 /// How many threads there are for such work: asked once, for the system reads files to tell.
@@ -13,27 +17,29 @@ pub fn threads() -> usize {
     *THREADS.get_or_init(|| available_parallelism().map_or(1, usize::from))
 }
 
-/// What is made of each of several things, in their order.
+/// What is made of each of several things, in their order. A thread that is done with one takes the
+/// next: they need not be equally large.
 pub fn side_by_side<T: Sync, R: Send>(things: &[T], make: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let each = things.len().div_ceil(threads()).max(1);
-    let all = |things: &[T]| things.iter().map(&make).collect::<Vec<R>>();
-    let mut shares = things.chunks(each);
-    let first = shares.next().unwrap_or_default();
-    scope(|scope| {
-        let all = &all;
-        let start = |share| (share, Builder::new().spawn_scoped(scope, move || all(share)));
-        let others: Vec<_> = shares.map(start).collect();
-        let mut made = all(first);
-        for (share, other) in others {
-            made.extend(match other.map(ScopedJoinHandle::join) {
-                Ok(Ok(made)) => made,
-                Ok(Err(panic)) => resume_unwind(panic),
-                // No more threads are to be had.
-                Err(_) => all(share),
-            });
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let take = || {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            things.get(place).map(|thing| (place, make(thing)))
+        };
+        iter::from_fn(take).collect::<Vec<(usize, R)>>()
+    };
+    let mut made = scope(|scope| {
+        let others = 1..threads().min(things.len());
+        let others: Vec<_> = others.map(|_| Builder::new().spawn_scoped(scope, work)).collect();
+        let mut made = work();
+        // Where no more threads are to be had, there are fewer to do it all.
+        for other in others.into_iter().flatten() {
+            made.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
         }
         made
-    })
+    });
+    made.sort_unstable_by_key(|(place, _)| *place);
+    made.into_iter().map(|(_, made)| made).collect()
 }
 
 /// What is made of each piece of so many things, and of its place, while the piece is changed.

@@ -79,7 +79,10 @@ impl Credentials {
     }
 
     /// How to shake hands, to speak this.
-    pub(crate) fn config(&self, protocol: &[u8]) -> Result<ClientConfig> {
+    ///
+    /// # Errors
+    /// When the certificate and its key do not belong together.
+    pub fn config(&self, protocol: &[u8]) -> Result<ClientConfig> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])?

@@ -85,7 +85,8 @@ impl<'a> Cells<'a> {
             first += alike.len() as u32;
         }
         if parts.len() > 1 {
-            cells.sort_unstable_by_key(|(series, cell)| (*series, cell.version));
+            // Each part is in order already: the stable sort merges them.
+            cells.sort_by_key(|(series, cell)| (*series, cell.version));
         }
         Some(Self { versions, cells })
     }

@@ -27,6 +27,12 @@ impl Cut {
         Self { ends, offset: whole(*offset), limit }
     }
 
+    /// Are all given?
+    pub(super) fn takes_all(self) -> bool {
+        let Self { ends: [first, _], offset, limit } = self;
+        (first, offset, limit) == (usize::MAX, 0, usize::MAX)
+    }
+
     /// What is given of cells in order, each with its series.
     pub(super) fn of_cells<K: PartialEq, C>(self, cells: &[(K, C)]) -> impl Iterator<Item = &C> {
         let [first, last] = self.ends;

@@ -31,7 +31,10 @@ impl ProtectedTable {
     /// The cells that a selection gives of those that may be given.
     #[must_use]
     pub(super) fn of(structure: &Structure, cells: &Cells<'_>, cut: Cut) -> Self {
-        let taken: Vec<&Cell> = cut.of_cells(&cells.cells).collect();
+        let taken: Vec<Cell> = match cut.takes_all() {
+            true => cells.cells.iter().map(|(_, cell)| *cell).collect(),
+            false => cut.of_cells(&cells.cells).copied().collect(),
+        };
         let count = |is: fn(&Cell) -> bool| taken.iter().filter(|cell| is(cell)).count() as u64;
         let attributes = shown_attributes(structure).map(Column::Attribute);
         let columns: Vec<_> = key_columns(structure).chain(attributes).collect();
@@ -46,7 +49,7 @@ impl ProtectedTable {
     /// The keys of cells, and nothing else of them.
     #[must_use]
     pub(super) fn keys(structure: &Structure, cells: &Cells<'_>) -> Self {
-        let taken: Vec<&Cell> = cells.cells.iter().map(|(_, cell)| cell).collect();
+        let taken: Vec<Cell> = cells.cells.iter().map(|(_, cell)| *cell).collect();
         let columns: Vec<_> = key_columns(structure).collect();
         let table = table(&columns, cells, &taken, |_| None);
         Self { table, ..Self::default() }
@@ -87,28 +90,38 @@ fn key_columns(structure: &Structure) -> impl Iterator<Item = Column<'_>> {
 fn table(
     columns: &[Column<'_>],
     cells: &Cells<'_>,
-    taken: &[&Cell],
-    value: impl Fn(&Cell) -> Option<f64>,
+    taken: &[Cell],
+    value: impl Fn(&Cell) -> Option<f64> + Sync,
 ) -> RawTable {
-    let mut table = RawTable::default();
-    table.values.reserve(taken.len());
-    let mut ways: Vec<Shown> = vec![];
-    for cell in taken {
-        table.push_value(value(cell));
-        if !ways.contains(&cell.shown) {
-            ways.push(cell.shown);
-        }
-    }
-    let make = |column: &Column<'_>| match column {
+    let is_shown = |way: &Shown| taken.iter().any(|cell| cell.shown == *way);
+    let ways: Vec<Shown> = Shown::ALL.into_iter().filter(is_shown).collect();
+    let column = |column: &Column<'_>| match column {
         Column::Dimension(place, dimension) => column_of_codes(*place, dimension, cells, taken),
         Column::Period => column_of_periods(cells, taken),
         Column::Attribute(own) => column_of_attribute(own, cells, taken, &ways),
     };
-    table.columns = match taken.len() {
-        0..=FEW => columns.iter().map(make).collect(),
-        _ => side_by_side(columns, make),
+    // What there is to be made: the values, and each column.
+    let all: Vec<_> = [None].into_iter().chain(columns.iter().map(Some)).collect();
+    let make = |own: &Option<&Column<'_>>| {
+        let mut made = RawTable::default();
+        match own {
+            Some(own) => made.columns.push(column(own)),
+            None => {
+                made.values.reserve(taken.len());
+                taken.iter().for_each(|cell| made.push_value(value(cell)));
+            }
+        }
+        made
     };
-    table
+    let made = match taken.len() {
+        0..=FEW => all.iter().map(make).collect(),
+        _ => side_by_side(&all, make),
+    };
+    let join = |mut table: RawTable, other: RawTable| {
+        table.columns.extend(other.columns);
+        table
+    };
+    made.into_iter().reduce(join).unwrap_or_default()
 }
 
 /// The column of a coded dimension.
@@ -116,7 +129,7 @@ fn column_of_codes(
     place: usize,
     dimension: &Dimension,
     cells: &Cells<'_>,
-    taken: &[&Cell],
+    taken: &[Cell],
 ) -> RawColumn {
     let columns = cells.codes(place);
     let taken = match columns.first() {
@@ -126,7 +139,7 @@ fn column_of_codes(
         }
         _ => taken,
     };
-    let code = |cell: &&Cell| u32::from(columns[cell.version as usize].at(cell.row()));
+    let code = |cell: &Cell| u32::from(columns[cell.version as usize].at(cell.row()));
     let codes = taken.iter().map(code);
     let list = dimension.codes().map(|coded| &coded.list);
     let text = |code| list.map_or("", |list| &list.code(code as u16).id);
@@ -134,7 +147,7 @@ fn column_of_codes(
 }
 
 /// The column of periods.
-fn column_of_periods(cells: &Cells<'_>, taken: &[&Cell]) -> RawColumn {
+fn column_of_periods(cells: &Cells<'_>, taken: &[Cell]) -> RawColumn {
     let periods: Vec<&str> = cells.periods().collect();
     let versions = taken.iter().map(|cell| cell.version);
     numbered("TIME_PERIOD", periods.len(), versions, |version| periods[version as usize])
@@ -167,7 +180,7 @@ fn numbered<'t>(
 fn column_of_attribute(
     attribute: &Attribute,
     cells: &Cells<'_>,
-    taken: &[&Cell],
+    taken: &[Cell],
     ways: &[Shown],
 ) -> RawColumn {
     let said = cells.said(attribute);

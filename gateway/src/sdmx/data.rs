@@ -109,19 +109,18 @@ impl Message<'_> {
         let mut pieces = vec![Piece::Head];
         for (place, set) in self.sets.iter().enumerate() {
             pieces.push(Piece::Begin(place));
-            let rows = set.cells().rows;
+            let (rows, columns) = (set.cells().rows, set.columns().by_key());
+            let keys = columns.of_series();
             let mut from = 0;
-            let ends: Vec<usize> = match set.layout {
-                Layout::Series => {
-                    set.columns().by_key().series(0..rows).map(|own| own.end).collect()
-                }
-                Layout::Flat => (ROWS..rows).step_by(ROWS).chain([rows]).collect(),
-            };
-            for end in ends {
-                if end - from >= ROWS || (end == rows && end > from) {
-                    pieces.push(Piece::Rows(place, from..end));
-                    from = end;
-                }
+            while from < rows {
+                let enough = rows.min(from + ROWS);
+                let end = match set.layout {
+                    Layout::Series => (enough..rows).find(|row| !same(&keys, row - 1, *row)),
+                    Layout::Flat => Some(enough),
+                };
+                let end = end.unwrap_or(rows);
+                pieces.push(Piece::Rows(place, from..end));
+                from = end;
             }
             pieces.push(Piece::End(place));
         }
@@ -263,20 +262,26 @@ impl<'a> Columns<'a> {
     /// and the same attributes of series. Where such an attribute changed in time, there are
     /// several series of one key, for in SDMX-ML no observation has an attribute of its series.
     fn series(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-        let mut from = rows.start;
+        let (columns, mut from) = (self.of_series(), rows.start);
         std::iter::from_fn(move || {
             let own = from..rows.end;
             let first = own.start;
             (first < rows.end).then(|| {
-                let end = own.clone().find(|row| !self.same_series(first, *row));
+                let end = own.clone().find(|row| !same(&columns, first, *row));
                 from = end.unwrap_or(rows.end);
                 first..from
             })
         })
     }
 
-    fn same_series(&self, one: usize, other: usize) -> bool {
-        let mut columns = self.dimensions.iter().chain(&self.series);
-        columns.all(|column| column.entry(one) == column.entry(other))
+    /// The columns that tell series apart.
+    fn of_series(&self) -> Vec<&'a RawColumn> {
+        let columns = self.dimensions.iter().chain(&self.series);
+        columns.filter(|column| !column.index.is_empty()).copied().collect()
     }
+}
+
+/// Do two rows say the same in each of these columns?
+fn same(columns: &[&RawColumn], one: usize, other: usize) -> bool {
+    columns.iter().all(|column| column.entry(one) == column.entry(other))
 }

@@ -99,7 +99,18 @@ fn rows(
     let no_name = if dialect.labels == Labels::Name { "," } else { "" };
     let is_missing =
         dialect.version == Version::Two && set.parts.values && set.action != Action::Delete;
-    // What all rows of a series begin with, and the codes of its key.
+    let finish = |to: &mut Vec<u8>, row| {
+        to.extend_from_slice(no_name.as_bytes());
+        attributes.iter().for_each(|column| write(to, column, row));
+        to.push(b'\n');
+    };
+    // What all rows end with, where they say the same.
+    let alike = attributes.iter().flatten().all(Written::is_alike);
+    let mut end = vec![];
+    if alike {
+        finish(&mut end, rows.start);
+    }
+    // What all rows of a series begin with; the key of an observation comes before its codes.
     let (mut start, mut own) = (about.into_bytes(), vec![]);
     let about = start.len();
     for series in columns.by_key().series(rows.clone()) {
@@ -109,14 +120,15 @@ fn rows(
             start.push(b',');
             write_key(&mut start, dimensions, series.start)?;
         }
-        codes.iter().for_each(|column| write(&mut own, column, series.start));
+        let first = if keys_of_observations { &mut own } else { &mut start };
+        codes.iter().for_each(|column| write(first, column, series.start));
         for row in series {
             to.extend_from_slice(&start);
             if keys_of_observations {
                 to.push(b',');
                 write_key(to, &key, row)?;
+                to.extend_from_slice(&own);
             }
-            to.extend_from_slice(&own);
             time.iter().for_each(|column| write(to, column, row));
             to.push(b',');
             match set.value(row) {
@@ -124,9 +136,10 @@ fn rows(
                 None if is_missing => to.extend_from_slice(MISSING.as_bytes()),
                 None => {}
             }
-            to.extend_from_slice(no_name.as_bytes());
-            attributes.iter().for_each(|column| write(to, column, row));
-            to.push(b'\n');
+            match alike {
+                true => to.extend_from_slice(&end),
+                false => finish(to, row),
+            }
         }
     }
     Ok(())
@@ -136,8 +149,9 @@ fn rows(
 /// told. There is no negative zero among checked observations.
 fn number(value: f64, to: &mut Vec<u8>) -> io::Result<()> {
     const WHOLE: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
-    if value.fract() == 0.0 && value.abs() < WHOLE {
-        to.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
+    let whole = value as i64;
+    if whole as f64 == value && value.abs() < WHOLE {
+        to.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
         return Ok(());
     }
     write!(to, "{value}")
@@ -172,11 +186,11 @@ fn about(set: &DataSet<'_>, dialect: &Dialect) -> (String, String) {
 fn written<'a>(
     set: &DataSet<'a>,
     rows: &Range<usize>,
-    dialect: &Dialect,
+    dialect: &'a Dialect,
     id: &str,
 ) -> Option<Written<'a>> {
     let list = set.code_list(id);
-    Some(Written::of(set.cells().column(id)?, rows, |text| {
+    Some(Written::of(set.cells().column(id)?, rows, move |text| {
         let named = list.filter(|_| dialect.labels != Labels::Id);
         let code = named.and_then(|list| Some(list.code(list.position(text)?)));
         let name = code.map_or("", |code| code.name(&dialect.language));

@@ -130,9 +130,9 @@ fn foot<W: Write>(out: &mut Writer<W>, header: &Header) -> io::Result<()> {
 pub(super) fn written<'a>(
     column: &'a RawColumn,
     rows: &Range<usize>,
-    around: impl Fn(&str, &str) -> String,
+    around: impl Fn(&str, &str) -> String + 'a,
 ) -> Written<'a> {
-    Written::of(column, rows, |text| match text {
+    Written::of(column, rows, move |text| match text {
         "" => String::new(),
         text => around(&column.id, &in_attribute(text)),
     })

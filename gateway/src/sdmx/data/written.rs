@@ -1,15 +1,16 @@
 //! A column whose texts are made fit for a format before they are written.
 
-use std::ops::Range;
+use std::{cell::OnceCell, ops::Range};
 
 use birge_schemas::table::RawColumn;
 
-/// What is written at the rows of a piece. Each text of the column's dictionary is made fit once;
-/// where there are more of these than rows, the text of each row: no piece goes through all of a
-/// large dictionary.
+/// What is written at the rows of a piece. Each text is made fit when it is first written: each of
+/// the column's dictionary once; where there are more of these than rows, that of each row: no piece
+/// goes through all of a large dictionary.
 pub(super) struct Written<'a> {
     column: &'a RawColumn,
-    texts: Vec<String>,
+    fit: Box<dyn Fn(&str) -> String + 'a>,
+    texts: Vec<OnceCell<String>>,
     /// The first row, where there is a text for each row.
     by_row: Option<usize>,
 }
@@ -19,20 +20,23 @@ impl<'a> Written<'a> {
     pub(super) fn of(
         column: &'a RawColumn,
         rows: &Range<usize>,
-        fit: impl Fn(&str) -> String,
+        fit: impl Fn(&str) -> String + 'a,
     ) -> Self {
         let by_row = (column.dictionary.len() > rows.len()).then_some(rows.start);
-        let texts = match by_row {
-            Some(_) => rows.clone().map(|row| fit(column.at(row))).collect(),
-            None => column.dictionary.iter().map(|text| fit(text)).collect(),
-        };
-        Self { column, texts, by_row }
+        let texts = vec![OnceCell::new(); column.dictionary.len().min(rows.len())];
+        Self { column, fit: Box::new(fit), texts, by_row }
+    }
+
+    /// Is the same written at all rows?
+    pub(super) fn is_alike(&self) -> bool {
+        self.column.index.is_empty()
     }
 
     /// What is written at one of the rows.
     pub(super) fn at(&self, row: usize) -> &str {
         let place = self.by_row.map_or_else(|| self.column.entry(row), |first| row - first);
-        self.texts.get(place).map_or("", String::as_str)
+        let make = || (self.fit)(self.column.at(row));
+        self.texts.get(place).map_or("", |text| text.get_or_init(make))
     }
 }
 
