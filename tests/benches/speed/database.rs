@@ -281,5 +281,7 @@ async fn whole(postgres: &Postgres, exchange: &Exchange, nsc: &Node, rows: usize
 }
 
 fn lines_of(piece: &[u8]) -> usize {
-    piece.iter().filter(|byte| **byte == b'\n').count()
+    // Counted in bytes, so many that one holds the count: what is measured is not the counting.
+    let count = |run: &[u8]| run.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>();
+    piece.chunks(u8::MAX.into()).map(|run| usize::from(count(run))).sum()
 }
