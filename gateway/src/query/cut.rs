@@ -59,7 +59,10 @@ mod tests {
             limit,
             ..AskRequest::default()
         };
-        Cut::of(&request).of_cells(&cells).collect()
+        let cut = Cut::of(&request);
+        let given: String = cut.of_cells(&cells).collect();
+        assert!(!cut.takes_all() || given == "1234567");
+        given
     }
 
     #[test]
@@ -71,5 +74,6 @@ mod tests {
         assert_eq!(cut(3, 3, 0, 0), "1234567");
         assert_eq!(cut(1, 1, 1, 3), "456");
         assert_eq!(cut(0, 0, 9, 0), "");
+        assert!(Cut::of(&AskRequest::default()).takes_all());
     }
 }

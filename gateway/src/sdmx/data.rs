@@ -4,6 +4,7 @@ pub mod csv;
 pub mod generic;
 pub mod json;
 mod message;
+mod piece;
 pub mod specific;
 pub mod workbook;
 mod written;
@@ -16,6 +17,7 @@ use birge_schemas::{
     table::{RawColumn, RawTable},
 };
 
+pub use self::piece::Piece;
 use super::{header::Header, urn::Urn};
 use crate::query::ProtectedTable;
 
@@ -81,52 +83,6 @@ pub struct Message<'a> {
     pub header: &'a Header,
     /// Its data sets, alike but for their cells; there is one at least.
     pub sets: Vec<DataSet<'a>>,
-}
-
-/// A piece of a message. All of them, one after the other, are the whole: a message is written as
-/// fast as it is taken, and never lies in memory as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    /// What stands before all data sets.
-    Head,
-    /// What a data set begins with.
-    Begin(usize),
-    /// These of its rows; of series whole ones.
-    Rows(usize, Range<usize>),
-    /// What it ends with.
-    End(usize),
-    /// What stands below all.
-    Foot,
-}
-
-/// Rows of a piece, or somewhat more where a series goes on.
-const ROWS: usize = 2_048;
-
-impl Message<'_> {
-    /// The pieces, in order.
-    #[must_use]
-    pub fn pieces(&self) -> Vec<Piece> {
-        let mut pieces = vec![Piece::Head];
-        for (place, set) in self.sets.iter().enumerate() {
-            pieces.push(Piece::Begin(place));
-            let (rows, columns) = (set.cells().rows, set.columns().by_key());
-            let keys = columns.of_series();
-            let mut from = 0;
-            while from < rows {
-                let enough = rows.min(from + ROWS);
-                let end = match set.layout {
-                    Layout::Series => (enough..rows).find(|row| !same(&keys, row - 1, *row)),
-                    Layout::Flat => Some(enough),
-                };
-                let end = end.unwrap_or(rows);
-                pieces.push(Piece::Rows(place, from..end));
-                from = end;
-            }
-            pieces.push(Piece::End(place));
-        }
-        pieces.push(Piece::Foot);
-        pieces
-    }
 }
 
 /// What the reader is to do with a data set.
