@@ -93,8 +93,12 @@ fn table(
     taken: &[Cell],
     value: impl Fn(&Cell) -> Option<f64> + Sync,
 ) -> RawTable {
-    let is_shown = |way: &Shown| taken.iter().any(|cell| cell.shown == *way);
-    let ways: Vec<Shown> = Shown::ALL.into_iter().filter(is_shown).collect();
+    let mut ways: Vec<Shown> = vec![];
+    for cell in taken {
+        if !ways.contains(&cell.shown) {
+            ways.push(cell.shown);
+        }
+    }
     let column = |column: &Column<'_>| match column {
         Column::Dimension(place, dimension) => column_of_codes(*place, dimension, cells, taken),
         Column::Period => column_of_periods(cells, taken),

@@ -37,8 +37,6 @@ pub(super) enum Shown {
 }
 
 impl Shown {
-    pub(super) const ALL: [Self; 3] = [Self::Entire, Self::WithoutWords, Self::Withheld];
-
     /// How a row of a period is shown that is given so.
     pub(super) fn of(version: &Version, row: usize, given: Given) -> Self {
         match (given.raw, version.withholds_any()) {

@@ -252,7 +252,8 @@ async fn cells(client: &Client, request: AskRequest) -> Result<usize> {
 async fn whole(postgres: &Postgres, exchange: &Exchange, nsc: &Node, rows: usize) -> Result<()> {
     let database = connect(postgres).await?;
     let tls = Credentials::of(nsc)?.config(b"http/1.1")?;
-    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).gzip(false).build()?;
+    let client = reqwest::Client::builder().tls_backend_preconfigured(tls);
+    let client = client.gzip(false).no_proxy().build()?;
     let flow = "sdmx/v2/data/dataflow/BIRGE/MIG_STOCK/+/*?format=csvdata&attributes=OBS_STATUS";
     let url = format!("https://localhost:{}/{flow}", exchange.address().port());
     let mut best = (Duration::MAX, Duration::MAX);
