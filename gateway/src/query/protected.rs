@@ -31,10 +31,7 @@ impl ProtectedTable {
     /// The cells that a selection gives of those that may be given.
     #[must_use]
     pub(super) fn of(structure: &Structure, cells: &Cells<'_>, cut: Cut) -> Self {
-        let taken: Vec<Cell> = match cut.takes_all() {
-            true => cells.cells.iter().map(|(_, cell)| *cell).collect(),
-            false => cut.of_cells(&cells.cells).copied().collect(),
-        };
+        let taken = cut.of_cells(&cells.cells);
         let count = |is: fn(&Cell) -> bool| taken.iter().filter(|cell| is(cell)).count() as u64;
         let attributes = shown_attributes(structure).map(Column::Attribute);
         let columns: Vec<_> = key_columns(structure).chain(attributes).collect();
